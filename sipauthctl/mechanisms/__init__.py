@@ -1,0 +1,1 @@
+"""NTLM and Kerberos behind one small interface: token in, token out, sign, verify. Nothing here knows SIP."""

@@ -1,0 +1,1 @@
+"""Connectionless NTLM ([MS-NLMP]) on the message and crypto primitives of pyspnego."""

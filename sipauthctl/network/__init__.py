@@ -1,0 +1,1 @@
+"""TCP, TLS and DNS, as evidence: knows nothing of authentication."""

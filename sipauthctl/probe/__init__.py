@@ -1,0 +1,1 @@
+"""Drives the client role over the network: discovery, handshake, redirect, de-registration."""

@@ -1,0 +1,1 @@
+"""Renders results: console, JSON, call-flow ladder. Knows nothing of how results came about."""

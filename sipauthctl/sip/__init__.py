@@ -1,0 +1,1 @@
+"""SIP text without I/O: messages, header values, URIs, stream framing (RFC 3261)."""
