@@ -1,0 +1,74 @@
+"""What happens while a registration runs, for whoever watches it live (the ladder, the trace)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sipauthctl.network.evidence import Endpoint, TlsEvidence
+from sipauthctl.probe.results import SignatureCheck
+from sipauthctl.sip.message import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """Where the server was found: an SRV or host name, and the candidates in the order of trying."""
+
+    source: str
+    candidates: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connecting:
+    """A connection is being made."""
+
+    server: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A connection stands. `tls` is None over plain TCP."""
+
+    server: Endpoint
+    tls: TlsEvidence | None
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSent:
+    """A request went out. `signature` describes our signature on it, if any; `purpose` is a few plain words."""
+
+    server: Endpoint
+    request: Request
+    purpose: str
+    signature: SignatureCheck | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseReceived:
+    """An answer came in. `signature` is the check of the server's signature, None where none was due."""
+
+    server: Endpoint
+    response: Response
+    elapsed_ms: float
+    signature: SignatureCheck | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLost:
+    """A connection failed or was closed; `reason` is one plain sentence."""
+
+    server: Endpoint
+    reason: str
+
+
+Event = Discovered | Connecting | Connected | RequestSent | ResponseReceived | ConnectionLost
+
+
+class Observer(Protocol):
+    """Whoever watches."""
+
+    def __call__(self, event: Event) -> None:
+        """Called for each event, in order, from the event loop: return quickly."""
+
+
