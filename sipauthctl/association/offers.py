@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sipauthctl.association.family import HeaderFamily
+from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.sip.message import Response
+
+OWN_VERSION = 4
+"""The highest protocol version that is spoken here; also that of OCS 2007 R2 and everything later."""
+
+OLDEST_VERSION = 2
+"""LCS 2005 and [MS-SIP], which send no version parameter at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One WWW-Authenticate or Proxy-Authenticate header. Texts stand as received; absent parameters are None."""
+    """One WWW-Authenticate or Proxy-Authenticate header. Texts stand as received; absent parameters are None.
+
+    `version` is None where the parameter is absent, and -1 where it is not a number.
+    """
 
     scheme: Scheme | None
     scheme_text: str
@@ -20,3 +32,42 @@ class Offer:
     opaque: str | None
     gssapi_data: str | None
     sts_uri: str | None
+
+    @property
+    def spoken_version(self) -> int:
+        """The version to speak with this server: the lower of its own and ours; an absent one is 2."""
+        return min(OWN_VERSION, OLDEST_VERSION if self.version is None else self.version)
+
+
+def offers(response: Response) -> tuple[Offer, ...]:
+    """The offers of a 401 or 407, in the order of the message; none for another status.
+
+    Raises:
+        ParseError: a challenge header cannot be read.
+    """
+    family = HeaderFamily.of_status(response.status)
+    if family is None:
+        return ()
+    values = response.headers.get_all(family.challenge)
+    return tuple(_offer(parameters) for value in values for parameters in AuthParameters.parse_all(value))
+
+
+def read_version(text: str | None) -> int | None:
+    """A version parameter: None when absent, -1 when it is not a small decimal number."""
+    if text is None:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else -1
+
+
+def _offer(parameters: AuthParameters) -> Offer:
+    return Offer(
+        scheme=Scheme.parse(parameters.scheme_text),
+        scheme_text=parameters.scheme_text,
+        realm=parameters.get("realm"),
+        targetname=parameters.get("targetname"),
+        version=read_version(parameters.get("version")),
+        qop=parameters.get("qop"),
+        opaque=parameters.get("opaque"),
+        gssapi_data=parameters.get("gssapi-data"),
+        sts_uri=parameters.get("sts-uri"),
+    )

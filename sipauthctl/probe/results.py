@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from sipauthctl.association.clock import ClockReading
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.findings import Finding, Severity
@@ -32,14 +33,6 @@ class HopResult(str, Enum):
     UNTRUSTED = "untrusted"
     UNREACHABLE = "unreachable"
     INCOMPLETE = "incomplete"
-
-
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """The server's clock minus ours, positive when the server is ahead; the truth lies within the uncertainty."""
-
-    skew_seconds: float
-    uncertainty_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,50 @@
+"""What a server says of its own refusals: ms-diagnostics and ms-diagnostics-public, [MS-OCER] 2.2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipauthctl.sip.headers import split_list
+from sipauthctl.sip.message import Message
+from sipauthctl.sip.params import unquote
+
+HEADERS = ("ms-diagnostics", "ms-diagnostics-public")
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One report: its number, and the parameters with lower-case names and unquoted values."""
+
+    id: int
+    params: tuple[tuple[str, str], ...]
+
+    def get(self, name: str) -> str | None:
+        """A parameter such as `reason`, `source` or `hresult`, in any case; None when it is absent."""
+        return next((value for key, value in self.params if key == name.lower()), None)
+
+    @property
+    def hresult(self) -> int | None:
+        """The HRESULT as a number: `0xC3E93EC3(SIP_E_AUTH_UNAUTHORIZED)` gives 0xC3E93EC3."""
+        digits = (self.get("hresult") or "").split("(")[0].strip()
+        try:
+            return int(digits, 16)
+        except ValueError:
+            return None
+
+
+def diagnostics(message: Message) -> tuple[Diagnostic, ...]:
+    """All reports of a message. One that cannot be read is left out: it explains an error, it is not one."""
+    reports = (_read(value) for header in HEADERS for value in message.headers.get_all(header))
+    return tuple(report for report in reports if report is not None)
+
+
+def _read(value: str) -> Diagnostic | None:
+    number, *parts = split_list(value, ";")
+    if not (number.isascii() and number.isdigit() and len(number) <= 10):
+        return None
+    pairs = (part.partition("=") for part in parts)
+    return Diagnostic(int(number), tuple((name.strip().lower(), _text(text.strip())) for name, _, text in pairs))
+
+
+def _text(value: str) -> str:
+    return unquote(value) if value.startswith('"') else value

@@ -1,0 +1,79 @@
+"""The value of an authentication header: a scheme and its parameters, [MS-SIPAE] 2.2.
+
+The grammar is that of RFC 3261 25.1 (`challenge`, `credentials`), read generously: any order, any case of names,
+quoted or bare values. Written values are quoted, as the servers and clients of this family write them, except
+`version`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sipauthctl.sip.errors import ParseError
+from sipauthctl.sip.headers import split_list
+from sipauthctl.sip.params import quote, unquote
+
+_TOKEN = r"[A-Za-z0-9!%*_+`'~.-]+"
+_SCHEME_START = re.compile(rf"({_TOKEN})(?:\s+(?=\S)|$)(?!\s*=)")
+_PARAMETER = re.compile(rf"({_TOKEN})\s*=\s*(.*)", re.DOTALL)
+_BARE = frozenset({"version"})
+
+
+@dataclass(frozen=True, slots=True)
+class AuthParameters:
+    """One challenge, credentials or info value. Parameter values are without their quotes."""
+
+    scheme_text: str
+    params: tuple[tuple[str, str], ...]
+
+    def get(self, name: str) -> str | None:
+        """The value of parameter `name` in any case, None when it is absent. A repeated one counts the first time."""
+        wanted = name.lower()
+        return next((value for key, value in self.params if key.lower() == wanted), None)
+
+    def format(self) -> str:
+        """The header value, parameters in the given order."""
+        written = (f"{key}={value if key in _BARE else quote(value)}" for key, value in self.params)
+        return f"{self.scheme_text} {', '.join(written)}"
+
+    @classmethod
+    def parse(cls, text: str) -> AuthParameters:
+        """Reads a header value that holds one scheme.
+
+        Raises:
+            ParseError: no scheme, several schemes, or a parameter without a value.
+        """
+        found = cls.parse_all(text)
+        if len(found) != 1:
+            raise ParseError(f"an authentication header holds {len(found)} schemes where one is due")
+        return found[0]
+
+    @classmethod
+    def parse_all(cls, text: str) -> tuple[AuthParameters, ...]:
+        """Reads a header value that may hold several schemes in one comma-separated list (RFC 3261 7.3.1 forbids it
+        for these headers; some middleboxes join them all the same).
+
+        Raises:
+            ParseError: as `parse`.
+        """
+        found: list[tuple[str, list[tuple[str, str]]]] = []
+        for element in split_list(text):
+            start = _SCHEME_START.match(element)
+            rest = element
+            if start:
+                found.append((start[1], []))
+                rest = element[start.end() :]
+            if not found:
+                raise ParseError("an authentication header does not begin with a scheme")
+            if rest:
+                found[-1][1].append(_parameter(rest))
+        return tuple(cls(scheme, tuple(params)) for scheme, params in found)
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    match = _PARAMETER.fullmatch(text)
+    if match is None:
+        raise ParseError(f"an authentication parameter is not of the form name=value: {ascii(text[:40])}")
+    value = match[2].strip()
+    return match[1], unquote(value) if value.startswith('"') else value

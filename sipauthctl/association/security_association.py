@@ -1,0 +1,266 @@
+"""The security association: what both sides hold after a handshake, and what signs every later message.
+
+[MS-SIPAE] 3.2.1 (client) and 3.3.1 (server). The same object serves both roles: a client signs requests and verifies
+responses, a server the reverse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS, HeaderFamily
+from sipauthctl.association.offers import Offer
+from sipauthctl.association.parameters import AuthParameters
+from sipauthctl.association.signing import SignatureBuffer, WireSignature, signature_buffer
+from sipauthctl.association.verdict import Verdict
+from sipauthctl.association.window import NumState, ReplayWindow
+from sipauthctl.mechanisms.base import Scheme, SecurityContext
+from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.message import Message, Request, Response
+
+LIFETIME = timedelta(hours=8)
+"""How long an association lives at most, [MS-SIPAE] 3.3.2."""
+
+RAND_BYTES = 4
+"""crand and srand are 8 hexadecimal digits, [MS-SIPAE] 2.2.1."""
+
+
+class SignatureProblem(Enum):
+    """What is wrong with a signature or with its number."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    INVALID = "invalid"
+    UNKNOWN_ASSOCIATION = "unknown-association"  # it names another realm, targetname or opaque
+    REPLAYED = "replayed"
+    TOO_OLD = "too-old"
+    GAP = "gap"
+    NOT_FROM_ONE = "not-from-one"
+
+
+_HARMLESS = frozenset({None, SignatureProblem.GAP, SignatureProblem.NOT_FROM_ONE})
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureResult:
+    """The check of one signature. `buffer` is the string that should have been signed, where it could be built."""
+
+    verdict: Verdict
+    num: int | None
+    problem: SignatureProblem | None
+    detail: str
+    buffer: SignatureBuffer | None = None
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the message may be believed: the signature holds and is no replay."""
+        return self.verdict is Verdict.VALID and self.problem in _HARMLESS
+
+
+class EndReason(Enum):
+    """Why an association is over."""
+
+    LIFETIME = "lifetime"
+    CREDENTIALS_EXPIRED = "credentials-expired"  # the Kerberos ticket ended
+    IDLE = "idle"
+
+
+@dataclass(slots=True)
+class SecurityAssociation:
+    """One association, made by a handshake.
+
+    `next_num` is the number that the next message signed here will carry. `last_used` moves with each message whose
+    signature was accepted.
+    """
+
+    scheme: Scheme
+    scheme_text: str
+    realm: str
+    targetname: str
+    opaque: str | None
+    version: int
+    family: HeaderFamily
+    context: SecurityContext = field(repr=False)
+    token_bytes: Callable[[int], bytes] = field(repr=False)
+    established: datetime
+    lifetime: timedelta = LIFETIME
+    idle: timedelta | None = None
+    next_num: int = 1
+    window: ReplayWindow = field(default_factory=ReplayWindow)
+    last_used: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.last_used = self.established
+
+    @property
+    def expires(self) -> datetime:
+        """When it is over even if it is used: its lifetime, or the end of the credentials where that is earlier."""
+        by_lifetime = self.established + self.lifetime
+        return by_lifetime if self.context.expires is None else min(by_lifetime, self.context.expires)
+
+    def end(self, now: datetime) -> EndReason | None:
+        """Why it is over at `now`, None while it can be used."""
+        if self.context.expires is not None and now >= self.context.expires:
+            return EndReason.CREDENTIALS_EXPIRED
+        if now >= self.expires:
+            return EndReason.LIFETIME
+        if self.idle is not None and now >= self.last_used + self.idle:
+            return EndReason.IDLE
+        return None
+
+    def sign_request(self, request: Request, gssapi_data: str | None = None) -> Request:
+        """The request with a signed credentials header, [MS-SIPAE] 3.2.4.1.
+
+        Args:
+            request: complete but for that header; every signed header must already stand in it.
+            gssapi_data: the base64 token that goes with it in a version-4 handshake.
+
+        Raises:
+            ParseError: a header that is signed is missing.
+        """
+        token = () if gssapi_data is None else (("gssapi-data", gssapi_data),)
+        signature = self._sign(request, "crand", "cnum", "response")
+        value = self.parameters(*token, *signature, ("version", str(self.version))).format()
+        return request.with_headers(request.headers.add(self.family.credentials, value))
+
+    def sign_response(self, response: Response) -> Response:
+        """The response with the header that carries rspauth, [MS-SIPAE] 3.3.4.1.
+
+        Raises:
+            ParseError: a header that is signed is missing.
+        """
+        signature = self._sign(response, "srand", "snum", "rspauth")
+        value = self.parameters(*signature, ("version", str(self.version))).format()
+        return response.with_headers(response.headers.add(self.family.info, value))
+
+    def verify_request(self, request: Request, now: datetime) -> SignatureResult:
+        """Checks crand, cnum and response of a request, [MS-SIPAE] 3.3.5.2."""
+        return self._verify(request, CREDENTIALS_HEADERS, WireSignature.of_request, now)
+
+    def verify_response(self, response: Response, now: datetime) -> SignatureResult:
+        """Checks srand, snum and rspauth of a response, [MS-SIPAE] 3.2.5.2."""
+        return self._verify(response, INFO_HEADERS, WireSignature.of_response, now)
+
+    def parameters(self, *more: tuple[str, str]) -> AuthParameters:
+        """The parameters that name this association, and `more`."""
+        opaque = () if self.opaque is None else (("opaque", self.opaque),)
+        common = (("qop", "auth"), ("realm", self.realm), ("targetname", self.targetname))
+        return AuthParameters(self.scheme_text, (*common, *opaque, *more))
+
+    def _sign(self, message: Message, rand_name: str, num_name: str, value_name: str) -> tuple[tuple[str, str], ...]:
+        rand, num_text = self.token_bytes(RAND_BYTES).hex(), str(self.next_num)
+        signature = self.context.sign(self._buffer(message, rand, num_text).text)
+        self.next_num += 1
+        return ((rand_name, rand), (num_name, num_text), (value_name, signature.hex()))
+
+    def _buffer(self, message: Message, rand: str, num_text: str) -> SignatureBuffer:
+        return signature_buffer(
+            message,
+            scheme_text=self.scheme_text,
+            rand=rand,
+            num_text=num_text,
+            realm=self.realm,
+            targetname=self.targetname,
+            version=self.version,
+        )
+
+    def _verify(
+        self,
+        message: Message,
+        header_names: tuple[str, ...],
+        read: Callable[[AuthParameters], WireSignature | None],
+        now: datetime,
+    ) -> SignatureResult:
+        try:
+            parameters, mismatch = self._find(message, header_names)
+            if parameters is None:
+                return _unsigned(mismatch)
+            wire = read(parameters)
+            if wire is None:
+                return _unsigned("")
+            buffer = self._buffer(message, wire.rand, wire.num_text)
+        except SipError as error:
+            return SignatureResult(Verdict.INVALID, None, SignatureProblem.MALFORMED, str(error))
+        if not self.context.verify(buffer.text, wire.value):
+            detail = "the signature does not match the message"
+            return SignatureResult(Verdict.INVALID, wire.num, SignatureProblem.INVALID, detail, buffer)
+        problem, detail = self._accept(wire.num)
+        if problem in _HARMLESS:
+            self.last_used = now
+            self.opaque = self.opaque if self.opaque is not None else parameters.get("opaque")
+        return SignatureResult(Verdict.VALID, wire.num, problem, detail, buffer)
+
+    def _find(self, message: Message, header_names: tuple[str, ...]) -> tuple[AuthParameters | None, str]:
+        """The header of this association among those of several proxies; else a text on what differs."""
+        mismatch = ""
+        for name in header_names:
+            for value in message.headers.get_all(name):
+                for parameters in AuthParameters.parse_all(value):
+                    differs = self._differs(parameters)
+                    if not differs:
+                        return parameters, ""
+                    mismatch = f"{name} names another association: {differs}"
+        return None, mismatch
+
+    def _differs(self, parameters: AuthParameters) -> str:
+        if Scheme.parse(parameters.scheme_text) is not self.scheme:
+            return f"scheme {ascii(parameters.scheme_text)} instead of {self.scheme.value}"
+        own = (("realm", self.realm), ("targetname", self.targetname), ("opaque", self.opaque))
+        for name, expected in own:
+            got = parameters.get(name)
+            if expected is not None and got != expected:
+                return f"{name} {'absent' if got is None else ascii(got)} instead of {ascii(expected)}"
+        return ""
+
+    def _accept(self, num: int) -> tuple[SignatureProblem | None, str]:
+        first, expected = self.window.highest == 0, self.window.highest + 1
+        state = self.window.accept(num)
+        if state is NumState.REPLAYED:
+            return SignatureProblem.REPLAYED, f"number {num} was used before"
+        if state is NumState.TOO_OLD:
+            return SignatureProblem.TOO_OLD, f"number {num} lies too far behind {self.window.highest}"
+        if state is NumState.AHEAD and first:
+            return SignatureProblem.NOT_FROM_ONE, f"the first number is {num} instead of 1"
+        if state is NumState.AHEAD:
+            return SignatureProblem.GAP, f"number {num} came where {expected} was due"
+        return None, ""
+
+
+def from_offer(
+    offer: Offer,
+    family: HeaderFamily,
+    context: SecurityContext,
+    *,
+    opaque: str | None,
+    version: int,
+    token_bytes: Callable[[int], bytes],
+    now: datetime,
+) -> SecurityAssociation:
+    """The client's association for an offer that was taken.
+
+    Raises:
+        ValueError: the offer has no scheme, realm or targetname; such offers must not be taken.
+    """
+    if offer.scheme is None or offer.realm is None or offer.targetname is None:
+        raise ValueError("an offer without scheme, realm or targetname cannot be taken")
+    return SecurityAssociation(
+        scheme=offer.scheme,
+        scheme_text=offer.scheme_text,
+        realm=offer.realm,
+        targetname=offer.targetname,
+        opaque=opaque,
+        version=version,
+        family=family,
+        context=context,
+        token_bytes=token_bytes,
+        established=now,
+    )
+
+
+def _unsigned(mismatch: str) -> SignatureResult:
+    if mismatch:
+        return SignatureResult(Verdict.MISSING, None, SignatureProblem.UNKNOWN_ASSOCIATION, mismatch)
+    return SignatureResult(Verdict.MISSING, None, SignatureProblem.MISSING, "the message carries no signature")
