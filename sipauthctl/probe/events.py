@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from sipauthctl.association.clock import ClockReading
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.probe.results import SignatureCheck
 from sipauthctl.sip.message import Request, Response
@@ -46,12 +47,18 @@ class RequestSent:
 
 @dataclass(frozen=True, slots=True)
 class ResponseReceived:
-    """An answer came in. `signature` is the check of the server's signature, None where none was due."""
+    """An answer came in. `signature` is the check of the server's signature, None where none was due.
+
+    `clock` is what its Date header showed; `remark` is a few plain words on what its token showed, such as
+    `challenge from LITWAREINC`.
+    """
 
     server: Endpoint
     response: Response
     elapsed_ms: float
     signature: SignatureCheck | None
+    clock: ClockReading | None = None
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,5 +77,3 @@ class Observer(Protocol):
 
     def __call__(self, event: Event) -> None:
         """Called for each event, in order, from the event loop: return quickly."""
-
-
