@@ -185,7 +185,9 @@ class ClientHandshake:
             self._family, self._state = family, _State.CHALLENGED
             return Challenged(found, family)
         if self._state is _State.FINAL_SENT:
-            return Stopped(StopReason.CREDENTIALS_REFUSED, f"challenged again with {response.status} after the last token")
+            return Stopped(
+                StopReason.CREDENTIALS_REFUSED, f"challenged again with {response.status} after the last token"
+            )
         return self._next_token(found)
 
     def _next_token(self, found: tuple[Offer, ...]) -> ClientStep:
@@ -194,13 +196,15 @@ class ClientHandshake:
             return Stopped(StopReason.STARTED_OVER, "challenged again before any credentials were sent")
         with_token = [other for other in found if other.scheme is offer.scheme and other.gssapi_data]
         if not with_token:
-            return Stopped(StopReason.STARTED_OVER, f"the server did not answer the {offer.scheme_text} token with its own")
+            return Stopped(
+                StopReason.STARTED_OVER, f"the server did not answer the {offer.scheme_text} token with its own"
+            )
         same = [o for o in with_token if (o.realm, o.targetname) == (offer.realm, offer.targetname)]
         if not same:
             other = with_token[0]
             detail = (
-                f"realm {ascii(other.realm)} and targetname {ascii(other.targetname)} where "
-                f"{ascii(offer.realm)} and {ascii(offer.targetname)} were chosen"
+                f"realm {other.realm!a} and targetname {other.targetname!a} where "
+                f"{offer.realm!a} and {offer.targetname!a} were chosen"
             )
             return Stopped(StopReason.OTHER_SERVER, detail)
         self._opaque = same[0].opaque if same[0].opaque is not None else self._opaque

@@ -37,7 +37,7 @@ def server_date(message: Message) -> datetime | None:
     try:
         return parsedate_to_datetime(text).replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
-        raise ParseError(f"Date is not an RFC 1123 date: {ascii(text[:60])}") from None
+        raise ParseError(f"Date is not an RFC 1123 date: {text[:60]!a}") from None
 
 
 def read_clock(date: datetime, sent: datetime, received: datetime) -> ClockReading:

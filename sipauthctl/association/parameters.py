@@ -74,6 +74,6 @@ class AuthParameters:
 def _parameter(text: str) -> tuple[str, str]:
     match = _PARAMETER.fullmatch(text)
     if match is None:
-        raise ParseError(f"an authentication parameter is not of the form name=value: {ascii(text[:40])}")
+        raise ParseError(f"an authentication parameter is not of the form name=value: {text[:40]!a}")
     value = match[2].strip()
     return match[1], unquote(value) if value.startswith('"') else value

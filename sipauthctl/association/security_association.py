@@ -207,12 +207,12 @@ class SecurityAssociation:
 
     def _differs(self, parameters: AuthParameters) -> str:
         if Scheme.parse(parameters.scheme_text) is not self.scheme:
-            return f"scheme {ascii(parameters.scheme_text)} instead of {self.scheme.value}"
+            return f"scheme {parameters.scheme_text!a} instead of {self.scheme.value}"
         own = (("realm", self.realm), ("targetname", self.targetname), ("opaque", self.opaque))
         for name, expected in own:
             got = parameters.get(name)
             if expected is not None and got != expected:
-                return f"{name} {'absent' if got is None else ascii(got)} instead of {ascii(expected)}"
+                return f"{name} {'absent' if got is None else ascii(got)} instead of {expected!a}"
         return ""
 
     def _accept(self, num: int) -> tuple[SignatureProblem | None, str]:

@@ -59,9 +59,9 @@ class WireSignature:
             missing = next(name for name, text in texts.items() if text is None)
             raise ParseError(f"the signature has no {missing}")
         if not (num_text.isascii() and num_text.isdigit() and len(num_text) <= 10):
-            raise ParseError(f"{num} is not a number: {ascii(num_text[:40])}")
+            raise ParseError(f"{num} is not a number: {num_text[:40]!a}")
         if not _HEX.fullmatch(value_text):
-            raise ParseError(f"{value} is not hexadecimal: {ascii(value_text[:40])}")
+            raise ParseError(f"{value} is not hexadecimal: {value_text[:40]!a}")
         return cls(rand_text, num_text, int(num_text), bytes.fromhex(value_text))
 
 

@@ -221,5 +221,3 @@ def _fields(lines: list[str]) -> list[tuple[str, str]]:
     if folded:
         fields[-1] = (fields[-1][0], " ".join(part for part in folded if part))
     return fields
-
-
