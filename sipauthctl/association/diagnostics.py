@@ -39,7 +39,8 @@ def diagnostics(message: Message) -> tuple[Diagnostic, ...]:
 
 
 def _read(value: str) -> Diagnostic | None:
-    number, *parts = split_list(value, ";")
+    first, *parts = split_list(value, ";")
+    number = first.partition(".")[0]  # a sub-code may follow
     if not (number.isascii() and number.isdigit() and len(number) <= 10):
         return None
     pairs = (part.partition("=") for part in parts)

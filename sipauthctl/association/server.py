@@ -105,7 +105,7 @@ class ServerAuthenticator:
         realm: the realm of every challenge.
         targetnames: by scheme; its keys in their order are the offers.
         version: protocol version of the challenges (2, 3 or 4; with 2 the parameter is left out).
-        acceptors: makes an acceptor for a new handshake, by scheme.
+        acceptors: makes an acceptor for a new handshake, by scheme; a scheme without one is offered and never taken.
         token_bytes: gives that many random bytes.
         lifetime: of an association.
         idle: after how long without a signed request an association is dropped; None for never.
@@ -169,7 +169,7 @@ class ServerAuthenticator:
         for value in request.headers.get_all(self.family.credentials):
             for parameters in AuthParameters.parse_all(value):
                 scheme = Scheme.parse(parameters.scheme_text)
-                if scheme is None or scheme not in self.targetnames:
+                if scheme is None or scheme not in self.targetnames or scheme not in self._acceptors:
                     reason = ChallengeReason.SCHEME_NOT_OFFERED
                 elif (parameters.get("realm"), parameters.get("targetname")) != (self.realm, self.targetnames[scheme]):
                     reason = ChallengeReason.OTHER_SERVER

@@ -1,0 +1,116 @@
+"""The lab's directory: who may sign in, under which names, and which URI belongs to whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sipauthctl.mechanisms.base import LogonRefused
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret, check_response
+from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts
+from sipauthctl.mechanisms.status import (
+    ACCOUNT_DISABLED,
+    ACCOUNT_LOCKED_OUT,
+    LOGON_FAILURE,
+    NO_SUCH_USER,
+    WRONG_PASSWORD,
+    status_text,
+)
+
+
+class AccountState(str, Enum):
+    """What holds an account back, if anything."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    LOCKED_OUT = "locked-out"
+    NOT_ENABLED = "not-enabled"  # may sign in to the domain, but has no SIP address
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One user. The password is a lab's and no secret, but kept out of reprs all the same."""
+
+    user: str
+    display_name: str
+    password: str = field(repr=False)
+    state: AccountState = AccountState.ACTIVE
+
+
+ACCOUNTS = (
+    Account("ned", "Ned Flint", "Litware-Ned-1"),
+    Account("nina", "Nina Vale", "Litware-Nina-1"),
+    Account("dora", "Dora Lane", "Litware-Dora-1", AccountState.DISABLED),
+    Account("luis", "Luis Ortega", "Litware-Luis-1", AccountState.LOCKED_OUT),
+    Account("olaf", "Olaf Berg", "Litware-Olaf-1", AccountState.NOT_ENABLED),
+)
+
+
+class Directory:
+    """The accounts of one domain.
+
+    Args:
+        accounts: all of them.
+        dns_domain: also the SIP domain and the suffix of user principal names.
+        netbios_domain: the short name, None for a server that is in no domain.
+    """
+
+    def __init__(self, accounts: tuple[Account, ...], dns_domain: str, netbios_domain: str | None) -> None:
+        self._by_user = {account.user.lower(): account for account in accounts}
+        self.accounts = accounts
+        self.dns_domain = dns_domain
+        self.netbios_domain = netbios_domain
+
+    def find(self, user: str, domain: str) -> Account | None:
+        """The account behind a logon name: a plain user, with either name of the domain or none, or a UPN."""
+        if domain.lower() not in ("", self.dns_domain.lower(), (self.netbios_domain or "").lower()):
+            return None
+        name, at, suffix = user.lower().partition("@")
+        if at and suffix != self.dns_domain.lower():
+            return None
+        return self._by_user.get(name)
+
+    def owner(self, address_of_record: str) -> Account | None:
+        """Whose SIP address this is (`sip:user@domain` in lower case), None when nobody enabled for SIP has it."""
+        for account in self.accounts:
+            if address_of_record == self.sip_uri(account) and account.state is not AccountState.NOT_ENABLED:
+                return account
+        return None
+
+    def sip_uri(self, account: Account) -> str:
+        """The SIP address of an account."""
+        return f"sip:{account.user}@{self.dns_domain}"
+
+    def check(self, authenticate: AuthenticateFacts, server_challenge: bytes) -> bytes:
+        """The session base key of a right response, in the order in which a domain controller looks.
+
+        Raises:
+            LogonRefused: with the NTSTATUS that a domain controller would give.
+        """
+        account = self.find(authenticate.user, authenticate.domain)
+        if account is None:
+            raise _refused(NO_SUCH_USER)
+        if account.state is AccountState.LOCKED_OUT:
+            raise _refused(ACCOUNT_LOCKED_OUT)
+        key = check_response(NtlmSecret.from_password(account.password), server_challenge, authenticate)
+        if key is None:
+            raise _refused(WRONG_PASSWORD)
+        if account.state is AccountState.DISABLED:
+            raise _refused(ACCOUNT_DISABLED)
+        return key
+
+
+def _refused(status: int) -> LogonRefused:
+    return LogonRefused(status, status_text(status))
+
+
+class RefuseAll:
+    """A directory that refuses everybody without a reason."""
+
+    def check(self, authenticate: AuthenticateFacts, server_challenge: bytes) -> bytes:
+        """Never succeeds.
+
+        Raises:
+            LogonRefused: always.
+        """
+        raise _refused(LOGON_FAILURE)

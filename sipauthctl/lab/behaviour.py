@@ -1,0 +1,87 @@
+"""How the lab's servers behave. The defaults are those of Office Communications Server 2007 R2; faults change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum
+
+from sipauthctl.lab.authority import CertificateFlaw
+
+
+class DateHeader(Enum):
+    """The Date of a challenge."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    MALFORMED = "malformed"
+
+
+class AnswerSignature(Enum):
+    """How answers are signed."""
+
+    RIGHT = "right"
+    MISSING = "missing"
+    WRONG = "wrong"
+    REPLAYED = "replayed"  # every answer carries snum 1
+    SKIPPING = "skipping"  # numbers are left out after the first
+
+
+class RedirectTarget(Enum):
+    """Where the proxy's 301 points."""
+
+    HOME = "home"
+    BACK = "back"  # the home server redirects again, to the proxy
+    CLEARTEXT = "cleartext"  # from TLS to plain TCP
+    NOWHERE = "nowhere"  # a Contact that cannot be used
+
+
+class Impostor(Enum):
+    """Something else than a server of this family."""
+
+    DIGEST = "digest"
+    HTTP = "http"
+    NO_CHALLENGE = "no-challenge"
+    NO_OFFERS = "no-offers"
+
+
+class Damage(Enum):
+    """What happens to answers on their way out."""
+
+    SILENT = "silent"
+    TRUNCATED = "truncated"
+    OVERSIZED = "oversized"
+
+
+class NameServerFlaw(Enum):
+    """What is wrong in DNS."""
+
+    NO_SRV = "no-srv"  # nothing at all for the SIP domain
+    UNRESOLVABLE_TARGET = "unresolvable-target"
+    FOREIGN_TARGET = "foreign-target"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """All that can be made to go wrong. `delay` is in seconds, per answer."""
+
+    clock_offset: timedelta = timedelta()
+    date: DateHeader = DateHeader.PRESENT
+    workgroup: bool = False
+    signature: AnswerSignature = AnswerSignature.RIGHT
+    redirect_signature: AnswerSignature = AnswerSignature.RIGHT
+    redirect_target: RedirectTarget = RedirectTarget.HOME
+    kerberos_targetname: str | None = None  # `{host}` stands for the server's name
+    realm_in_token: str | None = None
+    omit_targetname: bool = False
+    version: int | None = None
+    short_keys: bool = False
+    garbage_token: bool = False
+    reject_all: bool = False
+    tell_logon_status: bool = False
+    terminal_escapes: bool = False
+    delay: float = 0.0
+    damage: Damage | None = None
+    impostor: Impostor | None = None
+    certificate: CertificateFlaw | None = None
+    name_server: NameServerFlaw | None = None

@@ -1,0 +1,194 @@
+"""The deployment in a box: an outbound proxy (hs1), a home server (hs2), their certificates and a name server."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from sipauthctl.association.server import ServerAuthenticator
+from sipauthctl.lab.accounts import ACCOUNTS, Directory, RefuseAll
+from sipauthctl.lab.authority import Authority
+from sipauthctl.lab.behaviour import NameServerFlaw, RedirectTarget
+from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
+from sipauthctl.lab.events import Log
+from sipauthctl.lab.registrar import Registrar
+from sipauthctl.lab.server import SipServer
+from sipauthctl.lab.settings import (
+    HOME_HOST,
+    NETBIOS_DOMAIN,
+    PROXY_HOST,
+    REALM,
+    SIP_DOMAIN,
+    LabSettings,
+)
+from sipauthctl.mechanisms.base import Acceptor, Scheme
+from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor
+from sipauthctl.mechanisms.ntlm.messages import Flags, TargetNames
+
+FOREIGN_HOST = "sip.fabrikam.com"
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """One port of one server. `role` is `proxy` or `home`."""
+
+    role: str
+    host: str
+    address: str
+    port: int
+    transport: str
+
+
+class Deployment:
+    """A running lab; an asynchronous context manager.
+
+    Args:
+        settings: what was chosen.
+        log: told what happens, in order, from the event loop.
+        now: the true time in UTC.
+    """
+
+    def __init__(
+        self,
+        settings: LabSettings,
+        log: Log = lambda event: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.settings = settings
+        self.servers: tuple[RunningServer, ...] = ()
+        self.nameserver = ""
+        self.directory = Directory(ACCOUNTS, SIP_DOMAIN, None if settings.behaviour.workgroup else NETBIOS_DOMAIN)
+        self.authority = Authority()
+        self.ca_file = Path()
+        self.proxy = self._registrar(PROXY_HOST, log, now)
+        self.home = self._registrar(HOME_HOST, log, now)
+        self._log = log
+        self._now = now
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Deployment:
+        async with AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-lab-"))
+            self.ca_file = Path(folder) / "ca.pem"
+            self.authority.write_certificate(self.ca_file)
+            running: list[RunningServer] = []
+            for role, registrar in (("proxy", self.proxy), ("home", self.home)):
+                running += await self._start(role, registrar, len(running), stack)
+            self.servers = tuple(running)
+            await self._start_name_server(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def server(self, role: str, transport: str) -> RunningServer:
+        """The port of a role and transport."""
+        return next(s for s in self.servers if (s.role, s.transport) == (role, transport))
+
+    async def _start(self, role: str, registrar: Registrar, offset: int, stack: AsyncExitStack) -> list[RunningServer]:
+        settings = self.settings
+        server = SipServer(registrar, settings.behaviour, now=self._now, log=self._log)
+        stack.push_async_callback(server.stop)
+        context = self.authority.server_context(registrar.host, settings.behaviour.certificate)
+        running = []
+        for index, (transport, tls) in enumerate((("tls", context), ("tcp", None))):
+            wanted = settings.port + offset + index if settings.port else 0
+            port = await server.listen(settings.address, wanted, tls)
+            running.append(RunningServer(role, registrar.host, settings.address, port, transport))
+        return running
+
+    async def _start_name_server(self, stack: AsyncExitStack) -> None:
+        name_server = NameServer(self._zone())
+        stack.push_async_callback(name_server.stop)
+        port = self.settings.port + len(self.servers) if self.settings.port else 0
+        await name_server.start(self.settings.address, port)
+        self.nameserver = "{}:{}".format(*name_server.address)
+
+    def _zone(self) -> Zone:
+        flaw, address = self.settings.behaviour.name_server, self.settings.address
+        targets = {
+            NameServerFlaw.UNRESOLVABLE_TARGET: f"gone.{SIP_DOMAIN}",
+            NameServerFlaw.FOREIGN_TARGET: FOREIGN_HOST,
+        }
+        target = PROXY_HOST if flaw is None else targets.get(flaw, PROXY_HOST)
+        tls, tcp = self.server("proxy", "tls").port, self.server("proxy", "tcp").port
+        services = (
+            ServiceRecord(f"_sipinternaltls._tcp.{SIP_DOMAIN}", target, tls),
+            ServiceRecord(f"_sipinternal._tcp.{SIP_DOMAIN}", target, tcp),
+            ServiceRecord(f"_sip._tls.{SIP_DOMAIN}", target, tls),
+        )
+        hosts = (PROXY_HOST, HOME_HOST, FOREIGN_HOST)
+        return Zone(() if flaw is NameServerFlaw.NO_SRV else services, tuple((host, address) for host in hosts))
+
+    def _registrar(self, host: str, log: Log, now: Callable[[], datetime]) -> Registrar:
+        settings = self.settings
+        return Registrar(
+            host,
+            ServerAuthenticator(
+                family=settings.family,
+                realm=REALM,
+                targetnames=self._targetnames(host),
+                version=settings.version if settings.behaviour.version is None else settings.behaviour.version,
+                acceptors={Scheme.NTLM: lambda: self._ntlm(host, now)},
+                token_bytes=secrets.token_bytes,
+            ),
+            self.directory,
+            settings.behaviour,
+            redirect=self._redirect_of(host),
+            now=now,
+            token_bytes=secrets.token_bytes,
+            log=log,
+        )
+
+    def _targetnames(self, host: str) -> dict[Scheme, str]:
+        names = {Scheme.NTLM: host, Scheme.KERBEROS: f"sip/{host}"}
+        chosen = {scheme: names[scheme] for scheme in self.settings.schemes}
+        spn = self.settings.behaviour.kerberos_targetname
+        return chosen if spn is None else {Scheme.KERBEROS: spn.format(host=host), **chosen}
+
+    def _redirect_of(self, host: str) -> Callable[[str], str] | None:
+        """What makes the Contact of a server's 301; None for one that registers."""
+        target = self.settings.behaviour.redirect_target
+        if not self.settings.redirect:
+            return None
+        if host == HOME_HOST:
+            return (lambda transport: self._contact("proxy", transport)) if target is RedirectTarget.BACK else None
+        if target is RedirectTarget.NOWHERE:
+            return lambda transport: "tel:+15555550100"
+        if target is RedirectTarget.CLEARTEXT:
+            return lambda transport: self._contact("home", "tcp")
+        return lambda transport: self._contact("home", transport)
+
+    def _contact(self, role: str, transport: str) -> str:
+        server = self.server(role, transport)
+        return f"sip:{server.host}:{server.port};transport={transport}"
+
+    def _ntlm(self, host: str, now: Callable[[], datetime]) -> Acceptor:
+        behaviour = self.settings.behaviour
+        flags = OCS_2007_R2_FLAGS
+        if not self.settings.extended_session_security:
+            flags &= ~Flags.extended_session_security
+        if behaviour.short_keys:
+            flags &= ~Flags.key_128
+        computer = host.split(".")[0]
+        names = (
+            TargetNames(netbios_computer=computer.upper(), dns_computer=computer)
+            if behaviour.workgroup
+            else TargetNames(NETBIOS_DOMAIN, computer.upper(), SIP_DOMAIN, host, SIP_DOMAIN)
+        )
+        return NtlmAcceptor(
+            RefuseAll() if behaviour.reject_all else self.directory,
+            names,
+            options=AcceptorOptions(flags=flags),
+            now=lambda: now() + behaviour.clock_offset,
+            token_bytes=secrets.token_bytes,
+        )

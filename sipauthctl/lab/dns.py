@@ -1,0 +1,114 @@
+"""A name server for the lab's zone, over UDP and TCP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from dataclasses import dataclass
+
+from dnslib import QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRecord:
+    """An SRV record, RFC 2782. `name` and `target` are without the final dot."""
+
+    name: str
+    target: str
+    port: int
+    priority: int = 0
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """What the name server knows; any other name does not exist."""
+
+    services: tuple[ServiceRecord, ...]
+    addresses: tuple[tuple[str, str], ...]  # host name, IPv4 address
+
+    def answer(self, query: bytes) -> bytes | None:
+        """The response to one DNS message, None when it is none."""
+        try:
+            request = DNSRecord.parse(query)
+        except (DNSError, ValueError, struct.error, IndexError):
+            return None
+        reply = request.reply()
+        name = str(request.q.qname).rstrip(".").lower()
+        wanted = QTYPE[request.q.qtype]
+        for record in self._records(name):
+            if QTYPE[record.rtype] == wanted:
+                reply.add_answer(record)
+        if not self._records(name):
+            reply.header.rcode = RCODE.NXDOMAIN
+        return bytes(reply.pack())
+
+    def _records(self, name: str) -> list[RR]:
+        services = [
+            RR(s.name, QTYPE.SRV, ttl=60, rdata=SRV(s.priority, s.weight, s.port, f"{s.target}."))
+            for s in self.services
+            if s.name.lower() == name
+        ]
+        addresses = [
+            RR(host, QTYPE.A, ttl=60, rdata=A(address)) for host, address in self.addresses if host.lower() == name
+        ]
+        return services + addresses
+
+
+class NameServer:
+    """Answers from a zone on one port, by UDP and TCP."""
+
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._udp: asyncio.DatagramTransport | None = None
+        self._tcp: asyncio.Server | None = None
+        self.address: tuple[str, int] = ("", 0)
+
+    async def start(self, host: str, port: int = 0) -> None:
+        """Begins to answer. With port 0 the system picks one that is free for both.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._tcp = await asyncio.start_server(self._serve, host, port)
+        self.address = (host, self._tcp.sockets[0].getsockname()[1])
+        loop = asyncio.get_running_loop()
+        try:
+            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._zone), local_addr=self.address)
+        except OSError:
+            self._tcp.close()
+            raise
+
+    async def stop(self) -> None:
+        """Stops answering."""
+        if self._udp is not None:
+            self._udp.close()
+        if self._tcp is not None:
+            self._tcp.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+                answer = self._zone.answer(await reader.readexactly(length))
+                if answer is None:
+                    break
+                writer.write(struct.pack("!H", len(answer)) + answer)
+                await writer.drain()
+        writer.close()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if isinstance(transport, asyncio.DatagramTransport):
+            self._transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        answer = self._zone.answer(data)
+        if answer is not None and self._transport is not None:
+            self._transport.sendto(answer, address)

@@ -1,0 +1,191 @@
+"""The faults that `--fault` names: each one change of behaviour, with a sentence on what it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from sipauthctl.lab.authority import CertificateFlaw
+from sipauthctl.lab.behaviour import (
+    AnswerSignature,
+    Behaviour,
+    Damage,
+    DateHeader,
+    Impostor,
+    NameServerFlaw,
+    RedirectTarget,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. `default` is set where it takes a value in seconds, as `NAME=SECONDS`."""
+
+    name: str
+    explanation: str
+    change: Callable[[Behaviour, float], Behaviour]
+    default: float | None = None
+
+
+def _set(**changes: Any) -> Callable[[Behaviour, float], Behaviour]:
+    return lambda behaviour, _: replace(behaviour, **changes)
+
+
+_ALL = (
+    Fault(
+        "clock-skew",
+        "The servers' clocks are that many seconds ahead (negative: behind), in Date and in the NTLM challenge.",
+        lambda behaviour, seconds: replace(behaviour, clock_offset=timedelta(seconds=seconds)),
+        default=1200,
+    ),
+    Fault("no-date", "Challenges carry no Date header.", _set(date=DateHeader.ABSENT)),
+    Fault("malformed-date", "The Date header of challenges cannot be read.", _set(date=DateHeader.MALFORMED)),
+    Fault(
+        "bad-rspauth",
+        "The signature of the final answer is of another message.",
+        _set(signature=AnswerSignature.WRONG),
+    ),
+    Fault(
+        "replayed-snum",
+        "Every signed answer carries snum 1, so all but the first look replayed.",
+        _set(signature=AnswerSignature.REPLAYED),
+    ),
+    Fault(
+        "skipped-snum",
+        "The servers leave numbers out: snum 1, then 7, 13, ...",
+        _set(signature=AnswerSignature.SKIPPING),
+    ),
+    Fault("unsigned-ok", "The 200 comes without a signature.", _set(signature=AnswerSignature.MISSING)),
+    Fault(
+        "unsigned-redirect",
+        "The 301 to the home server comes without a signature.",
+        _set(redirect_signature=AnswerSignature.MISSING),
+    ),
+    Fault(
+        "bad-redirect-signature",
+        "The signature of the 301 is of another message.",
+        _set(redirect_signature=AnswerSignature.WRONG),
+    ),
+    Fault("redirect-loop", "The home server redirects back to the proxy.", _set(redirect_target=RedirectTarget.BACK)),
+    Fault(
+        "redirect-to-cleartext",
+        "The 301 leads from TLS to plain TCP.",
+        _set(redirect_target=RedirectTarget.CLEARTEXT),
+    ),
+    Fault(
+        "redirect-to-nowhere",
+        "The 301 has a Contact that cannot be used.",
+        _set(redirect_target=RedirectTarget.NOWHERE),
+    ),
+    Fault(
+        "foreign-spn",
+        "The Kerberos offer names a service other than sip, as a server that harvests tickets would.",
+        _set(kerberos_targetname="cifs/{host}"),
+    ),
+    Fault(
+        "spn-host-mismatch",
+        "The Kerberos offer names sip on another host.",
+        _set(kerberos_targetname="sip/other.litwareinc.com"),
+    ),
+    Fault(
+        "realm-differs",
+        "The challenge with the token has another realm than the first one.",
+        _set(realm_in_token="Another Realm"),
+    ),
+    Fault("missing-targetname", "The offers have no targetname.", _set(omit_targetname=True)),
+    Fault("version-1", "The offers are of protocol version 1.", _set(version=1)),
+    Fault(
+        "ntlm-key-strength-mismatch",
+        "The NTLM challenge offers no 128-bit keys, while the server's policy demands them.",
+        _set(short_keys=True),
+    ),
+    Fault(
+        "workgroup-server",
+        "The server is in no domain: its target info names none.",
+        _set(workgroup=True),
+    ),
+    Fault("garbage-token", "The NTLM token of the server is not NTLM.", _set(garbage_token=True)),
+    Fault(
+        "credentials-refused",
+        "Right credentials are refused without a reason, as from behind a UPnP NAT or with NetBIOS disabled.",
+        _set(reject_all=True),
+    ),
+    Fault(
+        "telling-refusals",
+        "A refusal carries the HRESULT of the logon error (wrong password, disabled, locked out) in ms-diagnostics.",
+        _set(tell_logon_status=True),
+    ),
+    Fault(
+        "slow",
+        "Each answer takes that many seconds.",
+        lambda behaviour, seconds: replace(behaviour, delay=seconds),
+        default=2,
+    ),
+    Fault("silent", "The servers take connections and never answer.", _set(damage=Damage.SILENT)),
+    Fault("truncated", "The connection closes in the middle of an answer.", _set(damage=Damage.TRUNCATED)),
+    Fault("oversized", "An answer's header never ends.", _set(damage=Damage.OVERSIZED)),
+    Fault(
+        "terminal-escapes",
+        "Answers carry terminal control sequences and markup in every text that a tool might show.",
+        _set(terminal_escapes=True),
+    ),
+    Fault("digest-only", "A SIP server of another kind: it offers Digest alone.", _set(impostor=Impostor.DIGEST)),
+    Fault("http-server", "A web server on the SIP port.", _set(impostor=Impostor.HTTP)),
+    Fault("no-challenge", "The server says 200 without asking who it is.", _set(impostor=Impostor.NO_CHALLENGE)),
+    Fault("no-offers", "The 401 has no challenge header.", _set(impostor=Impostor.NO_OFFERS)),
+    Fault(
+        "tls-untrusted",
+        "The certificates come from an authority that nobody trusts.",
+        _set(certificate=CertificateFlaw.UNTRUSTED),
+    ),
+    Fault(
+        "tls-name-mismatch",
+        "The certificates name other hosts.",
+        _set(certificate=CertificateFlaw.WRONG_NAME),
+    ),
+    Fault("tls-expired", "The certificates have expired.", _set(certificate=CertificateFlaw.EXPIRED)),
+    Fault("tls-too-old", "The servers speak TLS 1.1 at most.", _set(certificate=CertificateFlaw.OLD_TLS)),
+    Fault("no-srv", "DNS knows no server of the SIP domain.", _set(name_server=NameServerFlaw.NO_SRV)),
+    Fault(
+        "srv-unresolvable",
+        "The SRV records name hosts that have no address.",
+        _set(name_server=NameServerFlaw.UNRESOLVABLE_TARGET),
+    ),
+    Fault(
+        "srv-foreign-domain",
+        "The SRV records name a host outside the SIP domain.",
+        _set(name_server=NameServerFlaw.FOREIGN_TARGET),
+    ),
+)
+
+FAULTS = {fault.name: fault for fault in _ALL}
+
+
+def behaviour_with(requests: Iterable[str]) -> Behaviour:
+    """The behaviour with these faults, each `NAME` or `NAME=SECONDS`.
+
+    Raises:
+        ValueError: a fault is not known, or its value is not a number of seconds where one is taken.
+    """
+    behaviour = Behaviour()
+    for request in requests:
+        name, equals, text = request.partition("=")
+        fault = FAULTS.get(name)
+        if fault is None:
+            raise ValueError(f"no fault is called {name!r}")
+        if equals and fault.default is None:
+            raise ValueError(f"the fault {name} takes no value")
+        behaviour = fault.change(behaviour, _seconds(name, text) if equals else fault.default or 0.0)
+    return behaviour
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError(f"the fault {name} takes a number of seconds, not {text!r}") from None
+    if not -1e9 < seconds < 1e9:
+        raise ValueError(f"the fault {name} takes a number of seconds, not {text!r}")
+    return seconds

@@ -1,0 +1,179 @@
+"""One server of the lab without I/O: it authenticates, then redirects (the outbound proxy) or registers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sipauthctl.association.server import Authenticated, Challenge, ChallengeReason, Refused, ServerAuthenticator
+from sipauthctl.lab.accounts import Directory
+from sipauthctl.lab.answers import date_header, respond, sign
+from sipauthctl.lab.behaviour import Behaviour
+from sipauthctl.lab.bindings import Bindings, requested_expires
+from sipauthctl.lab.diagnostics import (
+    HANDSHAKE_FAILED,
+    NO_SUCH_URI,
+    NOT_THE_USERS_URI,
+    SECURITY_LEVEL,
+    Report,
+    telling,
+)
+from sipauthctl.lab.events import LabEvent, Log
+from sipauthctl.lab.tampering import tamper
+from sipauthctl.mechanisms.base import MechanismError
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.mechanisms.ntlm.acceptor import SecurityLevelMismatch
+from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.message import Request, Response
+from sipauthctl.sip.uri import SipUri
+
+TAG_BYTES = 16
+ALLOWED_EVENTS = (
+    "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,presence.wpending,"
+    "vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Where a request came from."""
+
+    address: str
+    port: int
+    transport: str
+
+
+class Registrar:
+    """Answers requests.
+
+    Args:
+        host: this server's name.
+        authenticator: its table of security associations.
+        directory: the accounts.
+        behaviour: the faults.
+        redirect: gives the Contact of a 301 for the transport a client came by; None for a home server.
+        now: the true time in UTC.
+        token_bytes: gives that many random bytes.
+        log: told what happens.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        authenticator: ServerAuthenticator,
+        directory: Directory,
+        behaviour: Behaviour,
+        *,
+        redirect: Callable[[str], str] | None,
+        now: Callable[[], datetime],
+        token_bytes: Callable[[int], bytes],
+        log: Log,
+    ) -> None:
+        self.host = host
+        self.bindings = Bindings()
+        self.authenticator = authenticator
+        self._directory = directory
+        self._behaviour = behaviour
+        self._redirect = redirect
+        self._now = now
+        self._token_bytes = token_bytes
+        self._log = log
+
+    def answer(self, request: Request, peer: Peer) -> Response | None:
+        """The response to a request; None for an ACK, which has none."""
+        if request.method == "ACK":
+            return None
+        try:
+            step = self.authenticator.receive(request, self._now())
+            if isinstance(step, Challenge):
+                response = self._challenge(request, peer, step)
+            elif isinstance(step, Refused):
+                response = self._refuse(request, peer, step)
+            else:
+                response = self._serve(request, peer, step)
+        except SipError as error:
+            self._note("answered", f"400: {error}", request)
+            response = self._respond(request, peer, 400, ())
+        return tamper(response, self._behaviour)
+
+    def _challenge(self, request: Request, peer: Peer, step: Challenge) -> Response:
+        what = "token" if step.reason is ChallengeReason.TOKEN_DUE else "challenge"
+        self._note(what, step.reason.value, request)
+        return self._respond_challenge(request, peer, step.headers, ())
+
+    def _refuse(self, request: Request, peer: Peer, step: Refused) -> Response:
+        status = step.logon_status
+        detail = f"{step.reason.value}: {step.detail}"
+        event = LabEvent(self._now(), self.host, "refused", detail, request, step.signature, status)
+        self._log(event)
+        report = self._report(step.error, status)
+        return self._respond_challenge(request, peer, step.headers, (report.header(self.host),))
+
+    def _report(self, error: MechanismError | None, status: int | None) -> Report:
+        if isinstance(error, SecurityLevelMismatch):
+            return SECURITY_LEVEL
+        return telling(status) if status is not None and self._behaviour.tell_logon_status else HANDSHAKE_FAILED
+
+    def _respond_challenge(
+        self,
+        request: Request,
+        peer: Peer,
+        challenge: tuple[tuple[str, str], ...],
+        more: tuple[tuple[str, str], ...],
+    ) -> Response:
+        date = date_header(self._behaviour.date, self._now() + self._behaviour.clock_offset)
+        return self._respond(request, peer, self.authenticator.family.status, (*date, *challenge, *more))
+
+    def _serve(self, request: Request, peer: Peer, step: Authenticated) -> Response:
+        what = "authenticated" if step.fresh else "verified"
+        self._log(LabEvent(self._now(), self.host, what, step.peer, request, step.signature))
+        if request.method != "REGISTER":
+            return self._ok(request, peer, step)
+        if self._redirect is not None:
+            contact = self._redirect(peer.transport)
+            self._note("redirected", contact, request)
+            response = self._respond(request, peer, 301, (("Contact", f"<{contact}>"), ("Expires", "300")))
+            return sign(response, step.association, self._behaviour.redirect_signature)
+        return self._register(request, peer, step)
+
+    def _ok(self, request: Request, peer: Peer, step: Authenticated) -> Response:
+        self._note("answered", f"200 to {request.method}", request)
+        asserted = ("P-Asserted-Identity", f"<{request.to.uri}>")
+        return self._sign(self._respond(request, peer, 200, (asserted,)), step)
+
+    def _register(self, request: Request, peer: Peer, step: Authenticated) -> Response:
+        address = SipUri.parse(request.from_.uri).address_of_record
+        owner = self._directory.owner(address)
+        name = LogonName.parse(step.peer)
+        if owner is None:
+            return self._forbid(request, peer, step, 404, NO_SUCH_URI)
+        if owner is not self._directory.find(name.user, name.domain):
+            return self._forbid(request, peer, step, 403, NOT_THE_USERS_URI)
+        seconds, now = requested_expires(request), self._now()
+        refreshed = any(b.address_of_record == address for b in self.bindings.current(now)) and not step.fresh
+        binding = self.bindings.bind(address, request, seconds, now)
+        headers = [("Expires", str(seconds)), ("Allow-Events", ALLOWED_EVENTS), ("Supported", "adhoclist")]
+        if binding is not None:
+            headers.insert(0, ("Contact", f"<{binding.contact}>;expires={seconds}"))
+        self._note(
+            "de-registered" if binding is None else "refreshed" if refreshed else "registered", address, request
+        )
+        response = self._sign(self._respond(request, peer, 200, tuple(headers)), step)
+        if binding is None:
+            self.authenticator.drop(step.association)
+        return response
+
+    def _forbid(self, request: Request, peer: Peer, step: Authenticated, status: int, report: Report) -> Response:
+        self._note("answered", f"{status}: {report.reason}", request)
+        return self._sign(self._respond(request, peer, status, (report.header(self.host),)), step)
+
+    def _sign(self, response: Response, step: Authenticated) -> Response:
+        return sign(response, step.association, self._behaviour.signature)
+
+    def _respond(self, request: Request, peer: Peer, status: int, headers: tuple[tuple[str, str], ...]) -> Response:
+        tag = self._token_bytes(TAG_BYTES).hex().upper()
+        return respond(request, status, headers, peer=(peer.address, peer.port), tag=tag)
+
+    def _note(self, what: str, detail: str, request: Request) -> None:
+        self._log(LabEvent(self._now(), self.host, what, detail, request))
