@@ -1,0 +1,65 @@
+"""Why a server could not be talked to. Each error names the server and is one plain sentence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sipauthctl.network.evidence import Endpoint, TlsEvidence
+
+
+class NetworkError(Exception):
+    """Any of the errors below; `tls` holds what the TLS handshake showed, where it came that far."""
+
+    def __init__(self, server: Endpoint, message: str, tls: TlsEvidence | None = None) -> None:
+        super().__init__(message)
+        self.server = server
+        self.tls = tls
+
+
+class HostUnresolvable(NetworkError):
+    """The server's name has no address."""
+
+
+class ConnectionRefused(NetworkError):
+    """The host answered that nothing listens on the port, or cannot be reached at all."""
+
+
+class ConnectTimeout(NetworkError):
+    """The host did not answer."""
+
+
+class TlsUntrusted(NetworkError):
+    """The certificate comes from nobody that is trusted here."""
+
+
+class TlsNameMismatch(NetworkError):
+    """The certificate is for other names."""
+
+
+class TlsExpired(NetworkError):
+    """The certificate's time is over, or has not begun."""
+
+    @property
+    def not_after(self) -> datetime | None:
+        """When it ended, where that is known."""
+        return self.tls.not_after if self.tls is not None else None
+
+
+class TlsTooOld(NetworkError):
+    """The server speaks no version of TLS, or no cipher, that is still accepted."""
+
+
+class TlsFailed(NetworkError):
+    """The TLS handshake failed otherwise; often the server does not speak TLS on this port."""
+
+
+class AnswerTimeout(NetworkError):
+    """No whole answer came in time."""
+
+
+class ConnectionClosed(NetworkError):
+    """The server closed the connection, or broke it, before an answer was complete."""
+
+
+class ProtocolError(NetworkError):
+    """What came is not SIP, or exceeds a limit."""
