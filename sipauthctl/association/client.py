@@ -104,6 +104,16 @@ class ClientHandshake:
         self._opaque: str | None = None
         self._association: SecurityAssociation | None = None
 
+    @property
+    def association(self) -> SecurityAssociation | None:
+        """The association once the request that completes the handshake was authorized."""
+        return self._association
+
+    @property
+    def initiator(self) -> Initiator | None:
+        """The mechanism that was begun with, if any."""
+        return self._initiator
+
     def begin(self, offer: Offer, initiator: Initiator) -> None:
         """Takes an offer. May block: a Kerberos initiator gets its ticket here.
 

@@ -35,7 +35,8 @@ def server_date(message: Message) -> datetime | None:
     if text is None:
         return None
     try:
-        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+        date = parsedate_to_datetime(text)
+        return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         raise ParseError(f"Date is not an RFC 1123 date: {text[:60]!a}") from None
 
@@ -43,9 +44,16 @@ def server_date(message: Message) -> datetime | None:
 def read_clock(date: datetime, sent: datetime, received: datetime) -> ClockReading:
     """Compares a server's Date with our clock when the request left and when the answer came (all UTC).
 
-    The server wrote Date somewhere between the two, in whole seconds, cut or rounded: so the middle is taken, and the
-    uncertainty is one second and half the round trip.
+    Date has whole seconds, cut or rounded, hence half a second is added and one second of uncertainty.
     """
-    middle = sent + (received - sent) / 2
-    skew = date + timedelta(milliseconds=500) - middle
-    return ClockReading(skew.total_seconds(), 1.0 + (received - sent).total_seconds() / 2)
+    reading = read_exact_clock(date + timedelta(milliseconds=500), sent, received)
+    return ClockReading(reading.skew_seconds, reading.uncertainty_seconds + 1.0)
+
+
+def read_exact_clock(time: datetime, sent: datetime, received: datetime) -> ClockReading:
+    """The same for a time without rounding, such as MsvAvTimestamp.
+
+    The server read its clock somewhere between the two moments: the middle is taken, half the round trip is uncertain.
+    """
+    half = (received - sent) / 2
+    return ClockReading((time - (sent + half)).total_seconds(), half.total_seconds())

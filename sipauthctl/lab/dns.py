@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import struct
 from dataclasses import dataclass
+from typing import cast
 
 from dnslib import QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
 
@@ -105,8 +106,8 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if isinstance(transport, asyncio.DatagramTransport):
-            self._transport = transport
+        # Python 3.11's transport is one without being a subclass.
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
         answer = self._zone.answer(data)

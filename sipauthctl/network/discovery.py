@@ -51,6 +51,8 @@ async def discover(sip_domain: str, transport: Transport, resolver: Resolver, rn
                 Candidate(Endpoint(t.target, t.port, transport), await resolver.addresses(t.target)) for t in targets
             ]
             return Discovery(name, tuple(candidates), by_srv=True)
+        if resolver.silent:
+            return None
     for host in _HOSTS:
         name = f"{host}.{sip_domain}"
         addresses = await resolver.addresses(name)

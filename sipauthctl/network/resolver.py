@@ -68,10 +68,15 @@ class Resolver:
         self._resolver.lifetime = seconds
         if nameserver is not None:
             host, port = _host_and_port(nameserver)
+            self._resolver.port = port  # before the name servers, which take it over
             self._resolver.nameservers = [host]
-            self._resolver.port = port
         self.queries: list[Query] = []
         """All questions so far, in order."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether the last question got no answer at all: asking the same name server on would only cost time."""
+        return bool(self.queries) and self.queries[-1].outcome is QueryOutcome.TIMEOUT
 
     async def services(self, name: str) -> tuple[ServiceTarget, ...]:
         """The SRV records of `name`; none where there are none, for whatever reason (see `queries`)."""

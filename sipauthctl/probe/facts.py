@@ -1,0 +1,76 @@
+"""What one run showed, beyond what it reports: the ground on which findings are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sipauthctl.association.choice import Choice
+from sipauthctl.association.client import Stopped
+from sipauthctl.association.clock import ClockReading
+from sipauthctl.association.offers import Offer
+from sipauthctl.association.security_association import SignatureResult
+from sipauthctl.mechanisms.base import MechanismError, Scheme
+from sipauthctl.mechanisms.ntlm.messages import ChallengeFacts
+from sipauthctl.network.discovery import Discovery
+from sipauthctl.network.errors import NetworkError
+from sipauthctl.network.evidence import Endpoint, TlsEvidence
+from sipauthctl.network.resolver import Query
+from sipauthctl.probe.redirect import RefusedRedirect
+from sipauthctl.probe.results import AssociationSummary, Exchange, HopResult, SignatureCheck
+from sipauthctl.sip.message import Response
+
+
+class DateState(Enum):
+    """The Date header of the first challenge."""
+
+    UNSEEN = "unseen"  # no challenge came
+    PRESENT = "present"
+    MISSING = "missing"
+    MALFORMED = "malformed"
+
+
+@dataclass(slots=True)
+class HopFacts:
+    """The talk with one server, filled in while it goes on.
+
+    `local` and `seen_as` are our address and port as we and as the server see them.
+    """
+
+    server: Endpoint
+    tls: TlsEvidence | None = None
+    proven: bool = False
+    local: tuple[str, int] | None = None
+    seen_as: tuple[str, int | None] | None = None
+    offers: tuple[Offer, ...] = ()
+    choice: Choice | None = None
+    scheme: Scheme | None = None
+    withheld: bool = False  # NTLM was not answered because nothing proves the server
+    mechanism_error: MechanismError | None = None
+    date: DateState = DateState.UNSEEN
+    date_text: str = ""
+    clock: ClockReading | None = None
+    ntlm: ChallengeFacts | None = None
+    ntlm_clock: ClockReading | None = None
+    exchanges: list[Exchange] = field(default_factory=list)
+    signatures: list[SignatureCheck] = field(default_factory=list)
+    answers: list[tuple[Response, SignatureResult]] = field(default_factory=list)  # those that had to be signed
+    association: AssociationSummary | None = None
+    last: Response | None = None
+    stopped: Stopped | None = None
+    error: NetworkError | None = None
+    refused_redirect: RefusedRedirect | None = None
+    result: HopResult = HopResult.INCOMPLETE
+
+
+@dataclass(slots=True)
+class RunFacts:
+    """The whole run. `discovery` is None where the server was given or nothing was found."""
+
+    hops: list[HopFacts] = field(default_factory=list)
+    discovery: Discovery | None = None
+    discovered_nothing: bool = False
+    unresolvable: list[Endpoint] = field(default_factory=list)
+    queries: tuple[Query, ...] = ()
+    interrupted: bool = False
+    registration_left: bool = False  # the server may still hold the registration

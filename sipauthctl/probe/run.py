@@ -1,0 +1,208 @@
+"""One registration from discovery to de-registration."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from sipauthctl.association.client import Finished, StopReason
+from sipauthctl.network.discovery import Candidate, discover
+from sipauthctl.network.errors import (
+    ConnectionRefused,
+    ConnectTimeout,
+    HostUnresolvable,
+    NetworkError,
+    TlsExpired,
+    TlsNameMismatch,
+    TlsUntrusted,
+)
+from sipauthctl.network.evidence import Endpoint, Transport
+from sipauthctl.network.resolver import Resolver
+from sipauthctl.network.transport import Connection, connect
+from sipauthctl.probe.conversation import Conversation, Tools
+from sipauthctl.probe.dialog import Dialog
+from sipauthctl.probe.events import Connected, Connecting, ConnectionLost, Discovered
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.redirect import RefusedRedirect, follow
+from sipauthctl.probe.results import HopResult
+
+PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
+_TRY_NEXT = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
+_UNTRUSTED = (TlsUntrusted, TlsNameMismatch, TlsExpired)
+_STOPS = {
+    StopReason.NOT_CHALLENGED: HopResult.UNTRUSTED,
+    StopReason.OTHER_SERVER: HopResult.UNTRUSTED,
+    StopReason.REFUSED: HopResult.REJECTED,
+    StopReason.CREDENTIALS_REFUSED: HopResult.REJECTED,
+}
+
+
+class Probe:
+    """Runs once; `facts` can be read at any time.
+
+    Args:
+        options: what to do.
+        tools: clock, randomness, mechanisms, observer.
+        resolver: for every name.
+        rng: draws among SRV targets.
+    """
+
+    def __init__(self, options: ProbeOptions, tools: Tools, resolver: Resolver, rng: random.Random) -> None:
+        self.facts = RunFacts()
+        self._options = options
+        self._tools = tools
+        self._resolver = resolver
+        self._rng = rng
+        user = options.user
+        self._dialog = Dialog(f"sip:{user.user}@{user.host}", options.sip_domain, tools.token_bytes)
+        self._task: asyncio.Task[None] | None = None
+        self._conversation: Conversation | None = None
+
+    async def run(self) -> RunFacts:
+        """Signs in, follows redirects, refreshes, de-registers.
+
+        Raises:
+            TrustError: the CA file cannot be used.
+        """
+        self._task = asyncio.create_task(self._run())
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            if not self.facts.interrupted:
+                raise
+        self.facts.queries = tuple(self._resolver.queries)
+        return self.facts
+
+    def interrupt(self) -> None:
+        """Ends the run early; what is registered is de-registered first. A second call does not wait for that."""
+        again, self.facts.interrupted = self.facts.interrupted, True
+        waiting = self._conversation is not None and self._conversation.registering
+        # While the server may be registering us, its answer is waited for: only then can we de-register.
+        if self._task is not None and (again or not waiting):
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        candidates = await self._candidates()
+        while candidates:
+            candidate, *candidates = candidates
+            next_server = await self._hop(candidate)
+            if next_server is not None:
+                candidates = [await self._resolved(next_server)]
+            elif not isinstance(self.facts.hops[-1].error, _TRY_NEXT):
+                return
+
+    async def _candidates(self) -> list[Candidate]:
+        options, given = self._options, self._options.server
+        if given is not None:
+            port = given.port or PORTS[options.transport]
+            return [await self._resolved(Endpoint(given.host, port, options.transport))]
+        discovery = await discover(options.sip_domain, options.transport, self._resolver, self._rng)
+        self.facts.discovery = discovery
+        if discovery is None:
+            self.facts.discovered_nothing = True
+            return []
+        servers = tuple(candidate.server for candidate in discovery.candidates)
+        self._tools.observer(Discovered(discovery.source, servers))
+        return list(discovery.candidates)
+
+    async def _resolved(self, server: Endpoint) -> Candidate:
+        return Candidate(server, await self._resolver.addresses(server.host))
+
+    async def _hop(self, candidate: Candidate) -> Endpoint | None:
+        """Talks to one server; gives the one that it redirects to, if any."""
+        facts = HopFacts(candidate.server)
+        self.facts.hops.append(facts)
+        try:
+            connection = await self._connect(candidate, facts)
+        except NetworkError as error:
+            facts.error = error
+            facts.tls = error.tls
+            facts.result = HopResult.UNTRUSTED if isinstance(error, _UNTRUSTED) else HopResult.UNREACHABLE
+            self._tools.observer(ConnectionLost(candidate.server, str(error)))
+            return None
+        try:
+            return await self._talk(connection, facts)
+        finally:
+            self._conversation = None
+            await connection.close()
+
+    async def _connect(self, candidate: Candidate, facts: HopFacts) -> Connection:
+        server, started = candidate.server, asyncio.get_running_loop().time()
+        if not candidate.addresses:
+            raise HostUnresolvable(server, f"no address is known for {server.host}")
+        self._tools.observer(Connecting(server))
+        for address in candidate.addresses[:-1]:
+            try:
+                connection = await connect(server, address, self._options.policy, self._options.timeouts)
+                break
+            except (ConnectionRefused, ConnectTimeout) as error:
+                self._tools.observer(ConnectionLost(server, str(error)))
+        else:
+            connection = await connect(server, candidate.addresses[-1], self._options.policy, self._options.timeouts)
+        facts.tls, facts.proven, facts.local = connection.tls, connection.proven, connection.local
+        elapsed = (asyncio.get_running_loop().time() - started) * 1000
+        self._tools.observer(Connected(server, connection.tls, elapsed))
+        return connection
+
+    async def _talk(self, connection: Connection, facts: HopFacts) -> Endpoint | None:
+        conversation = Conversation(connection, self._dialog, self._options, self._tools, facts)
+        self._conversation = conversation
+        registered = False
+        try:
+            finished = await conversation.sign_in()
+            registered = finished is not None and finished.response.status == 200
+            if self.facts.interrupted:
+                raise asyncio.CancelledError
+            if finished is None:
+                facts.result = _result_of_stop(facts)
+                return None
+            return await self._after(finished, conversation, facts)
+        except NetworkError as error:
+            facts.error = error
+            self._tools.observer(ConnectionLost(facts.server, str(error)))
+            registered = registered or conversation.registering
+            return None
+        finally:
+            if registered and not (self._options.keep and not self.facts.interrupted):
+                await self._deregister(conversation)
+
+    async def _after(self, finished: Finished, conversation: Conversation, facts: HopFacts) -> Endpoint | None:
+        status, trusted = finished.response.status, finished.signature.trusted
+        if status >= 400:
+            facts.result = HopResult.REJECTED
+        elif not trusted:
+            facts.result = HopResult.UNTRUSTED
+        elif status >= 300:
+            return self._redirect(finished, facts)
+        else:
+            facts.result = HopResult.REGISTERED
+            for number in range(1, self._options.refreshes + 1):
+                await conversation.register_again(expires=None, purpose=f"refresh {number}")
+        return None
+
+    def _redirect(self, finished: Finished, facts: HopFacts) -> Endpoint | None:
+        visited = [hop.server for hop in self.facts.hops]
+        target = follow(finished.response, visited, self._options.max_redirects)
+        if isinstance(target, RefusedRedirect):
+            facts.refused_redirect = target
+            facts.result = HopResult.UNTRUSTED
+            return None
+        facts.result = HopResult.REDIRECTED
+        return target
+
+    async def _deregister(self, conversation: Conversation) -> None:
+        """Takes the registration back; notes it where that does not succeed."""
+        self.facts.registration_left = True
+        try:
+            gone = await conversation.register_again(expires=0, purpose="de-registers")
+        except NetworkError:
+            return
+        self.facts.registration_left = not gone
+
+
+def _result_of_stop(facts: HopFacts) -> HopResult:
+    """How a handshake that stopped is reported."""
+    if facts.stopped is None:
+        return HopResult.INCOMPLETE
+    return _STOPS.get(facts.stopped.reason, HopResult.INCOMPLETE)
