@@ -6,12 +6,15 @@ without reading Python. A finding is a catalogue entry together with what was se
 
 from __future__ import annotations
 
+import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from importlib import resources
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 
 class Severity(str, Enum):
@@ -26,7 +29,8 @@ class Severity(str, Enum):
 class CatalogueEntry:
     """What is always true of a finding: what it means, how it is detected, how to mend it, where that is written.
 
-    `remedy` may hold `{name}` placeholders, filled by `finding()`.
+    `remedy` may have several lines, those that begin with four spaces being commands, and `{name}` placeholders that
+    `finding()` fills.
     """
 
     id: str
@@ -62,13 +66,18 @@ def catalogue() -> dict[str, CatalogueEntry]:
             family=entry["family"],
             severity=Severity(entry["severity"]),
             title=entry["title"],
-            meaning=" ".join(entry["meaning"].split()),
-            detection=" ".join(entry["detection"].split()),
-            remedy=" ".join(entry["remedy"].split()),
+            meaning=_unwrap(entry["meaning"]),
+            detection=_unwrap(entry["detection"]),
+            remedy=_unwrap(entry["remedy"]),
             reference=entry["reference"],
         )
         for id_, entry in tomllib.loads(text).items()
     }
+
+
+def fill(text: str, fields: Mapping[str, object]) -> str:
+    """The text with its `{name}` placeholders filled; values are put in as they are, braces and all."""
+    return _PLACEHOLDER.sub(lambda match: str(fields.get(match[1]) or f"<{match[1]}>"), text)
 
 
 def finding(
@@ -86,10 +95,10 @@ def finding(
         detail: one or two sentences on this case.
         evidence: quoted text that proves it, each one line.
         severity: another one than the catalogue's, where the case is milder or worse.
-        fields: values for the placeholders of the remedy.
+        fields: values for the placeholders of the remedy; one that is missing stays as `<name>`.
 
     Raises:
-        KeyError: the id or a placeholder is not known; both are mistakes of the caller.
+        KeyError: the id is not in the catalogue, which is a mistake of the caller.
     """
     entry = catalogue()[id]
     return Finding(
@@ -98,6 +107,21 @@ def finding(
         title=entry.title,
         detail=detail,
         evidence=tuple(evidence),
-        remedy=entry.remedy.format(**fields),
+        remedy=fill(entry.remedy, fields),
         reference=entry.reference,
     )
+
+
+def _unwrap(text: str) -> str:
+    """Prose in one line, commands (indented by four spaces) each on a line of its own."""
+    lines: list[str] = []
+    prose = False
+    for line in text.strip("\n").splitlines():
+        if line.startswith("    "):
+            lines.append(line.rstrip())
+        elif prose:
+            lines[-1] += " " + line.strip()
+        else:
+            lines.append(line.strip())
+        prose = not line.startswith("    ")
+    return "\n".join(lines)
