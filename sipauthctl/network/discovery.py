@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ _SERVICES = (
 )
 _HOSTS = ("sipinternal", "sip", "sipexternal")
 _PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
+MAX_TARGETS = 10
+"""How many targets of one SRV name are worth trying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +41,26 @@ class Discovery:
 async def discover(sip_domain: str, transport: Transport, resolver: Resolver, rng: random.Random) -> Discovery | None:
     """The servers of a SIP domain for one transport; None where DNS knows none.
 
-    The first SRV name with a target counts, as for the clients; host names are asked for only without any. What was
-    asked stands in `resolver.queries`.
+    The first SRV name with a target counts, as for the clients; host names are asked for only without any. Names of
+    one kind are asked for at the same time, so a silent name server costs its limit twice at most. What was asked
+    stands in `resolver.queries`.
     """
-    for service, offered in _SERVICES:
-        if offered is not transport:
-            continue
-        name = f"{service}.{sip_domain}"
-        targets = order(await resolver.services(name), rng)
+    names = [f"{service}.{sip_domain}" for service, offered in _SERVICES if offered is transport]
+    for name, records in zip(names, await asyncio.gather(*map(resolver.services, names)), strict=True):
+        targets = order(records, rng)[:MAX_TARGETS]
         if targets:
-            candidates = [
-                Candidate(Endpoint(t.target, t.port, transport), await resolver.addresses(t.target)) for t in targets
-            ]
-            return Discovery(name, tuple(candidates), by_srv=True)
-        if resolver.silent:
-            return None
-    for host in _HOSTS:
-        name = f"{host}.{sip_domain}"
-        addresses = await resolver.addresses(name)
-        if addresses:
-            server = Endpoint(name, _PORTS[transport], transport)
-            return Discovery(name, (Candidate(server, addresses),), by_srv=False)
+            servers = [Endpoint(target.target, target.port, transport) for target in targets]
+            return Discovery(name, await _resolved(servers, resolver), by_srv=True)
+    hosts = [Endpoint(f"{host}.{sip_domain}", _PORTS[transport], transport) for host in _HOSTS]
+    for candidate in await _resolved(hosts, resolver):
+        if candidate.addresses:
+            return Discovery(candidate.server.host, (candidate,), by_srv=False)
     return None
+
+
+async def _resolved(servers: Sequence[Endpoint], resolver: Resolver) -> tuple[Candidate, ...]:
+    addresses = await asyncio.gather(*(resolver.addresses(server.host) for server in servers))
+    return tuple(Candidate(server, found) for server, found in zip(servers, addresses, strict=True))
 
 
 def order(targets: Sequence[ServiceTarget], rng: random.Random) -> tuple[ServiceTarget, ...]:

@@ -25,7 +25,7 @@ class ConnectionRefused(NetworkError):
 
 
 class ConnectTimeout(NetworkError):
-    """The host did not answer."""
+    """The host did not answer, or did not finish the TLS handshake."""
 
 
 class TlsUntrusted(NetworkError):
@@ -35,13 +35,18 @@ class TlsUntrusted(NetworkError):
 class TlsNameMismatch(NetworkError):
     """The certificate is for other names."""
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that it is for, where they are known."""
+        return self.tls.names if self.tls is not None else ()
+
 
 class TlsExpired(NetworkError):
     """The certificate's time is over, or has not begun."""
 
     @property
     def not_after(self) -> datetime | None:
-        """When it ended, where that is known."""
+        """When it ends or ended, where that is known."""
         return self.tls.not_after if self.tls is not None else None
 
 
@@ -50,7 +55,11 @@ class TlsTooOld(NetworkError):
 
 
 class TlsFailed(NetworkError):
-    """The TLS handshake failed otherwise; often the server does not speak TLS on this port."""
+    """The TLS handshake failed otherwise."""
+
+
+class NotTls(TlsFailed):
+    """The server does not speak TLS on this port."""
 
 
 class AnswerTimeout(NetworkError):
@@ -62,4 +71,11 @@ class ConnectionClosed(NetworkError):
 
 
 class ProtocolError(NetworkError):
-    """What came is not SIP, or exceeds a limit."""
+    """What came is not SIP, or exceeds a limit.
+
+    `kind` is the protocol that was recognised instead (`tls`, `http`, ..., see `sip.recognise.looks_like`), or None.
+    """
+
+    def __init__(self, server: Endpoint, message: str, kind: str | None = None) -> None:
+        super().__init__(server, message)
+        self.kind = kind

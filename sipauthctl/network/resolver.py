@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import socket
+import threading
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,6 +18,8 @@ import dns.resolver
 from dns.rdtypes.IN.SRV import SRV
 
 DNS_PORT = 53
+MAX_ADDRESSES = 10
+"""How many addresses of one host are worth trying."""
 
 
 class QueryOutcome(Enum):
@@ -49,14 +53,14 @@ class ServiceTarget:
 
 
 class Resolver:
-    """Asks one name server, or those of the system.
+    """Asks one name server, or those of the system. Its questions can be asked at the same time.
 
     Args:
         nameserver: `HOST[:PORT]` with an IP address, None for the system's.
-        seconds: limit for each question.
+        seconds: limit for each question, all repetitions included.
 
     Raises:
-        ValueError: `nameserver` is not of that form, or the system has no name server.
+        ValueError: `nameserver` is not of that form.
     """
 
     def __init__(self, nameserver: str | None, seconds: float) -> None:
@@ -71,7 +75,7 @@ class Resolver:
             self._resolver.port = port  # before the name servers, which take it over
             self._resolver.nameservers = [host]
         self.queries: list[Query] = []
-        """All questions so far, in order."""
+        """All questions so far, in the order of asking."""
 
     @property
     def silent(self) -> bool:
@@ -85,35 +89,32 @@ class Resolver:
         return tuple(ServiceTarget(str(r.target).rstrip("."), r.port, r.priority, r.weight) for r in records)
 
     async def addresses(self, host: str) -> tuple[str, ...]:
-        """The IP addresses of a host, IPv4 first; an address is its own. None where it has none."""
+        """The first IP addresses of a host, IPv4 first; an address is its own. None where it has none."""
         try:
             return (str(ipaddress.ip_address(host)),)
         except ValueError:
             pass
         if not self._given:
             return await self._system_addresses(host)
-        found = []
-        for record_type in ("A", "AAAA"):
-            found += [str(record) for record in await self._ask(host, record_type)]
-        return tuple(found)
+        found = await asyncio.gather(self._ask(host, "A"), self._ask(host, "AAAA"))
+        return tuple(str(record) for records in found for record in records)[:MAX_ADDRESSES]
 
     async def _system_addresses(self, host: str) -> tuple[str, ...]:
         """As every other program on this computer finds it, /etc/hosts included."""
-        loop = asyncio.get_running_loop()
+        position = self._note(host, "A, AAAA")
         try:
             async with asyncio.timeout(self._resolver.lifetime):
-                infos = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                found = await _system_lookup(host)
         except TimeoutError:
-            self.queries.append(Query(host, "A", QueryOutcome.TIMEOUT))
             return ()
-        except (OSError, UnicodeError):
-            self.queries.append(Query(host, "A", QueryOutcome.NO_SUCH_NAME))
+        except (OSError, ValueError):
+            self.queries[position] = Query(host, "A, AAAA", QueryOutcome.NO_SUCH_NAME)
             return ()
-        addresses = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
-        self.queries.append(Query(host, "A", QueryOutcome.ANSWERED, addresses))
-        return addresses
+        self.queries[position] = Query(host, "A, AAAA", QueryOutcome.ANSWERED, found)
+        return found[:MAX_ADDRESSES]
 
     async def _ask(self, name: str, record_type: str) -> list[object]:
+        position = self._note(name, record_type)
         outcome, records = QueryOutcome.ANSWERED, []
         try:
             answer = await self._resolver.resolve(name, record_type, search=False)
@@ -126,8 +127,44 @@ class Resolver:
             outcome = QueryOutcome.TIMEOUT
         except (dns.exception.DNSException, OSError, ValueError):
             outcome = QueryOutcome.FAILED
-        self.queries.append(Query(name, record_type, outcome, tuple(str(record) for record in records)))
+        self.queries[position] = Query(name, record_type, outcome, tuple(str(record) for record in records))
         return records
+
+    def _note(self, name: str, record_type: str) -> int:
+        """Takes the place of a question in the list before it is answered, since answers come in any order."""
+        self.queries.append(Query(name, record_type, QueryOutcome.TIMEOUT))
+        return len(self.queries) - 1
+
+
+async def _system_lookup(host: str) -> tuple[str, ...]:
+    """getaddrinfo in a thread of its own.
+
+    The event loop's own threads are waited for when a program ends, and a lookup with a silent name server takes long.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[tuple[str, ...]] = loop.create_future()
+
+    def settle(found: tuple[str, ...], error: Exception | None) -> None:
+        if result.done():
+            return
+        if error is not None:
+            result.set_exception(error)
+        else:
+            result.set_result(found)
+
+    def look_up() -> None:
+        found: tuple[str, ...] = ()
+        problem: Exception | None = None
+        try:
+            infos = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+            found = tuple(dict.fromkeys(str(info[4][0]) for info in infos))
+        except (OSError, ValueError) as error:
+            problem = error
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, found, problem)
+
+    threading.Thread(target=look_up, name="getaddrinfo", daemon=True).start()
+    return await result
 
 
 def _host_and_port(text: str) -> tuple[str, int]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
 from sipauthctl.network.evidence import TlsEvidence
+
+# What the library raises for a certificate that OpenSSL took and it cannot read; they have no common base.
+_UNREADABLE = (ValueError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 class TrustError(Exception):
@@ -34,7 +36,7 @@ class TlsPolicy:
             context = ssl.create_default_context(cafile=self.ca_file)
         except (OSError, ssl.SSLError) as error:
             reason = "it holds no PEM certificate" if isinstance(error, ssl.SSLError) else error.strerror
-            raise TrustError(f"cannot use the CA file {self.ca_file}: {reason}") from None
+            raise TrustError(f"cannot use the CA file {str(self.ca_file)!a}: {reason}") from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if not self.verify:
             context.check_hostname = False
@@ -43,36 +45,37 @@ class TlsPolicy:
 
 
 def evidence(connection: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> TlsEvidence:
-    """What the connection showed: protocol version, cipher and the peer's certificate."""
+    """What the connection showed: protocol version, cipher and the peer's certificate, if that can be read."""
     cipher = connection.cipher()
-    certificate = _read(connection.getpeercert(binary_form=True))
-    return TlsEvidence(
+    seen = TlsEvidence(
         version=connection.version() or "",
         cipher=cipher[0] if cipher else "",
-        subject=certificate.subject.rfc4514_string() if certificate else "",
-        issuer=certificate.issuer.rfc4514_string() if certificate else "",
-        names=_names(certificate) if certificate else (),
-        not_after=_not_after(certificate) if certificate else None,
+        subject="",
+        issuer="",
+        names=(),
+        not_after=None,
         verified=verified,
     )
-
-
-def _read(der: bytes | None) -> x509.Certificate | None:
     try:
-        return x509.load_der_x509_certificate(der) if der else None
-    except ValueError:
-        return None
+        certificate = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+        return replace(
+            seen,
+            subject=certificate.subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            names=_names(certificate),
+            not_after=certificate.not_valid_after_utc,
+        )
+    except _UNREADABLE:
+        return seen
 
 
 def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The DNS names that the certificate is for."""
+    """The DNS names and IP addresses that the certificate is for."""
     try:
-        extension = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
-    except (x509.ExtensionNotFound, ValueError):
+        names = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    except x509.ExtensionNotFound:
         return ()
-    names = extension.value
-    return tuple(names.get_values_for_type(x509.DNSName)) if isinstance(names, x509.SubjectAlternativeName) else ()
-
-
-def _not_after(certificate: x509.Certificate) -> datetime:
-    return certificate.not_valid_after_utc.astimezone(UTC)
+    if not isinstance(names, x509.SubjectAlternativeName):
+        return ()
+    addresses = [str(address) for address in names.get_values_for_type(x509.IPAddress)]
+    return (*names.get_values_for_type(x509.DNSName), *addresses)

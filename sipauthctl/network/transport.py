@@ -14,6 +14,7 @@ from sipauthctl.network.errors import (
     ConnectionRefused,
     ConnectTimeout,
     NetworkError,
+    NotTls,
     ProtocolError,
     TlsExpired,
     TlsFailed,
@@ -26,13 +27,27 @@ from sipauthctl.network.tls import TlsPolicy, evidence
 from sipauthctl.sip.errors import IncompleteMessage, SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
 from sipauthctl.sip.message import Message
+from sipauthctl.sip.recognise import looks_like
 
 _READ_BYTES = 65_536
 _CLOSE_SECONDS = 1.0
 
 # X509_V_ERR_* of OpenSSL, as in ssl.SSLCertVerificationError.verify_code
 _NOT_YET_VALID, _EXPIRED, _HOSTNAME_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64
-_TOO_OLD = ("UNSUPPORTED_PROTOCOL", "PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE", "HANDSHAKE_FAILURE", "NO_CIPHERS")
+
+# Parts of OpenSSL's reasons. Renegotiation, signature types and DH keys fail with Windows servers that lack updates.
+_TOO_OLD = (
+    "UNSUPPORTED_PROTOCOL",
+    "PROTOCOL_VERSION",
+    "NO_PROTOCOLS_AVAILABLE",
+    "HANDSHAKE_FAILURE",
+    "NO_CIPHERS",
+    "INSUFFICIENT_SECURITY",
+    "UNSAFE_LEGACY_RENEGOTIATION",
+    "WRONG_SIGNATURE_TYPE",
+    "DH_KEY_TOO_SMALL",
+)
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +60,29 @@ class Timeouts:
 
 
 class Connection:
-    """An open connection. `tls` is None over plain TCP."""
+    """An open connection; `connect` makes it. `tls` is None over plain TCP.
+
+    `local` is our address and port, `peer` the server's.
+    """
 
     def __init__(
         self,
         server: Endpoint,
+        peer: tuple[str, int],
         tls: TlsEvidence | None,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        send_seconds: float,
     ) -> None:
         self.server = server
         self.tls = tls
         self.local: tuple[str, int] = writer.get_extra_info("sockname")[:2]
-        self.peer: tuple[str, int] = writer.get_extra_info("peername")[:2]
+        self.peer = peer
         self._reader = reader
         self._writer = writer
+        self._send_seconds = send_seconds
         self._framer = StreamFramer()
+        self._beginning = b""  # of what was received, as far as it takes to recognise another protocol
 
     @property
     def proven(self) -> bool:
@@ -71,11 +93,15 @@ class Connection:
         """Sends bytes.
 
         Raises:
+            AnswerTimeout: the server does not take them.
             ConnectionClosed: the server closed the connection.
         """
         try:
             self._writer.write(data)
-            await self._writer.drain()
+            async with asyncio.timeout(self._send_seconds):
+                await self._writer.drain()
+        except TimeoutError:
+            raise AnswerTimeout(self.server, f"the server took no data for {self._send_seconds:g} s") from None
         except OSError:
             raise ConnectionClosed(self.server, "the server closed the connection") from None
 
@@ -93,16 +119,19 @@ class Connection:
         except TimeoutError:
             raise AnswerTimeout(self.server, f"no answer within {seconds:g} s") from None
         except SipError as error:
-            raise ProtocolError(self.server, str(error)) from None
+            raise ProtocolError(self.server, str(error), looks_like(self._beginning)) from None
         except OSError:
             raise ConnectionClosed(self.server, "the server broke the connection") from None
 
     async def close(self) -> None:
         """Closes the connection, within a second, whatever state it is in."""
         self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError):
-            async with asyncio.timeout(_CLOSE_SECONDS):
-                await self._writer.wait_closed()
+        try:
+            with contextlib.suppress(OSError):  # a time-out is one
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await self._writer.wait_closed()
+        finally:
+            self._writer.transport.abort()
 
     async def _next(self) -> Message:
         while True:
@@ -118,6 +147,7 @@ class Connection:
     async def _read(self) -> None:
         data = await self._reader.read(_READ_BYTES)
         if data:
+            self._beginning = (self._beginning + data[:16])[:16]
             self._framer.feed(data)
             return
         try:
@@ -144,18 +174,23 @@ async def connect(server: Endpoint, address: str, policy: TlsPolicy, timeouts: T
     """
     context = policy.context() if server.transport is Transport.TLS else None
     tcp = await _dial(server, address, timeouts)
+    peer = (address, server.port)
     if context is None:
-        return Connection(server, None, *await asyncio.open_connection(sock=tcp))
+        reader, writer = await asyncio.open_connection(sock=tcp)
+        return Connection(server, peer, None, reader, writer, timeouts.answer)
     try:
         reader, writer = await _secure(server, tcp, context, timeouts)
     except (TlsUntrusted, TlsNameMismatch, TlsExpired) as error:
         error.tls = await _look(server, address, timeouts)
         raise
-    return Connection(server, _evidence(writer, policy.verify), reader, writer)
+    return Connection(server, peer, _evidence(writer, policy.verify), reader, writer, timeouts.answer)
 
 
 async def _dial(server: Endpoint, address: str, timeouts: Timeouts) -> socket.socket:
-    tcp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        tcp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise ConnectionRefused(server, f"{address} cannot be used: {_reason(error)}") from None
     tcp.setblocking(False)
     try:
         async with asyncio.timeout(timeouts.connect):
@@ -177,7 +212,12 @@ async def _secure(
     try:
         # asyncio's own limit ends in a ConnectionAbortedError that cannot be told from a real one.
         async with asyncio.timeout(timeouts.handshake):
-            return await asyncio.open_connection(sock=tcp, ssl=context, server_hostname=server.host)
+            return await asyncio.open_connection(
+                sock=tcp,
+                ssl=context,
+                server_hostname=server.host.rstrip("."),
+                ssl_handshake_timeout=timeouts.handshake + 1,
+            )
     except BaseException as error:
         tcp.close()
         if isinstance(error, TimeoutError):
@@ -195,7 +235,7 @@ async def _secure(
 def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
     """The typed error behind what OpenSSL reports."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        message = error.verify_message
+        message = f"the certificate was refused: {error.verify_message} (OpenSSL's error {error.verify_code})"
         if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
             return TlsExpired(server, message)
         if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
@@ -204,8 +244,8 @@ def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
     reason = error.reason or "unknown"
     if any(word in reason for word in _TOO_OLD):
         return TlsTooOld(server, f"no common version of TLS or cipher ({reason})")
-    if reason in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
-        return TlsFailed(server, "the server does not speak TLS on this port")
+    if reason in _NOT_TLS:
+        return NotTls(server, "the server does not speak TLS on this port")
     return TlsFailed(server, f"the TLS handshake failed ({reason})")
 
 
