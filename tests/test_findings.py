@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from sipauthctl.findings import Severity, catalogue, finding
 
-PROMISED = """
+PROMISED = re.findall(
+    r"\S+",
+    """
 clock-skew date-missing date-malformed kdc-clock-skew ntlm-clock-skew
 kerberos-not-offered ntlm-not-offered no-usable-scheme extranet-ntlm-only realm-mismatch targetname-missing
 version-unsupported not-challenged
@@ -26,7 +28,8 @@ opaque-changed epid-changed call-id-changed cseq-not-increased
 handshake-incomplete redirect-unsigned redirect-loop redirect-refused association-expired server-diagnostic
 dns-no-srv dns-target-unresolvable dns-domain-mismatch connection-refused connection-timeout tls-untrusted
 tls-name-mismatch tls-expired tls-too-old protocol-error
-""".split()
+""",
+)
 
 
 @pytest.mark.parametrize("id_", PROMISED)

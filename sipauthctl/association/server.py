@@ -160,7 +160,7 @@ class ServerAuthenticator:
         self._known = {opaque: known for opaque, known in self._known.items() if known.association is not association}
 
     def _parameters(self, scheme: Scheme, *more: tuple[str, str]) -> AuthParameters:
-        version = (("version", str(self.version)),) if self.version > OLDEST_VERSION else ()
+        version = (("version", str(self.version)),) if self.version != OLDEST_VERSION else ()
         named = (("realm", self.realm), ("targetname", self.targetnames[scheme]))
         return AuthParameters(scheme.value, (*more, *named, *version))
 

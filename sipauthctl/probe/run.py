@@ -24,7 +24,7 @@ from sipauthctl.probe.dialog import Dialog
 from sipauthctl.probe.events import Connected, Connecting, ConnectionLost, Discovered
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.redirect import RefusedRedirect, follow
+from sipauthctl.probe.redirect import RedirectProblem, RefusedRedirect, follow
 from sipauthctl.probe.results import HopResult
 
 PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
@@ -186,7 +186,8 @@ class Probe:
         target = follow(finished.response, visited, self._options.max_redirects)
         if isinstance(target, RefusedRedirect):
             facts.refused_redirect = target
-            facts.result = HopResult.UNTRUSTED
+            downgrade = target.problem is RedirectProblem.DOWNGRADE
+            facts.result = HopResult.UNTRUSTED if downgrade else HopResult.INCOMPLETE
             return None
         facts.result = HopResult.REDIRECTED
         return target

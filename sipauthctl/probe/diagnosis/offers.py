@@ -1,0 +1,101 @@
+"""What the server offers, and why none of it can be taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipauthctl.association.choice import RejectedOffer, Rejection, Wanted
+from sipauthctl.association.client import StopReason
+from sipauthctl.association.offers import Offer
+from sipauthctl.findings import Finding, finding
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.results import HopResult
+
+_SPN_FINDINGS = {
+    Rejection.SPN_FOREIGN_SERVICE: "spn-foreign-service",
+    Rejection.SPN_HOST_MISMATCH: "spn-host-mismatch",
+    Rejection.SPN_MALFORMED: "spn-malformed",
+}
+_WORDS = {
+    Rejection.NOT_WANTED: "another scheme was asked for by option",
+    Rejection.NOT_SPOKEN: "not a scheme of this family that this tool speaks",
+    Rejection.MECHANISM_UNUSABLE: "cannot run on this computer",
+    Rejection.REALM_MISSING: "no realm",
+    Rejection.TARGETNAME_MISSING: "no targetname",
+    Rejection.VERSION_UNSUPPORTED: "a protocol version that no client knows",
+    Rejection.SPN_MALFORMED: "its targetname is no service principal name",
+    Rejection.SPN_FOREIGN_SERVICE: "its targetname names a service other than sip",
+    Rejection.SPN_HOST_MISMATCH: "its targetname names another host",
+}
+
+
+def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
+    """One pass over each server's offers."""
+    for hop in run.hops:
+        if hop.stopped is not None and hop.stopped.reason is StopReason.NOT_CHALLENGED:
+            yield finding("not-challenged", f"{hop.server.host} answered {hop.stopped.detail}.", _last(hop))
+        if hop.stopped is not None and hop.stopped.reason is StopReason.NO_OFFERS:
+            yield finding("no-usable-scheme", f"{hop.server.host} challenges, but {hop.stopped.detail}.", _last(hop))
+        if hop.choice is not None:
+            yield from _rejected(hop, options)
+
+
+def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
+    rejected = hop.choice.rejected if hop.choice is not None else ()
+    for item in rejected:
+        if item.why in _SPN_FINDINGS:
+            yield _spn(hop, item)
+    if hop.withheld:
+        yield finding(
+            "ntlm-withheld",
+            f"{hop.server.host} offers NTLM over {hop.server.transport.value.upper()} without a verified certificate.",
+            [offer_text(offer) for offer in hop.offers],
+        )
+    if hop.choice is None or hop.choice.usable or hop.result is not HopResult.INCOMPLETE:
+        return
+    evidence = [f"{offer_text(item.offer)}: {_WORDS[item.why]}" for item in rejected]
+    reasons = {item.why for item in rejected}
+    host = hop.server.host
+    if Rejection.TARGETNAME_MISSING in reasons:
+        yield finding("targetname-missing", f"An offer of {host} has no targetname.", evidence)
+    elif Rejection.VERSION_UNSUPPORTED in reasons:
+        yield finding("version-unsupported", f"{host} offers a version of the protocol that does not exist.", evidence)
+    elif options.wanted is Wanted.KERBEROS and not _offers(hop, Scheme.KERBEROS):
+        yield finding("kerberos-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
+    elif options.wanted is Wanted.NTLM and not _offers(hop, Scheme.NTLM):
+        yield finding("ntlm-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
+    elif _only(hop, Scheme.DIGEST):
+        detail = f"{host} offers Digest alone: a SIP server, but none of this family."
+        yield finding("no-usable-scheme", detail, evidence)
+    else:
+        yield finding("no-usable-scheme", f"None of the offers of {host} can be taken.", evidence)
+
+
+def _spn(hop: HopFacts, item: RejectedOffer) -> Finding:
+    name, host = item.offer.targetname or "", hop.server.host
+    detail = f"The Kerberos offer of {host} names {name!a}; it was ignored."
+    return finding(_SPN_FINDINGS[item.why], detail, [offer_text(item.offer)], host=host)
+
+
+def _offers(hop: HopFacts, scheme: Scheme) -> bool:
+    return any(offer.scheme is scheme for offer in hop.offers)
+
+
+def _only(hop: HopFacts, scheme: Scheme) -> bool:
+    return all(offer.scheme is scheme for offer in hop.offers)
+
+
+def _schemes(hop: HopFacts) -> str:
+    return ", ".join(dict.fromkeys(offer.scheme_text for offer in hop.offers)) or "nothing"
+
+
+def offer_text(offer: Offer) -> str:
+    """An offer in one line, as evidence."""
+    named = (("realm", offer.realm), ("targetname", offer.targetname), ("version", offer.version))
+    return ", ".join([offer.scheme_text, *(f"{name}={value}" for name, value in named if value is not None)])
+
+
+def _last(hop: HopFacts) -> list[str]:
+    return [] if hop.last is None else [f"SIP/2.0 {hop.last.status} {hop.last.reason}"]

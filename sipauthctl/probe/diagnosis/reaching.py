@@ -1,0 +1,102 @@
+"""DNS, TCP and TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.network.discovery import within_domain
+from sipauthctl.network.errors import (
+    AnswerTimeout,
+    ConnectionRefused,
+    ConnectTimeout,
+    HostUnresolvable,
+    NetworkError,
+    ProtocolError,
+    TlsExpired,
+    TlsFailed,
+    TlsNameMismatch,
+    TlsTooOld,
+    TlsUntrusted,
+)
+from sipauthctl.network.evidence import TlsEvidence
+from sipauthctl.network.resolver import Query
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.options import ProbeOptions
+
+_IDS: dict[type[NetworkError], str] = {
+    HostUnresolvable: "dns-target-unresolvable",
+    ConnectionRefused: "connection-refused",
+    ConnectTimeout: "connection-timeout",
+    AnswerTimeout: "connection-timeout",
+    TlsUntrusted: "tls-untrusted",
+    TlsNameMismatch: "tls-name-mismatch",
+    TlsExpired: "tls-expired",
+    TlsTooOld: "tls-too-old",
+    TlsFailed: "protocol-error",
+    ProtocolError: "protocol-error",
+}
+
+
+def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
+    """What kept the run from a server, and what DNS shows."""
+    if run.discovered_nothing:
+        asked = [query_text(query) for query in run.queries]
+        detail = f"No server was found for {options.sip_domain} by {options.transport.value.upper()}."
+        yield finding("dns-no-srv", detail, asked, domain=options.sip_domain, pool=f"pool.{options.sip_domain}")
+    if run.discovery is not None and run.discovery.by_srv:
+        for candidate in run.discovery.candidates:
+            if not within_domain(candidate.server.host, options.sip_domain):
+                detail = f"{run.discovery.source} leads to {candidate.server.host}, outside {options.sip_domain}."
+                yield finding(
+                    "dns-domain-mismatch", detail, _asked(run, candidate.server.host), domain=options.sip_domain
+                )
+    got_through = any(hop.error is None or hop.exchanges for hop in run.hops)
+    for hop in run.hops:
+        id_ = _IDS.get(type(hop.error)) if hop.error is not None else None
+        answered = any(exchange.status is not None for exchange in hop.exchanges)
+        if id_ is None or (isinstance(hop.error, AnswerTimeout) and answered):
+            continue
+        passed_over = got_through and not hop.exchanges and isinstance(hop.error, _PASSED_OVER)
+        yield _failure(run, hop, id_, Severity.WARNING if passed_over and hop is not run.hops[-1] else None)
+
+
+_PASSED_OVER = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
+
+
+def _failure(run: RunFacts, hop: HopFacts, id_: str, severity: Severity | None) -> Finding:
+    server = hop.server
+    where = f"{server.host} port {server.port} by {server.transport.value.upper()}"
+    name, _, domain = server.host.partition(".")
+    evidence = _asked(run, server.host) if isinstance(hop.error, HostUnresolvable) else []
+    if isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired):
+        evidence += certificate_lines(hop.tls)
+    return finding(
+        id_,
+        f"{where}: {hop.error}.",
+        evidence,
+        severity=severity,
+        host=server.host,
+        port=server.port,
+        name=name,
+        domain=domain,
+    )
+
+
+def certificate_lines(tls: TlsEvidence | None) -> list[str]:
+    """The certificate in a few lines."""
+    if tls is None or (not tls.subject and not tls.names):
+        return []
+    ends = [f"valid until {tls.not_after:%Y-%m-%d %H:%M} UTC"] if tls.not_after is not None else []
+    names = [f"names: {', '.join(tls.names)}"] if tls.names else ["names: none"]
+    return [f"certificate of {tls.subject or 'no subject'}, issued by {tls.issuer}", *names, *ends]
+
+
+def query_text(query: Query) -> str:
+    """One DNS question with its outcome."""
+    answers = ": " + "; ".join(query.answers) if query.answers else ""
+    return f"{query.record_type} {query.name}: {query.outcome.value}{answers}"
+
+
+def _asked(run: RunFacts, host: str) -> list[str]:
+    return [query_text(query) for query in run.queries if query.name == host or host in " ".join(query.answers)]
