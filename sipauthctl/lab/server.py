@@ -8,9 +8,11 @@ import ssl
 from collections.abc import Callable
 from datetime import datetime
 
+from sipauthctl.lab.authority import CertificateFlaw
 from sipauthctl.lab.behaviour import Behaviour, Damage
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.impostor import impostor_answer
+from sipauthctl.lab.old_tls import refuse_new_tls
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
@@ -45,6 +47,7 @@ class SipServer:
             OSError: the port is taken.
         """
         transport = "tcp" if context is None else "tls"
+        old = context if self._behaviour.certificate is CertificateFlaw.OLD_TLS else None
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -52,12 +55,15 @@ class SipServer:
                 self._connections.add(task)
                 task.add_done_callback(self._connections.discard)
             with contextlib.suppress(OSError, asyncio.CancelledError):
-                await self._serve(reader, writer, transport)
+                if old is not None:
+                    await refuse_new_tls(reader, writer, old)
+                else:
+                    await self._serve(reader, writer, transport)
             writer.close()
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await writer.wait_closed()
 
-        server = await asyncio.start_server(connected, address, port, ssl=context)
+        server = await asyncio.start_server(connected, address, port, ssl=None if old else context)
         self._servers.append(server)
         bound: int = server.sockets[0].getsockname()[1]
         return bound

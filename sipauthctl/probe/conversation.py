@@ -84,9 +84,7 @@ class Conversation:
         purpose = "asks what is offered"
         while True:
             request = handshake.authorize(self._dialog.register(self._local), self._tools.now())
-            self.association = handshake.association
-            self.registering = self.association is not None
-            answer = await self._exchange(request, purpose)
+            answer = await self._exchange(request, purpose, handshake.association)
             self.registering = False
             self._see(answer)
             step = handshake.receive(answer.response, self._tools.now())
@@ -115,13 +113,15 @@ class Conversation:
         if self.association is None:
             return False
         request = self.association.sign_request(self._dialog.register(self._local, expires=expires))
-        answer = await self._exchange(request, purpose)
+        answer = await self._exchange(request, purpose, self.association)
         result = self.association.verify_response(answer.response, self._tools.now())
         self._judge(answer, result)
         return answer.response.status == 200
 
-    async def _exchange(self, request: Request, purpose: str) -> _Answer:
+    async def _exchange(self, request: Request, purpose: str, association: SecurityAssociation | None) -> _Answer:
         """Sends a request and waits for its final answer; others are passed over."""
+        await asyncio.sleep(0)  # an interruption takes effect before anything is sent
+        self.association, self.registering = association, association is not None
         signature = _own_signature(request)
         self._tools.observer(RequestSent(self._connection.server, request, purpose, signature))
         if signature is not None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
@@ -71,9 +71,5 @@ class ConnectionLost:
 
 Event = Discovered | Connecting | Connected | RequestSent | ResponseReceived | ConnectionLost
 
-
-class Observer(Protocol):
-    """Whoever watches."""
-
-    def __call__(self, event: Event) -> None:
-        """Called for each event, in order, from the event loop: return quickly."""
+Observer = Callable[[Event], None]
+"""Whoever watches: called for each event, in order, from the event loop; it must return quickly."""

@@ -77,9 +77,9 @@ class Probe:
     def interrupt(self) -> None:
         """Ends the run early; what is registered is de-registered first. A second call does not wait for that."""
         again, self.facts.interrupted = self.facts.interrupted, True
-        waiting = self._conversation is not None and self._conversation.registering
-        # While the server may be registering us, its answer is waited for: only then can we de-register.
-        if self._task is not None and (again or not waiting):
+        registering = self._conversation is not None and self._conversation.association is not None
+        # Once the server may have registered us, its answer is waited for: only then can we de-register.
+        if self._task is not None and (again or not registering):
             self._task.cancel()
 
     async def _run(self) -> None:
@@ -178,6 +178,8 @@ class Probe:
         else:
             facts.result = HopResult.REGISTERED
             for number in range(1, self._options.refreshes + 1):
+                if self.facts.interrupted:
+                    break
                 await conversation.register_again(expires=None, purpose=f"refresh {number}")
         return None
 

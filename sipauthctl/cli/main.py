@@ -1,0 +1,101 @@
+"""The program: global options, the commands (each loaded when it is run), and how errors reach the user."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sipauthctl import __version__
+from sipauthctl.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED
+
+COMMANDS = {
+    "register": "Sign in to a server and show each step of the handshake.",
+    "lab": "Run a whole deployment on this computer to test against.",
+    "explain": "Explain a finding, or list them all.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GlobalOptions:
+    """What stands before the command."""
+
+    no_color: bool
+    verbose: bool
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports the module of one only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the help text."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"sipauthctl.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file in TOML.")
+@click.option("--profile", metavar="NAME", help="Take options from this profile of the configuration file.")
+@click.option("--no-color", is_flag=True, help="Do not colour the output; NO_COLOR does the same.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, profile: str | None, no_color: bool, verbose: bool) -> None:
+    """Tell why sign-in to Microsoft's SIP servers works or fails.
+
+    Exit codes: 0 nothing is wrong, 1 a problem was diagnosed, 2 wrong usage, 3 the command could not be carried out,
+    130 interrupted.
+    """
+    ctx.obj = GlobalOptions(no_color=no_color, verbose=verbose)
+    if config is not None or profile is not None:
+        from sipauthctl.cli.config import default_map
+
+        ctx.default_map = default_map(config, profile)
+
+
+def run() -> None:
+    """The console script: like Click's own, with this program's exit codes and no traceback for anybody."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(args: list[str]) -> int:
+    """Runs the program; gives the exit code."""
+    try:
+        result: Any = cli.main(args, prog_name="sipauthctl", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output is gone: nobody is left to be told
+        return EXIT_FAILED
+    except Exception as error:  # the last resort
+        click.echo(f"Error: sipauthctl failed unexpectedly ({_where(error)}). Please report this.", err=True)
+        return EXIT_FAILED
+
+
+def _where(error: Exception) -> str:
+    """The kind of error and the line that raised it, without its text, which may hold anything."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{place}"

@@ -1,0 +1,108 @@
+"""Runs the prober against a lab in the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.faults import behaviour_with
+from sipauthctl.lab.settings import LabSettings
+from sipauthctl.mechanisms.base import Initiator, Scheme
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.network.resolver import Resolver
+from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.network.transport import Timeouts
+from sipauthctl.probe.conversation import Tools
+from sipauthctl.probe.events import Event
+from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.results import Registration
+from sipauthctl.probe.run import Probe
+from sipauthctl.probe.summary import summarize
+from sipauthctl.sip.uri import SipUri
+
+PASSWORDS = {"ned": "Litware-Ned-1", "nina": "Litware-Nina-1", "dora": "Litware-Dora-1", "luis": "Litware-Luis-1"}
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Run:
+    """What one run showed on both sides."""
+
+    registration: Registration
+    lab: list[LabEvent]
+    events: list[Event]
+    deployment: Deployment
+
+    @property
+    def ids(self) -> list[str]:
+        return [finding.id for finding in self.registration.findings]
+
+    def lab_did(self, what: str) -> list[LabEvent]:
+        return [event for event in self.lab if event.what == what]
+
+
+@dataclass
+class Setup:
+    """A lab and a user; `options` change the prober's."""
+
+    faults: tuple[str, ...] = ()
+    lab: dict[str, Any] = field(default_factory=dict)
+    user: str = "ned"
+    logon: str | None = None
+    password: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def probe_options(self, deployment: Deployment) -> ProbeOptions:
+        password = PASSWORDS.get(self.user, "Litware-Olaf-1") if self.password is None else self.password
+        options = ProbeOptions(
+            user=SipUri.parse(f"sip:{self.user}@litwareinc.com"),
+            logon_name=LogonName.parse(self.logon or f"LITWAREINC\\{self.user}"),
+            secret=NtlmSecret.from_password(password),
+            policy=TlsPolicy(deployment.ca_file),
+            nameserver=deployment.nameserver,
+            timeouts=Timeouts(10, 10, 10),
+            workstation="WS1",
+        )
+        return replace(options, **self.options)
+
+
+def initiators(options: ProbeOptions) -> dict[Scheme, Any]:
+    def ntlm() -> Initiator:
+        return NtlmInitiator(
+            options.logon_name,
+            options.secret,
+            workstation=options.workstation,
+            now=now,
+            token_bytes=secrets.token_bytes,
+        )
+
+    return {Scheme.NTLM: ntlm}
+
+
+async def run_async(setup: Setup) -> Run:
+    lab: list[LabEvent] = []
+    events: list[Event] = []
+    settings = LabSettings(behaviour=behaviour_with(setup.faults), **setup.lab)
+    async with Deployment(settings, log=lab.append) as deployment:
+        options = setup.probe_options(deployment)
+        tools = Tools(now, secrets.token_bytes, initiators(options), events.append)
+        resolver = Resolver(options.nameserver, 5)
+        probe = Probe(options, tools, resolver, random.Random(1))
+        registration = summarize(await probe.run(), options)
+    return Run(registration, lab, events, deployment)
+
+
+def run(*faults: str, **setup: Any) -> Run:
+    """One run against a lab with these faults."""
+    return asyncio.run(run_async(Setup(faults=faults, **setup)))

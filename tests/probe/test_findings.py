@@ -1,0 +1,157 @@
+"""Each finding that one sign-in can show, provoked by a lab that misbehaves so; a healthy one shows none of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sipauthctl.association.choice import Wanted
+from sipauthctl.findings import Severity
+from sipauthctl.network.evidence import Transport
+from sipauthctl.network.transport import Timeouts
+from sipauthctl.probe.options import ServerChoice
+from sipauthctl.probe.results import Outcome
+from tests.probe.harness import run
+
+SHORT = {"options": {"timeouts": Timeouts(5, 5, 0.3)}}
+TCP = {"options": {"transport": Transport.TCP, "allow_cleartext": True}}
+
+CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
+    # faults, setup, outcome, findings with their severity
+    (["clock-skew=1200"], {}, Outcome.REGISTERED, ["error clock-skew", "warning ntlm-clock-skew"]),
+    (["clock-skew=-600"], {}, Outcome.REGISTERED, ["warning clock-skew"]),
+    (["no-date"], {}, Outcome.REGISTERED, ["info date-missing"]),
+    (["malformed-date"], {}, Outcome.REGISTERED, ["warning date-malformed"]),
+    (["bad-rspauth"], {}, Outcome.UNTRUSTED, ["error signature-invalid"]),
+    (["replayed-snum"], {}, Outcome.REGISTERED, ["error num-replayed"]),
+    (["skipped-snum"], {}, Outcome.REGISTERED, ["warning num-gap"]),
+    (["unsigned-ok"], {}, Outcome.UNTRUSTED, ["error signature-missing"]),
+    (["unsigned-redirect"], {}, Outcome.UNTRUSTED, ["error redirect-unsigned"]),
+    (["bad-redirect-signature"], {}, Outcome.UNTRUSTED, ["error redirect-unsigned"]),
+    (["redirect-loop"], {}, Outcome.INCOMPLETE, ["error redirect-loop"]),
+    (["redirect-to-cleartext"], {}, Outcome.UNTRUSTED, ["error redirect-refused"]),
+    (["redirect-to-nowhere"], {}, Outcome.INCOMPLETE, ["error redirect-refused"]),
+    ([], {"options": {"max_redirects": 0}}, Outcome.INCOMPLETE, ["error redirect-refused"]),
+    (["foreign-spn"], {}, Outcome.REGISTERED, ["error spn-foreign-service"]),
+    (["spn-host-mismatch"], TCP, Outcome.REGISTERED, ["error spn-host-mismatch"]),
+    (["realm-differs"], {}, Outcome.UNTRUSTED, ["error realm-mismatch"]),
+    (["missing-targetname"], {}, Outcome.INCOMPLETE, ["error targetname-missing"]),
+    (["version-1"], {}, Outcome.INCOMPLETE, ["error version-unsupported"]),
+    (["ntlm-key-strength-mismatch"], {}, Outcome.REJECTED, ["error ntlm-key-strength-mismatch"]),
+    (
+        ["workgroup-server"],
+        {},
+        Outcome.REJECTED,
+        ["error server-not-domain-joined", "error credentials-refused"],
+    ),
+    (["workgroup-server"], {"logon": "ned"}, Outcome.REGISTERED, ["warning server-not-domain-joined"]),
+    (["garbage-token"], {}, Outcome.INCOMPLETE, ["error ntlm-malformed-token"]),
+    (["credentials-refused"], {}, Outcome.REJECTED, ["error credentials-refused"]),
+    (["silent"], SHORT, Outcome.UNREACHABLE, ["error connection-timeout"]),
+    (["slow=30"], SHORT, Outcome.UNREACHABLE, ["error connection-timeout"]),
+    (["truncated"], {}, Outcome.INCOMPLETE, ["error handshake-incomplete"]),
+    (["oversized"], {}, Outcome.INCOMPLETE, ["error protocol-error"]),
+    (["digest-only"], {}, Outcome.INCOMPLETE, ["error no-usable-scheme", "info date-missing"]),
+    (["http-server"], {}, Outcome.INCOMPLETE, ["error protocol-error"]),
+    (["no-challenge"], {}, Outcome.UNTRUSTED, ["error not-challenged"]),
+    (["no-offers"], {}, Outcome.INCOMPLETE, ["error no-usable-scheme", "info date-missing"]),
+    (["tls-untrusted"], {}, Outcome.UNTRUSTED, ["error tls-untrusted"]),
+    (["tls-name-mismatch"], {}, Outcome.UNTRUSTED, ["error tls-name-mismatch"]),
+    (["tls-expired"], {}, Outcome.UNTRUSTED, ["error tls-expired"]),
+    (["tls-too-old"], {}, Outcome.UNREACHABLE, ["error tls-too-old"]),
+    (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
+    (["srv-unresolvable"], {}, Outcome.UNREACHABLE, ["error dns-target-unresolvable"]),
+    (["srv-foreign-domain"], TCP, Outcome.REGISTERED, ["warning dns-domain-mismatch"]),
+    ([], {"options": {"wanted": Wanted.KERBEROS}}, Outcome.INCOMPLETE, ["error kerberos-not-offered"]),
+    ([], {"options": {"transport": Transport.TCP}}, Outcome.INCOMPLETE, ["error ntlm-withheld"]),
+    ([], {"password": "wrong"}, Outcome.REJECTED, ["error credentials-refused"]),
+    ([], {"user": "dora"}, Outcome.REJECTED, ["error credentials-refused"]),
+    (["telling-refusals"], {"user": "dora"}, Outcome.REJECTED, ["error account-disabled"]),
+    (["telling-refusals"], {"user": "luis"}, Outcome.REJECTED, ["error account-locked"]),
+    (["telling-refusals"], {"logon": "LITWAREINC\\nobody"}, Outcome.REJECTED, ["error user-unknown"]),
+    (["telling-refusals"], {"password": "wrong"}, Outcome.REJECTED, ["error credentials-refused"]),
+    ([], {"user": "olaf"}, Outcome.REJECTED, ["error user-not-enabled"]),
+    (
+        [],
+        {"user": "nina", "logon": "LITWAREINC\\ned", "password": "Litware-Ned-1"},
+        Outcome.REJECTED,
+        ["error uri-not-authorized"],
+    ),
+    (
+        [],
+        {"logon": "FABRIKAM\\ned"},
+        Outcome.REJECTED,
+        ["error credentials-refused", "warning domain-mismatch"],
+    ),
+    (
+        [],
+        {"logon": "ned@fabrikam.com"},
+        Outcome.REJECTED,
+        ["error credentials-refused", "warning upn-suffix-mismatch"],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("faults", "setup", "outcome", "findings"), CASES, ids=[" ".join([*c[0], *map(str, c[1].values())]) for c in CASES]
+)
+def test_a_fault_gives_its_finding_and_no_other(
+    faults: list[str], setup: dict[str, Any], outcome: Outcome, findings: list[str]
+) -> None:
+    registration = run(*faults, **setup).registration
+    assert [f"{f.severity.value} {f.id}" for f in registration.findings] == findings
+    assert registration.outcome is outcome
+    failed = outcome is not Outcome.REGISTERED or any(f.severity is Severity.ERROR for f in registration.findings)
+    assert registration.failed is failed
+
+
+def test_the_skew_is_measured() -> None:
+    clock = run("clock-skew=1200").registration.hops[0].clock
+    assert clock is not None
+    assert abs(clock.skew_seconds - 1200) <= clock.uncertainty_seconds
+
+
+def test_a_slow_server_is_waited_for() -> None:
+    registration = run("slow=0.05").registration
+    assert registration.outcome is Outcome.REGISTERED
+    assert all((e.elapsed_ms or 0) >= 50 for hop in registration.hops for e in hop.exchanges)
+
+
+def test_a_port_where_nothing_listens() -> None:
+    result = run(options={"server": ServerChoice("hs1.litwareinc.com", 1)})
+    assert result.ids == ["connection-refused"]
+    assert result.registration.outcome is Outcome.UNREACHABLE
+
+
+def test_tls_towards_a_plain_port_is_named() -> None:
+    server = ServerChoice("hs1.litwareinc.com", 25172)
+    result = run(lab={"port": 25171}, options={"server": server, "timeouts": Timeouts(5, 5, 5)})
+    assert result.ids == ["protocol-error"]
+
+
+def test_plain_sip_towards_a_tls_port_is_named() -> None:
+    server = ServerChoice("hs1.litwareinc.com", 25181)
+    options = {"server": server, "transport": Transport.TCP, "allow_cleartext": True}
+    result = run(lab={"port": 25181}, options=options)
+    assert result.registration.outcome is not Outcome.REGISTERED
+    assert len(result.ids) == 1
+    assert result.ids[0] in ("protocol-error", "handshake-incomplete")
+
+
+def test_no_ntlm_response_reaches_a_server_that_nothing_proves() -> None:
+    result = run(options={"transport": Transport.TCP})
+    assert result.lab_did("token") == []
+
+
+def test_a_registration_that_was_not_believed_is_taken_back_all_the_same() -> None:
+    result = run("bad-rspauth")
+    assert len(result.lab_did("de-registered")) == 1
+
+
+def test_the_evidence_of_a_wrong_signature_is_the_string_that_should_have_been_signed() -> None:
+    (finding,) = run("bad-rspauth").registration.findings
+    signed = next(line for line in finding.evidence if line.startswith("should have been signed: "))
+    assert "<NTLM>" in signed
+    assert "<6><REGISTER><sip:ned@litwareinc.com>" in signed
+    assert signed.endswith("<200>")
