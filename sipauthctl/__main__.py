@@ -1,0 +1,5 @@
+"""`python -m sipauthctl`."""
+
+from sipauthctl.cli.main import run
+
+run()

@@ -1,0 +1,100 @@
+"""`sipauthctl lab`: the deployment in a box, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from sipauthctl.association.family import HeaderFamily
+from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.lab_options import fault_option, require_lab
+from sipauthctl.cli.main import GlobalOptions
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.report.console import put, stderr, stdout
+
+SCHEMES = {"ntlm": Scheme.NTLM}
+
+
+@click.command("lab")
+@fault_option
+@click.option("--list-faults", is_flag=True, help="List the faults, with what each stands for.")
+@click.option(
+    "--schemes",
+    default="ntlm",
+    show_default=True,
+    metavar="LIST",
+    help="Schemes to offer, separated by commas: ntlm.",
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65530), default=5061, show_default=True, help="First of five ports; 0: any."
+)
+@click.option(
+    "--challenge", type=click.Choice(["401", "407"]), default="401", show_default=True, help="How to challenge."
+)
+@click.option(
+    "--sipae-version",
+    type=click.Choice(["2", "3", "4"]),
+    default="4",
+    show_default=True,
+    help="Version of the authentication protocol.",
+)
+@click.option("--redirect/--no-redirect", default=True, show_default=True, help="Whether hs1 sends users to hs2.")
+@click.option("--ess/--no-ess", default=True, show_default=True, help="NTLM with extended session security or not.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document as soon as the lab is ready.")
+@click.pass_obj
+def command(
+    options: GlobalOptions,
+    faults: tuple[str, ...],
+    list_faults: bool,
+    schemes: str,
+    port: int,
+    challenge: str,
+    sipae_version: str,
+    redirect: bool,
+    ess: bool,
+    as_json: bool,
+) -> None:
+    """Run a whole deployment on this computer to test against.
+
+    An outbound proxy (hs1) that authenticates and redirects, a home server (hs2) that registers, a certificate
+    authority, a name server and accounts, all on loopback and gone when you press Ctrl-C.
+    """
+    require_lab()
+    from sipauthctl.lab.faults import FAULTS, behaviour_with
+    from sipauthctl.lab.settings import LabSettings
+
+    if list_faults:
+        console = stdout(no_color=options.no_color)
+        for fault in FAULTS.values():
+            value = f"={fault.default:g}" if fault.default is not None else ""
+            put(console, (fault.name + value, "bold"))
+            put(console, fault.explanation, indent=4)
+        return
+    settings = LabSettings(
+        family=HeaderFamily.PROXY if challenge == "407" else HeaderFamily.USER_AGENT,
+        version=int(sipae_version),
+        schemes=_schemes(schemes),
+        redirect=redirect,
+        extended_session_security=ess,
+        port=port,
+        behaviour=behaviour_with(faults),
+        faults=faults,
+    )
+    from sipauthctl.cli.lab_run import run_lab
+
+    out, err = stdout(no_color=options.no_color), stderr(no_color=options.no_color)
+    try:
+        asyncio.run(run_lab(settings, out, err, as_json=as_json, verbose=options.verbose))
+    except OSError as error:
+        raise CannotRun(
+            f"The lab cannot start: {error.strerror or error}. Another port may help (--port 0)."
+        ) from None
+
+
+def _schemes(text: str) -> tuple[Scheme, ...]:
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in SCHEMES]
+    if unknown or not names:
+        raise click.BadParameter(f"the lab offers {', '.join(SCHEMES)}, not {text!a}", param_hint="--schemes")
+    return tuple(dict.fromkeys(SCHEMES[name] for name in names))

@@ -1,0 +1,88 @@
+"""Runs the lab until it is interrupted, and shows what its servers see."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from rich.console import Console
+
+from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.description import describe
+from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.settings import LabSettings
+from sipauthctl.mechanisms.status import status_text
+from sipauthctl.report.console import put
+from sipauthctl.report.json_output import dump
+from sipauthctl.report.text import safe
+
+_BAD = frozenset({"refused", "dropped"})
+
+
+async def run_lab(settings: LabSettings, out: Console, err: Console, *, as_json: bool, verbose: bool) -> None:
+    """Starts the deployment, describes it on `out`, logs to `err`, and ends with SIGINT or SIGTERM.
+
+    Raises:
+        OSError: a port is taken.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    log = Log(err)
+    async with Deployment(settings, log=log) as deployment:
+        if as_json:
+            dump(describe(deployment), sys.stdout)
+        else:
+            _print(out, deployment)
+        await stop.wait()
+
+
+class Log:
+    """One line an event on a console."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def __call__(self, event: LabEvent) -> None:
+        """Prints the event; for a signature that does not hold, also the string that should have been signed."""
+        style = "red" if event.what in _BAD else "green" if event.what == "registered" else ""
+        method = f" {event.request.method}" if event.request is not None else ""
+        detail = safe(event.detail)
+        if event.logon_status is not None and status_text(event.logon_status) not in detail:
+            detail = f"{detail} ({status_text(event.logon_status)})"
+        host = event.server.split(".")[0]
+        put(self._console, f"{event.time:%H:%M:%S} {host}{method} ", (event.what, style), f" {detail}", wrap=False)
+        check = event.signature
+        if check is not None and not check.trusted and check.buffer is not None:
+            text = check.buffer.text.decode("utf-8", "surrogateescape")
+            put(self._console, f"should have been signed: {safe(text)}", indent=9, wrap=False)
+
+
+def _print(out: Console, deployment: Deployment) -> None:
+    document = describe(deployment)
+    put(out, ("The lab is ready.", "bold green"), " Ctrl-C ends it.")
+    put(out, f"SIP domain    {document['sip_domain']}", wrap=False)
+    put(out, f"Name server   {document['nameserver']}", wrap=False)
+    put(out, f"CA file       {document['ca_file']}", wrap=False)
+    for server in document["servers"]:
+        place = f"{server['host']:<20} {server['address']}:{server['port']:<6} {server['transport'].upper()}"
+        put(out, f"{server['role']:<13} {place}", wrap=False)
+    for account in document["accounts"]:
+        name = f"{account['domain']}\\{account['username']}"
+        words = f"{account['sip_uri']:<26} {name:<17} {account['password']:<16} {account['state']}"
+        put(out, f"account       {words}", wrap=False)
+    if document["faults"]:
+        put(out, f"faults        {', '.join(document['faults'])}", wrap=False)
+    proxy = next(server for server in document["servers"] if server["role"] == "proxy")
+    out.print()
+    put(out, "From another terminal:")
+    first = document["accounts"][0]
+    command = (
+        f"SIPAUTHCTL_PASSWORD={first['password']} sipauthctl register {first['sip_uri']}"
+        f" --username '{first['domain']}\\{first['username']}'"
+        f" --nameserver {document['nameserver']} --ca-file {document['ca_file']}"
+    )
+    put(out, command, indent=2, wrap=False)
+    put(out, f"The outbound proxy of a client is {proxy['host']}, port {proxy['port']}, by TLS.")
+    sys.stdout.flush()

@@ -1,0 +1,91 @@
+"""Option values: what is checked before a command runs."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+import click
+
+
+@dataclass(frozen=True, slots=True)
+class HostPort:
+    """A host name or address, and a port (None where it was not given)."""
+
+    host: str
+    port: int | None
+
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
+_SIP_URI = re.compile(
+    r"(?:sips?:)?(?P<user>[^\s@<>\"';,:]+)@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)", re.I
+)
+
+
+def host_port(ctx: click.Context, param: click.Parameter, value: str | None) -> HostPort | None:
+    """A Click callback: reads `HOST[:PORT]`.
+
+    Raises:
+        BadParameter: it is not of that form.
+    """
+    if value is None:
+        return None
+    host, port = _split(value)
+    if not _is_host(host) or (port is not None and not 0 < port < 65_536):
+        raise click.BadParameter(f"{value!a} is not HOST or HOST:PORT.")
+    return HostPort(host, port)
+
+
+def nameserver(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A Click callback: checks `ADDRESS[:PORT]`.
+
+    Raises:
+        BadParameter: it is not of that form.
+    """
+    if value is None:
+        return None
+    host, port = _split(value)
+    if not _is_address(host) or (port is not None and not 0 < port < 65_536):
+        raise click.BadParameter(f"{value!a} is not an IP address, with a port or without.")
+    return value
+
+
+def sip_uri(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A Click callback: reads `[sip:]user@domain`, gives it with the scheme.
+
+    Raises:
+        BadParameter: it is not of that form.
+    """
+    if value is None:
+        return None
+    match = _SIP_URI.fullmatch(value)
+    if match is None:
+        raise click.BadParameter(f"{value!a} is not an address such as sip:ned@litwareinc.com.")
+    return f"sip:{match['user']}@{match['domain']}"
+
+
+def _split(text: str) -> tuple[str, int | None]:
+    """Host and port; an IPv6 address with a port stands in brackets. A port that is no number gives 0."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") if rest else ""
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        return text, None
+    if not port and not text.endswith(":"):
+        return host, None
+    return host, int(port) if port.isascii() and port.isdigit() and len(port) <= 5 else 0
+
+
+def _is_host(host: str) -> bool:
+    return bool(_HOST.fullmatch(host)) or _is_address(host)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""What to point a client at: the values of `lab --json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.settings import KERBEROS_REALM, NETBIOS_DOMAIN, SIP_DOMAIN
+
+LAB_SCHEMA = "sipauthctl/lab/1"
+
+
+def describe(deployment: Deployment) -> dict[str, Any]:
+    """The document of a running deployment. The passwords in it are the lab's own and open no other door."""
+    return {
+        "schema": LAB_SCHEMA,
+        "sip_domain": SIP_DOMAIN,
+        "nameserver": deployment.nameserver,
+        "ca_file": str(deployment.ca_file),
+        "servers": [
+            {
+                "role": server.role,
+                "host": server.host,
+                "address": server.address,
+                "port": server.port,
+                "transport": server.transport,
+            }
+            for server in deployment.servers
+        ],
+        "accounts": [
+            {
+                "sip_uri": deployment.directory.sip_uri(account),
+                "username": account.user,
+                "domain": NETBIOS_DOMAIN,
+                "password": account.password,
+                "state": account.state.value,
+            }
+            for account in deployment.directory.accounts
+        ],
+        "krb5_config": None,
+        "realm": KERBEROS_REALM,
+        "faults": list(deployment.settings.faults),
+    }

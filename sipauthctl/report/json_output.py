@@ -1,0 +1,133 @@
+"""Results as JSON documents; the keys are promises, described by the schemas beside this file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from importlib import resources
+from typing import Any, TextIO
+
+from sipauthctl.association.clock import ClockReading
+from sipauthctl.findings import Finding
+from sipauthctl.network.evidence import Endpoint, TlsEvidence
+from sipauthctl.probe.results import AssociationSummary, Hop, Registration
+
+REGISTER_SCHEMA = "sipauthctl/register/1"
+
+
+def registration_document(registration: Registration) -> dict[str, Any]:
+    """The document of `register --json`."""
+    return {
+        "schema": REGISTER_SCHEMA,
+        "outcome": registration.outcome.value,
+        "user": registration.user,
+        "scheme": registration.scheme.value if registration.scheme is not None else None,
+        "hops": [_hop(hop) for hop in registration.hops],
+        "findings": finding_list(registration.findings),
+    }
+
+
+def finding_list(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """Findings as every document has them."""
+    return [
+        {
+            "id": finding.id,
+            "severity": finding.severity.value,
+            "title": finding.title,
+            "detail": finding.detail,
+            "evidence": list(finding.evidence),
+            "remedy": finding.remedy,
+            "reference": finding.reference,
+        }
+        for finding in findings
+    ]
+
+
+def dump(document: dict[str, Any], stream: TextIO) -> None:
+    """Writes one document and a line end. Everything beyond ASCII is escaped, so that nothing acts on a terminal."""
+    stream.write(json.dumps(document, indent=2, ensure_ascii=True) + "\n")
+    stream.flush()
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of a document: `register`, `lab`.
+
+    Raises:
+        FileNotFoundError: there is none of this name.
+    """
+    text = resources.files(__package__).joinpath("schema", f"{name}-1.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def _hop(hop: Hop) -> dict[str, Any]:
+    return {
+        "server": _endpoint(hop.server),
+        "tls": _tls(hop.tls),
+        "offers": [
+            {
+                "scheme": offer.scheme_text,
+                "realm": offer.realm,
+                "targetname": offer.targetname,
+                "version": offer.version,
+            }
+            for offer in hop.offers
+        ],
+        "clock": _clock(hop.clock),
+        "exchanges": [
+            {
+                "method": exchange.method,
+                "cseq": exchange.cseq,
+                "status": exchange.status,
+                "reason": exchange.reason,
+                "elapsed_ms": None if exchange.elapsed_ms is None else round(exchange.elapsed_ms, 3),
+            }
+            for exchange in hop.exchanges
+        ],
+        "association": _association(hop.association),
+        "signatures": [
+            {"from": check.sender, "num": check.num, "verdict": check.verdict.value, "detail": check.detail}
+            for check in hop.signatures
+        ],
+        "result": hop.result.value,
+    }
+
+
+def _endpoint(server: Endpoint) -> dict[str, Any]:
+    return {"host": server.host, "port": server.port, "transport": server.transport.value}
+
+
+def _clock(clock: ClockReading | None) -> dict[str, Any] | None:
+    if clock is None:
+        return None
+    return {
+        "skew_seconds": round(clock.skew_seconds, 3),
+        "uncertainty_seconds": round(clock.uncertainty_seconds, 3),
+    }
+
+
+def _association(association: AssociationSummary | None) -> dict[str, Any] | None:
+    if association is None:
+        return None
+    return {
+        "scheme": association.scheme.value,
+        "realm": association.realm,
+        "targetname": association.targetname,
+        "opaque": association.opaque,
+        "version": association.version,
+        "established": association.established.isoformat(),
+    }
+
+
+def _tls(tls: TlsEvidence | None) -> dict[str, Any] | None:
+    if tls is None:
+        return None
+    return {
+        "version": tls.version,
+        "cipher": tls.cipher,
+        "subject": tls.subject,
+        "issuer": tls.issuer,
+        "names": list(tls.names),
+        "not_after": tls.not_after.isoformat() if tls.not_after is not None else None,
+        "verified": tls.verified,
+    }

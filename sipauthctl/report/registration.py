@@ -1,0 +1,47 @@
+"""The verdict on a registration: one headline, what was verified, the findings."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from sipauthctl.association.verdict import Verdict
+from sipauthctl.probe.results import Outcome, Registration
+from sipauthctl.report.console import put
+from sipauthctl.report.findings import print_finding
+from sipauthctl.report.text import safe
+
+_HEADLINES = {
+    Outcome.REGISTERED: ("REGISTERED", "bold green"),
+    Outcome.REJECTED: ("REJECTED", "bold red"),
+    Outcome.UNTRUSTED: ("NOT TRUSTED", "bold red"),
+    Outcome.UNREACHABLE: ("UNREACHABLE", "bold red"),
+    Outcome.INCOMPLETE: ("INCOMPLETE", "bold red"),
+}
+
+
+def print_registration(console: Console, registration: Registration) -> None:
+    """Prints the result."""
+    scheme = f" by {registration.scheme.value}" if registration.scheme is not None else ""
+    where = ""
+    if registration.outcome is Outcome.REGISTERED:
+        server = registration.hops[-1].server
+        where = f" at {safe(server.host)} port {server.port}"
+    put(console, _HEADLINES[registration.outcome], f"  {safe(registration.user)}{scheme}{where}")
+    put(console, _signatures(registration), indent=2)
+    for finding in registration.findings:
+        console.print()
+        print_finding(console, finding)
+
+
+def _signatures(registration: Registration) -> str:
+    checks = [check for hop in registration.hops for check in hop.signatures if check.sender == "server"]
+    if not checks:
+        return "No signature of a server was seen."
+    valid = sum(check.verdict is Verdict.VALID for check in checks)
+    plural = "" if len(checks) == 1 else "s"
+    return f"{valid} of {len(checks)} server signature{plural} valid; {_findings(registration)}."
+
+
+def _findings(registration: Registration) -> str:
+    count = len(registration.findings)
+    return "nothing was found wrong" if not count else "1 finding" if count == 1 else f"{count} findings"

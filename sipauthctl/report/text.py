@@ -1,0 +1,28 @@
+"""Text from outside made harmless: it is shown as it is, but never acts on a terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+MAX_CHARACTERS = 2_000
+
+# Cc controls, Cf format characters (bidirectional overrides, zero-width), Cs surrogates, Co private use, Cn
+# unassigned, and the separators that break lines.
+_ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def safe(text: str, limit: int = MAX_CHARACTERS) -> str:
+    """The text with every character that could act written as an escape, and cut to `limit` characters."""
+    shown = text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more characters)"
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return "".join(_shown(char) for char in shown)
+
+
+def _shown(char: str) -> str:
+    if unicodedata.category(char) not in _ACTING:
+        return char
+    number = ord(char)
+    if 0xDC80 <= number <= 0xDCFF:  # a byte that is not UTF-8, as the parser keeps it
+        return f"\\x{number - 0xDC00:02x}"
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
