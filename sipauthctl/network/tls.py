@@ -44,6 +44,19 @@ class TlsPolicy:
         return context
 
 
+OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.1")
+
+
+def lenient_context() -> ssl.SSLContext:
+    """A context that takes anything that OpenSSL can still do, only to see what a server offers."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
 def evidence(connection: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> TlsEvidence:
     """What the connection showed: protocol version, cipher and the peer's certificate, if that can be read."""
     cipher = connection.cipher()

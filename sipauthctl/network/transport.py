@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import ssl
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from sipauthctl.network.dial import dial
 from sipauthctl.network.errors import (
     AnswerTimeout,
     ConnectionClosed,
-    ConnectionRefused,
-    ConnectTimeout,
     NetworkError,
     NotTls,
     ProtocolError,
@@ -23,7 +20,8 @@ from sipauthctl.network.errors import (
     TlsUntrusted,
 )
 from sipauthctl.network.evidence import Endpoint, TlsEvidence, Transport
-from sipauthctl.network.tls import TlsPolicy, evidence
+from sipauthctl.network.handshake import look, secure
+from sipauthctl.network.tls import OLD_VERSIONS, TlsPolicy, lenient_context
 from sipauthctl.sip.errors import IncompleteMessage, SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
 from sipauthctl.sip.message import Message
@@ -31,23 +29,6 @@ from sipauthctl.sip.recognise import looks_like
 
 _READ_BYTES = 65_536
 _CLOSE_SECONDS = 1.0
-
-# X509_V_ERR_* of OpenSSL, as in ssl.SSLCertVerificationError.verify_code
-_NOT_YET_VALID, _EXPIRED, _HOSTNAME_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64
-
-# Parts of OpenSSL's reasons. Renegotiation, signature types and DH keys fail with Windows servers that lack updates.
-_TOO_OLD = (
-    "UNSUPPORTED_PROTOCOL",
-    "PROTOCOL_VERSION",
-    "NO_PROTOCOLS_AVAILABLE",
-    "HANDSHAKE_FAILURE",
-    "NO_CIPHERS",
-    "INSUFFICIENT_SECURITY",
-    "UNSAFE_LEGACY_RENEGOTIATION",
-    "WRONG_SIGNATURE_TYPE",
-    "DH_KEY_TOO_SMALL",
-)
-_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,97 +154,26 @@ async def connect(server: Endpoint, address: str, policy: TlsPolicy, timeouts: T
         TrustError: the CA file cannot be used.
     """
     context = policy.context() if server.transport is Transport.TLS else None
-    tcp = await _dial(server, address, timeouts)
+    tcp = await dial(server, address, timeouts.connect)
     peer = (address, server.port)
     if context is None:
         reader, writer = await asyncio.open_connection(sock=tcp)
         return Connection(server, peer, None, reader, writer, timeouts.answer)
     try:
-        reader, writer = await _secure(server, tcp, context, timeouts)
+        reader, writer, tls = await secure(server, tcp, context, timeouts.handshake)
     except (TlsUntrusted, TlsNameMismatch, TlsExpired) as error:
-        error.tls = await _look(server, address, timeouts)
+        error.tls = await look(server, address, TlsPolicy(verify=False).context(), timeouts.handshake)
         raise
-    return Connection(server, peer, _evidence(writer, policy.verify), reader, writer, timeouts.answer)
+    except (TlsTooOld, TlsFailed) as error:
+        raise await _explained(error, address, timeouts.handshake) from None
+    return Connection(server, peer, tls, reader, writer, timeouts.answer)
 
 
-async def _dial(server: Endpoint, address: str, timeouts: Timeouts) -> socket.socket:
-    try:
-        tcp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
-    except OSError as error:
-        raise ConnectionRefused(server, f"{address} cannot be used: {_reason(error)}") from None
-    tcp.setblocking(False)
-    try:
-        async with asyncio.timeout(timeouts.connect):
-            await asyncio.get_running_loop().sock_connect(tcp, (address, server.port))
-    except BaseException as error:
-        tcp.close()
-        if isinstance(error, TimeoutError):
-            detail = f"no connection to {address} port {server.port} within {timeouts.connect:g} s"
-            raise ConnectTimeout(server, detail) from None
-        if isinstance(error, OSError):
-            raise ConnectionRefused(server, f"{address} port {server.port}: {_reason(error)}") from None
-        raise
-    return tcp
-
-
-async def _secure(
-    server: Endpoint, tcp: socket.socket, context: ssl.SSLContext, timeouts: Timeouts
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    try:
-        # asyncio's own limit ends in a ConnectionAbortedError that cannot be told from a real one.
-        async with asyncio.timeout(timeouts.handshake):
-            return await asyncio.open_connection(
-                sock=tcp,
-                ssl=context,
-                server_hostname=server.host.rstrip("."),
-                ssl_handshake_timeout=timeouts.handshake + 1,
-            )
-    except BaseException as error:
-        tcp.close()
-        if isinstance(error, TimeoutError):
-            detail = f"the TLS handshake took longer than {timeouts.handshake:g} s"
-            raise ConnectTimeout(server, detail) from None
-        if isinstance(error, ssl.SSLError):
-            raise tls_error(server, error) from None
-        if isinstance(error, OSError):
-            raise TlsFailed(server, f"the server ended the TLS handshake: {_reason(error)}") from None
-        if isinstance(error, ValueError):
-            raise TlsFailed(server, f"{server.host!a} cannot be a TLS server name") from None
-        raise
-
-
-def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
-    """The typed error behind what OpenSSL reports."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        message = f"the certificate was refused: {error.verify_message} (OpenSSL's error {error.verify_code})"
-        if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
-            return TlsExpired(server, message)
-        if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
-            return TlsNameMismatch(server, message)
-        return TlsUntrusted(server, message)
-    reason = error.reason or "unknown"
-    if any(word in reason for word in _TOO_OLD):
-        return TlsTooOld(server, f"no common version of TLS or cipher ({reason})")
-    if reason in _NOT_TLS:
-        return NotTls(server, "the server does not speak TLS on this port")
-    return TlsFailed(server, f"the TLS handshake failed ({reason})")
-
-
-def _evidence(writer: asyncio.StreamWriter, verified: bool) -> TlsEvidence | None:
-    connection = writer.get_extra_info("ssl_object")
-    return evidence(connection, verified=verified) if isinstance(connection, ssl.SSLObject) else None
-
-
-async def _look(server: Endpoint, address: str, timeouts: Timeouts) -> TlsEvidence | None:
-    """The certificate of a server that was refused: a second connection that says nothing, only to see it."""
-    short = replace(timeouts, connect=min(timeouts.connect, 5.0), handshake=min(timeouts.handshake, 5.0))
-    try:
-        connection = await connect(server, address, TlsPolicy(verify=False), short)
-    except NetworkError:
-        return None
-    await connection.close()
-    return connection.tls
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+async def _explained(error: NetworkError, address: str, seconds: float) -> NetworkError:
+    """Looks whether an older TLS would have worked: Windows ends a handshake that is too new without a word."""
+    if isinstance(error, NotTls):
+        return error
+    tls = await look(error.server, address, lenient_context(), seconds)
+    if tls is None or tls.version not in OLD_VERSIONS:
+        return error
+    return TlsTooOld(error.server, f"the server offers no more than {tls.version}, which is no longer accepted", tls)

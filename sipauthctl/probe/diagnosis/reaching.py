@@ -12,6 +12,7 @@ from sipauthctl.network.errors import (
     ConnectTimeout,
     HostUnresolvable,
     NetworkError,
+    NotTls,
     ProtocolError,
     TlsExpired,
     TlsFailed,
@@ -34,6 +35,7 @@ _IDS: dict[type[NetworkError], str] = {
     TlsExpired: "tls-expired",
     TlsTooOld: "tls-too-old",
     TlsFailed: "protocol-error",
+    NotTls: "protocol-error",
     ProtocolError: "protocol-error",
 }
 

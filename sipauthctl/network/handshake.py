@@ -1,0 +1,107 @@
+"""The TLS part of a connection: the handshake, what its failure means, and a look at a server that was refused."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+
+from sipauthctl.network.dial import dial, reason
+from sipauthctl.network.errors import (
+    ConnectTimeout,
+    NetworkError,
+    NotTls,
+    TlsExpired,
+    TlsFailed,
+    TlsNameMismatch,
+    TlsTooOld,
+    TlsUntrusted,
+)
+from sipauthctl.network.evidence import Endpoint, TlsEvidence
+from sipauthctl.network.tls import evidence
+
+_LOOK_SECONDS = 3.0
+
+# X509_V_ERR_* of OpenSSL, as in ssl.SSLCertVerificationError.verify_code
+_NOT_YET_VALID, _EXPIRED, _HOSTNAME_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64
+
+# Parts of OpenSSL's reasons. Renegotiation, signature types and DH keys fail with Windows servers that lack updates.
+_TOO_OLD = (
+    "UNSUPPORTED_PROTOCOL",
+    "PROTOCOL_VERSION",
+    "NO_PROTOCOLS_AVAILABLE",
+    "HANDSHAKE_FAILURE",
+    "NO_CIPHERS",
+    "INSUFFICIENT_SECURITY",
+    "UNSAFE_LEGACY_RENEGOTIATION",
+    "WRONG_SIGNATURE_TYPE",
+    "DH_KEY_TOO_SMALL",
+)
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
+
+
+async def secure(
+    server: Endpoint, tcp: socket.socket, context: ssl.SSLContext, seconds: float
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, TlsEvidence]:
+    """Makes TLS of a connected socket; closes it on failure.
+
+    Raises:
+        NetworkError: one of the Tls classes of `errors`, or ConnectTimeout.
+    """
+    name = server.host.rstrip(".")
+    try:
+        if not name:  # asyncio would then not check the certificate's name
+            raise ValueError
+        # asyncio's own limit ends in a ConnectionAbortedError that cannot be told from a real one.
+        async with asyncio.timeout(seconds):
+            reader, writer = await asyncio.open_connection(
+                sock=tcp,
+                ssl=context,
+                server_hostname=name,
+                ssl_handshake_timeout=seconds + 1,
+            )
+    except BaseException as error:
+        tcp.close()
+        if isinstance(error, TimeoutError):
+            raise ConnectTimeout(server, f"the TLS handshake took longer than {seconds:g} s") from None
+        if isinstance(error, ssl.SSLError):
+            raise tls_error(server, error) from None
+        if isinstance(error, OSError):
+            raise TlsFailed(server, f"the server ended the TLS handshake: {reason(error)}") from None
+        if isinstance(error, ValueError):
+            raise TlsFailed(server, f"{server.host!a} cannot be a TLS server name") from None
+        raise
+    tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
+    return reader, writer, evidence(tls, verified=context.verify_mode is ssl.CERT_REQUIRED)
+
+
+async def look(server: Endpoint, address: str, context: ssl.SSLContext, seconds: float) -> TlsEvidence | None:
+    """What a server that was refused shows to a second connection, which makes the handshake and says nothing.
+
+    `context` must not verify. `seconds` is a limit for each of its steps. None where that fails too.
+    """
+    try:
+        seconds = min(seconds, _LOOK_SECONDS)
+        tcp = await dial(server, address, seconds)
+        _, writer, tls = await secure(server, tcp, context, seconds)
+    except NetworkError:
+        return None
+    writer.transport.abort()
+    return tls
+
+
+def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
+    """The typed error behind what OpenSSL reports."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        message = f"the certificate was refused: {error.verify_message} (OpenSSL's error {error.verify_code})"
+        if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
+            return TlsExpired(server, message)
+        if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
+            return TlsNameMismatch(server, message)
+        return TlsUntrusted(server, message)
+    cause = error.reason or "unknown"
+    if any(word in cause for word in _TOO_OLD):
+        return TlsTooOld(server, f"no common version of TLS or cipher ({cause})")
+    if cause in _NOT_TLS:
+        return NotTls(server, "the server does not speak TLS on this port")
+    return TlsFailed(server, f"the TLS handshake failed ({cause})")
