@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sipauthctl.cli.main import COMMANDS
+from sipauthctl.cli.main import COMMANDS, cli
 
 DEFAULT_PATH = Path("~/.config/sipauthctl/config.toml")
 
@@ -34,7 +34,33 @@ def default_map(path: Path | None, profile: str | None) -> dict[str, dict[str, A
     for key, value in table.items():
         if not isinstance(value, str | int | float | bool | list):
             raise click.UsageError(f"The value of {key} in {file} is not one that an option can have.")
-        if key.replace("_", "-") == "password":
+        if key == "password":
             raise click.UsageError("A password does not belong in a configuration file; give password-file instead.")
-    options = {key.replace("-", "_"): value for key, value in table.items()}
-    return dict.fromkeys(COMMANDS, options)  # each takes those that it knows
+    return _by_command(table, file)
+
+
+def _by_command(table: dict[str, Any], file: Path) -> dict[str, dict[str, Any]]:
+    """Each command's share of the options, under the names that Click uses inside."""
+    context = click.Context(cli)
+    defaults: dict[str, dict[str, Any]] = {}
+    unknown = set(table)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        names = _option_names(command) if command is not None else {}
+        defaults[name] = {names[key]: value for key, value in table.items() if key in names}
+        unknown -= set(names)
+    if unknown:
+        raise click.UsageError(
+            f"The configuration file {file} sets {', '.join(sorted(unknown))}, which no command has."
+        )
+    return defaults
+
+
+def _option_names(command: click.Command) -> dict[str, str]:
+    """Long option names without dashes in front, and the parameter behind each."""
+    return {
+        option.removeprefix("--"): parameter.name
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--") and parameter.name is not None
+    }

@@ -201,7 +201,7 @@ class Conversation:
         if challenge.timestamp is not None:
             self._facts.ntlm_clock = read_exact_clock(challenge.timestamp, answer.sent, answer.received)
         domain = challenge.names.netbios_domain or challenge.names.dns_domain
-        return f"NTLM challenge of domain {domain}" if domain else "NTLM challenge, no domain named"
+        return f"challenge from {domain}" if domain else "challenge, no domain named"
 
     def _finish(self, answer: _Answer, step: Finished) -> None:
         association = step.association

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from typing import TextIO
@@ -14,17 +15,15 @@ PIPE_WIDTH = 80
 
 def make_console(stream: TextIO, *, no_color: bool) -> Console:
     """A console on a stream. Colour only on a terminal, and not with `no_color` or NO_COLOR; never markup."""
-    width = shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if stream.isatty() else PIPE_WIDTH
+    plain = no_color or bool(os.environ.get("NO_COLOR")) or not stream.isatty()
     return Console(
         file=stream,
-        no_color=no_color or None,
-        color_system="auto" if stream.isatty() and not no_color else None,
-        force_terminal=False if no_color else None,
+        force_terminal=not plain,
+        color_system=None if plain else "auto",
         markup=False,
         emoji=False,
         highlight=False,
-        soft_wrap=False,
-        width=width,
+        width=shutil.get_terminal_size((PIPE_WIDTH, 24)).columns if stream.isatty() else PIPE_WIDTH,
     )
 
 

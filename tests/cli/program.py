@@ -1,0 +1,39 @@
+"""Runs the program as a user does: in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM = [sys.executable, "-m", "sipauthctl"]
+TOP = Path(__file__).parent.parent.parent
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("SIPAUTHCTL_PASSWORD", "NO_COLOR")}
+    return {**kept, "PYTHONPATH": str(TOP), "PYTHONUTF8": "1", "COLUMNS": "80", **changes}
+
+
+def sipauthctl(*args: str, stdin: str | None = None, **changes: str) -> Result:
+    """Runs to the end, without a terminal."""
+    done = subprocess.run(
+        [*PROGRAM, *args],
+        env=environment(**changes),
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    return Result(done.returncode, done.stdout, done.stderr)

@@ -1,0 +1,115 @@
+"""The program as a whole: version, help, catalogue, lab."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from sipauthctl import __version__
+from sipauthctl.findings import catalogue
+from sipauthctl.lab.faults import FAULTS
+from sipauthctl.report.json_output import schema
+from tests.cli.program import PROGRAM, environment, sipauthctl
+
+
+def test_version() -> None:
+    result = sipauthctl("--version")
+    assert (result.code, result.out) == (0, f"sipauthctl {__version__}\n")
+
+
+def test_help_names_every_command_without_loading_it() -> None:
+    code = "import sys; from sipauthctl.cli.main import main; main(['--help']); print(sorted(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, encoding="utf-8", check=True
+    )
+    for command in ("register", "lab", "explain"):
+        assert command in done.stdout
+    for module in ("rich", "spnego", "dns", "asyncio", "trustme"):
+        assert f"'{module}'" not in done.stdout
+
+
+def test_explain_lists_and_explains() -> None:
+    listed = sipauthctl("explain").out
+    for id_ in catalogue():
+        assert id_ in listed
+    explained = sipauthctl("explain", "clock-skew").out
+    assert "What it means" in explained
+    assert "      w32tm /resync /rediscover" in explained.splitlines()
+
+
+def test_every_fault_is_explained() -> None:
+    listed = sipauthctl("lab", "--list-faults").out
+    for name, fault in FAULTS.items():
+        assert name in listed
+        assert fault.explanation.split()[0] in listed
+
+
+def test_an_unexpected_error_is_one_sentence() -> None:
+    code = (
+        "import sipauthctl.cli.main as m, sys\n"
+        "m.cli.get_command = lambda *a: (_ for _ in ()).throw(RuntimeError('secret words'))\n"
+        "sys.exit(m.main(['register']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 3
+    assert "failed unexpectedly (RuntimeError" in done.stderr
+    assert "secret words" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "options", [[], ["--challenge", "407", "--sipae-version", "3"], ["--no-redirect", "--no-ess"]]
+)
+def test_a_lab_in_its_own_process_takes_registrations(options: list[str]) -> None:
+    lab = subprocess.Popen(
+        [*PROGRAM, "lab", "--json", "--port", "0", *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    try:
+        assert lab.stdout is not None
+        text = ""
+        for line in lab.stdout:
+            text += line
+            if line == "}\n":
+                break
+        document = json.loads(text)
+        jsonschema.validate(document, schema("lab"))
+        account = document["accounts"][0]
+        result = sipauthctl(
+            "register",
+            account["sip_uri"],
+            "--username",
+            f"{account['domain']}\\{account['username']}",
+            "--nameserver",
+            document["nameserver"],
+            "--ca-file",
+            document["ca_file"],
+            SIPAUTHCTL_PASSWORD=account["password"],
+        )
+        assert result.code == 0, result.out
+    finally:
+        lab.send_signal(signal.SIGINT)
+        _, log = lab.communicate(timeout=30)
+    assert lab.returncode == 0
+    assert "de-registered" in log
+
+
+def test_a_lab_on_a_taken_port_says_so() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = sipauthctl("lab", "--port", str(taken.getsockname()[1]))
+    assert result.code == 3
+    assert "The lab cannot start" in result.err

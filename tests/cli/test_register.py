@@ -1,0 +1,213 @@
+"""`sipauthctl register` from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from sipauthctl.lab.faults import FAULTS
+from sipauthctl.report.json_output import schema
+from tests.cli.program import PROGRAM, environment, sipauthctl
+
+CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def test_the_lab_run_registers() -> None:
+    result = sipauthctl("register", "--lab")
+    assert result.code == 0
+    assert result.out.startswith("REGISTERED  sip:ned@litwareinc.com by NTLM at hs2.litwareinc.com")
+    assert "3 of 3 server signatures valid" in result.out
+    assert "<- 301 Redirect request to Home Server" in result.err
+    assert "signed cnum=1" in result.err
+
+
+def test_a_healthy_run_fits_80_columns_and_has_no_colour_in_a_pipe() -> None:
+    result = sipauthctl("register", "--lab", "--refresh", "1")
+    lines = (result.out + result.err).splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert not CONTROL.search(result.out + result.err)
+
+
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name not in ("slow", "silent")])
+def test_the_json_document_follows_its_schema_whatever_the_fault(fault: str) -> None:
+    result = sipauthctl("register", "--lab", "--fault", fault, "--json")
+    document = json.loads(result.out)
+    jsonschema.validate(document, schema("register"))
+    assert result.err == ""
+    bad = document["outcome"] != "registered" or any(f["severity"] == "error" for f in document["findings"])
+    assert result.code == int(bad)
+
+
+def test_the_fixed_keys_are_there() -> None:
+    document = json.loads(sipauthctl("register", "--lab", "--json").out)
+    assert document["schema"] == "sipauthctl/register/1"
+    assert (document["outcome"], document["user"], document["scheme"]) == (
+        "registered",
+        "sip:ned@litwareinc.com",
+        "NTLM",
+    )
+    proxy, home = document["hops"]
+    assert proxy["server"]["host"] == "hs1.litwareinc.com"
+    assert (proxy["result"], home["result"]) == ("redirected", "registered")
+    assert [exchange["status"] for exchange in home["exchanges"]] == [401, 401, 200, 200]
+    assert [(s["from"], s["num"], s["verdict"]) for s in home["signatures"]] == [
+        ("client", 1, "valid"),
+        ("server", 1, "valid"),
+        ("client", 2, "valid"),
+        ("server", 2, "valid"),
+    ]
+    assert home["association"]["targetname"] == "hs2.litwareinc.com"
+    assert abs(home["clock"]["skew_seconds"]) <= home["clock"]["uncertainty_seconds"] + 1
+
+
+def test_hostile_text_never_acts_on_the_terminal() -> None:
+    result = sipauthctl("register", "--lab", "--fault", "terminal-escapes", "--fault", "bad-rspauth")
+    assert result.code == 1
+    assert "owned" in result.err
+    assert not CONTROL.search(result.out + result.err)
+    as_json = sipauthctl("register", "--lab", "--fault", "terminal-escapes", "--json").out
+    assert "owned" in as_json
+    assert not CONTROL.search(as_json)
+
+
+def test_a_trace_holds_every_message_and_no_secret(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.txt"
+    assert sipauthctl("register", "--lab", "--trace", str(trace)).code == 0
+    text = trace.read_text("utf-8")
+    assert text.count(">>> ") == 7
+    assert text.count("<<< ") == 7
+    assert text.count("(NTLM AUTHENTICATE of ") == 2
+    assert "TlRMTVNTUAAD" not in text  # base64 of the head of an AUTHENTICATE
+    assert "TlRMTVNTUAAC" in text  # a CHALLENGE is no secret
+    assert "Litware-Ned-1" not in text
+
+
+def test_the_password_is_in_no_output() -> None:
+    result = sipauthctl(
+        "-v", "register", "--lab", "--fault", "credentials-refused", SIPAUTHCTL_PASSWORD="s3cr3t-words"
+    )
+    assert result.code == 1
+    assert "s3cr3t-words" not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["register"], "Missing the SIP address"),
+        (["register", "ned"], "is not an address such as"),
+        (["register", "sip:ned@litwareinc.com", "--server", "hs1:0"], "is not HOST or HOST:PORT"),
+        (["register", "sip:ned@litwareinc.com", "--nameserver", "ns1"], "is not an IP address"),
+        (["register", "sip:ned@litwareinc.com"], "No password"),
+        (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),
+        (["register", "--lab", "--fault", "clock-skew=soon"], "takes a number of seconds"),
+        (["register", "sip:ned@litwareinc.com", "--fault", "no-date"], "--fault is for the lab"),
+        (["register", "--lab", "--server", "hs1"], "--lab brings its own"),
+        (["register", "--lab", "sip:zoe@litwareinc.com"], "The lab has no account"),
+        (["register", "--lab", "--timeout", "0"], "is not in the range"),
+        (["explain", "clok-skew"], "Did you mean clock-skew"),
+        (["registr"], "No such command"),
+        (["--profile", "x", "--config", "/nonexistent.toml", "register"], "Cannot read the configuration file"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_why(args: list[str], words: str) -> None:
+    result = sipauthctl(*args)
+    assert result.code == 2
+    assert words in result.err
+    assert "Traceback" not in result.err
+    assert result.out == ""
+
+
+def test_a_ca_file_without_certificates_is_a_clear_failure(tmp_path: Path) -> None:
+    bad = tmp_path / "ca.pem"
+    bad.write_text("no certificate", "utf-8")
+    args = ["sip:ned@litwareinc.com", "--server", "127.0.0.1:9", "--ca-file", str(bad)]
+    result = sipauthctl("register", *args, SIPAUTHCTL_PASSWORD="x")
+    assert result.code == 3
+    assert "no PEM certificate" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_trace_that_cannot_be_written_is_a_clear_failure() -> None:
+    result = sipauthctl("register", "--lab", "--trace", "/nonexistent/trace")
+    assert result.code == 3
+    assert "Cannot write the trace" in result.err
+
+
+def test_a_password_can_come_from_a_file_or_stdin(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("Litware-Ned-1\nsecond line\n", "utf-8")
+    assert sipauthctl("register", "--lab", "--password-file", str(file)).code == 0
+    assert sipauthctl("register", "--lab", "--password-file", "-", stdin="Litware-Ned-1\n").code == 0
+    assert sipauthctl("register", "--lab", "--password-file", "-", stdin="wrong\n").code == 1
+
+
+def test_a_profile_gives_options(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[profile.test]\nlab = true\nfault = ["no-date"]\nrefresh = 1\njson = true\n', "utf-8")
+    result = sipauthctl("--config", str(config), "--profile", "test", "register")
+    document = json.loads(result.out)
+    assert [finding["id"] for finding in document["findings"]] == ["date-missing"]
+    assert len(document["hops"][1]["exchanges"]) == 5
+
+
+def test_a_profile_with_an_unknown_option_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("[profile.test]\nserfer = 'hs1'\n", "utf-8")
+    result = sipauthctl("--config", str(config), "--profile", "test", "register", "--lab")
+    assert result.code == 2
+    assert "sets serfer" in result.err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_with_130_and_leaves_nothing_registered(number: signal.Signals) -> None:
+    args = ["register", "--lab", "--fault", "slow=0.2", "--refresh", "500"]
+    process = subprocess.Popen(
+        [*PROGRAM, *args], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "refresh 1" in line:
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "de-registers" in err
+    assert "registration-left" not in out
+
+
+def test_a_terminal_gets_colour_unless_told_otherwise() -> None:
+    assert "\x1b[" in on_a_terminal()
+    assert "\x1b[" not in on_a_terminal(NO_COLOR="1")
+
+
+def on_a_terminal(**changes: str) -> str:
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*PROGRAM, "register", "--lab"],
+        env=environment(TERM="xterm-256color", **changes),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    output, deadline = b"", time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if select.select([ours], [], [], 1)[0]:
+            try:
+                data = os.read(ours, 65536)
+            except OSError:
+                break
+            output += data
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return output.decode("utf-8")

@@ -1,0 +1,68 @@
+"""Imports point downwards: a room knows only the rooms below it."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "sipauthctl"
+
+BELOW = {
+    "sip": set[str](),
+    "mechanisms": set[str](),
+    "association": {"sip", "mechanisms"},
+    "network": {"sip"},
+    "lab": {"sip", "mechanisms", "association"},
+    "probe": {"sip", "mechanisms", "association", "network", "findings"},
+    "report": {"sip", "mechanisms", "association", "network", "probe", "findings"},
+    "cli": {"sip", "mechanisms", "association", "network", "lab", "probe", "report", "findings"},
+}
+ONLY_IN = {
+    # packages that one room keeps to itself
+    "spnego": {"mechanisms"},
+    "rich": {"report", "cli"},
+    "click": {"cli"},
+    "dns": {"network"},
+    "dnslib": {"lab"},
+    "trustme": {"lab"},
+    "socket": {"network", "cli", "lab"},
+    "asyncio": {"network", "probe", "lab", "cli"},
+}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            assert node.level == 0, f"{path} has a relative import"
+            names.add(node.module)
+    return names
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+def test_a_file_imports_only_from_its_room_and_those_below(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0]
+    allowed = BELOW[room] | {room}
+    for name in imported(path):
+        parts = name.split(".")
+        if parts[0] == "sipauthctl" and len(parts) > 1:
+            assert parts[1] in allowed, f"{room} must not import {name}"
+        if parts[0] in ONLY_IN:
+            assert room in ONLY_IN[parts[0]], f"{parts[0]} belongs to {ONLY_IN[parts[0]]}, not to {room}"
+
+
+def test_every_room_is_known() -> None:
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms == set(BELOW)
+
+
+def test_the_protocol_asks_nobody_for_time_or_randomness() -> None:
+    for room in ("sip", "association"):
+        for path in (PACKAGE / room).glob("*.py"):
+            assert not imported(path) & {"time", "random", "secrets", "os"}, path
+            assert ".now(" not in path.read_text("utf-8"), path
