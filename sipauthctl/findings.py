@@ -14,7 +14,13 @@ from enum import Enum
 from functools import cache
 from importlib import resources
 
+COMMAND_INDENT = "    "
+"""How a line of a remedy begins that is a command to copy."""
+
+_PLACEHOLDERS = "placeholders"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+# What means nothing to cmd, PowerShell or a Unix shell, and cannot be taken for an option.
+_PLAIN = re.compile(r"[\w:][\w.:@/\\+=-]*\$?")
 
 
 class Severity(str, Enum):
@@ -29,8 +35,8 @@ class Severity(str, Enum):
 class CatalogueEntry:
     """What is always true of a finding: what it means, how it is detected, how to mend it, where that is written.
 
-    `remedy` may have several lines, those that begin with four spaces being commands, and `{name}` placeholders that
-    `finding()` fills.
+    `remedy` may have several lines, those that begin with `COMMAND_INDENT` being commands, and `{name}` placeholders
+    that `fill()` fills.
     """
 
     id: str
@@ -59,7 +65,6 @@ class Finding:
 @cache
 def catalogue() -> dict[str, CatalogueEntry]:
     """All entries by id, in the order of the file."""
-    text = resources.files(__package__).joinpath("catalogue.toml").read_text("utf-8")
     return {
         id_: CatalogueEntry(
             id=id_,
@@ -71,13 +76,34 @@ def catalogue() -> dict[str, CatalogueEntry]:
             remedy=_unwrap(entry["remedy"]),
             reference=entry["reference"],
         )
-        for id_, entry in tomllib.loads(text).items()
+        for id_, entry in _file().items()
+        if id_ != _PLACEHOLDERS
     }
 
 
-def fill(text: str, fields: Mapping[str, object]) -> str:
-    """The text with its `{name}` placeholders filled; values are put in as they are, braces and all."""
-    return _PLACEHOLDER.sub(lambda match: str(fields.get(match[1]) or f"<{match[1]}>"), text)
+def placeholders() -> dict[str, str]:
+    """What stands in a remedy for each `{name}` whose value is not known."""
+    return dict(_file()[_PLACEHOLDERS])
+
+
+def fill(remedy: str, fields: Mapping[str, object]) -> str:
+    """The remedy with its `{name}` placeholders filled.
+
+    Values may come from a server, so none of them can start a line of its own, and in a command only plain ones stand:
+    a name with spaces, quotes or `;` leaves the placeholder's default in its place, for the reader to fill in.
+    """
+    return "\n".join(_fill_line(line, fields) for line in remedy.splitlines())
+
+
+def _fill_line(line: str, fields: Mapping[str, object]) -> str:
+    command = line.startswith(COMMAND_INDENT)
+
+    def value(match: re.Match[str]) -> str:
+        text = " ".join(str(fields.get(match[1]) or "").split())
+        usable = _PLAIN.fullmatch(text) if command else text
+        return text if usable else placeholders().get(match[1], f"<{match[1]}>")
+
+    return _PLACEHOLDER.sub(value, line)
 
 
 def finding(
@@ -95,7 +121,7 @@ def finding(
         detail: one or two sentences on this case.
         evidence: quoted text that proves it, each one line.
         severity: another one than the catalogue's, where the case is milder or worse.
-        fields: values for the placeholders of the remedy; one that is missing stays as `<name>`.
+        fields: values for the placeholders of the remedy; for one that is missing its default stands.
 
     Raises:
         KeyError: the id is not in the catalogue, which is a mistake of the caller.
@@ -112,16 +138,23 @@ def finding(
     )
 
 
+@cache
+def _file() -> dict[str, dict[str, str]]:
+    text = resources.files(__package__).joinpath("catalogue.toml").read_text("utf-8")
+    tables: dict[str, dict[str, str]] = tomllib.loads(text)
+    return tables
+
+
 def _unwrap(text: str) -> str:
     """Prose in one line, commands (indented by four spaces) each on a line of its own."""
     lines: list[str] = []
     prose = False
     for line in text.strip("\n").splitlines():
-        if line.startswith("    "):
+        if line.startswith(COMMAND_INDENT):
             lines.append(line.rstrip())
         elif prose:
             lines[-1] += " " + line.strip()
         else:
             lines.append(line.strip())
-        prose = not line.startswith("    ")
+        prose = not line.startswith(COMMAND_INDENT)
     return "\n".join(lines)

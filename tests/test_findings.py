@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipauthctl.findings import Severity, catalogue, finding
+from sipauthctl.findings import Severity, catalogue, finding, placeholders
 
 PROMISED = re.findall(
     r"\S+",
@@ -53,8 +53,24 @@ def test_commands_stand_on_lines_of_their_own() -> None:
     assert "    setspn -S sip/hs1.litwareinc.com LITWAREINC\\RTCService" in remedy.splitlines()
 
 
+def test_each_placeholder_has_a_default_and_each_default_a_placeholder() -> None:
+    used = {name for entry in catalogue().values() for name in re.findall(r"{(\w*)}", entry.remedy)}
+    assert used == set(placeholders())
+    assert all(re.fullmatch("<.+>", text) for text in placeholders().values())
+
+
+@pytest.mark.parametrize("id_", list(catalogue()))
+def test_a_remedy_without_values_has_no_braces_left(id_: str) -> None:
+    assert not re.search("{[a-z_]*}", finding(id_, "x").remedy)
+
+
 def test_a_missing_value_is_shown_as_such() -> None:
-    assert "setspn -S <spn> <account>" in finding("spn-not-registered", "x").remedy
+    remedy = finding("spn-not-registered", "x").remedy
+    assert "setspn -S <sip/server FQDN> <account of the front end service>" in remedy
+
+
+def test_an_empty_value_counts_as_missing() -> None:
+    assert "<FQDN of the domain>" in finding("upn-suffix-mismatch", "x", dns_domain="").remedy
 
 
 def test_the_severity_can_be_changed_for_a_case() -> None:
@@ -62,10 +78,60 @@ def test_the_severity_can_be_changed_for_a_case() -> None:
     assert finding("clock-skew", "x").severity is Severity.ERROR
 
 
-@given(st.sampled_from(list(catalogue())), st.text())
+@pytest.mark.parametrize("value", ["{user}", "{x}", "[red]", "%s", "\\g<0>", "{", "o'brien; reboot"])
+def test_a_value_stands_in_prose_as_it_is(value: str) -> None:
+    assert (
+        f"Sign in as LITWAREINC\\{value},"
+        in finding("netbios-name-mismatch", "x", server_domain="LITWAREINC", user=value).remedy
+    )
+
+
+HOSTILE = [
+    "ned; reboot",
+    "ned & reboot",
+    "ned | reboot",
+    "$(reboot)",
+    "`reboot`",
+    "ned' -or 1 -eq '1",
+    'ned" reboot',
+    "-Confirm:0",
+    "ned reboot",
+    "ned\n    reboot",
+    "%COMSPEC%",
+    "\x1b[2Jned",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_command_to_copy_takes_plain_values_alone(value: str) -> None:
+    remedy = finding("account-disabled", "x", user=value).remedy
+    assert remedy == "    Enable-ADAccount -Identity <user name>"
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["ned", "ned@litwareinc.com", "LITWAREINC\\ned", "sip/hs1.litwareinc.com", "HS1$", "\u00fcmit", "sip:n@x.y"],
+)
+def test_a_command_takes_the_names_that_occur(value: str) -> None:
+    assert finding("account-disabled", "x", user=value).remedy == f"    Enable-ADAccount -Identity {value}"
+
+
+LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+
+
+@given(st.sampled_from(list(catalogue())), st.text(st.sampled_from(LINE_ENDS + "    ab{}")) | st.text())
 def test_no_value_breaks_a_remedy(id_: str, value: str) -> None:
-    made = finding(id_, value, [value], host=value, user=value, spn=value)
+    made = finding(id_, value, [value], **dict.fromkeys(placeholders(), value))
     assert made.detail == value
     assert made.evidence == (value,)
-    if value and "{user}" in catalogue()[id_].remedy:
-        assert value in made.remedy
+    plain = finding(id_, "x").remedy.splitlines()
+    assert [line[:4] == "    " for line in made.remedy.splitlines()] == [line[:4] == "    " for line in plain]
+
+
+@pytest.mark.parametrize(
+    "cause",
+    "wrong password|unknown user|disabled|locked out|expired|hours|computers|must be changed|LmCompatibilityLevel|clock"
+    "|NetBIOS|Windows XP Home|NAT|not joined|user@domain".split("|"),
+)
+def test_refused_credentials_name_every_possible_cause(cause: str) -> None:
+    assert cause in catalogue()["credentials-refused"].meaning

@@ -60,7 +60,7 @@ def _refusal(hop: HopFacts, options: ProbeOptions) -> Finding:
     evidence = diagnostic_lines(hop)
     host, user = hop.server.host, options.logon_name
     sip_uri = f"sip:{options.user.user}@{options.user.host}"
-    fields: dict[str, Any] = {"user": user.user, "sip_uri": sip_uri, "dns_domain": _dns_domain(hop)}
+    fields: dict[str, Any] = {"user": user.user.split("@")[0], "sip_uri": sip_uri, "dns_domain": _dns_domain(hop)}
     told = next((_BY_CODE[code] for code in hresults(hop) if code in _BY_CODE), None)
     if told is not None:
         return finding(told, f"{host} refuses {user.text} and gives the reason.", evidence, **fields)
