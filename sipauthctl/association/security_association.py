@@ -152,14 +152,14 @@ class SecurityAssociation:
 
     def _sign(self, message: Message, rand_name: str, num_name: str, value_name: str) -> tuple[tuple[str, str], ...]:
         rand, num_text = self.token_bytes(RAND_BYTES).hex(), str(self.next_num)
-        signature = self.context.sign(self._buffer(message, rand, num_text).text)
+        signature = self.context.sign(self._buffer(message, self.scheme_text, rand, num_text).text)
         self.next_num += 1
         return ((rand_name, rand), (num_name, num_text), (value_name, signature.hex()))
 
-    def _buffer(self, message: Message, rand: str, num_text: str) -> SignatureBuffer:
+    def _buffer(self, message: Message, scheme_text: str, rand: str, num_text: str) -> SignatureBuffer:
         return signature_buffer(
             message,
-            scheme_text=self.scheme_text,
+            scheme_text=scheme_text,
             rand=rand,
             num_text=num_text,
             realm=self.realm,
@@ -181,7 +181,7 @@ class SecurityAssociation:
             wire = read(parameters)
             if wire is None:
                 return _unsigned("")
-            buffer = self._buffer(message, wire.rand, wire.num_text)
+            buffer = self._buffer(message, parameters.scheme_text, wire.rand, wire.num_text)
         except SipError as error:
             return SignatureResult(Verdict.INVALID, None, SignatureProblem.MALFORMED, str(error))
         if not self.context.verify(buffer.text, wire.value):
