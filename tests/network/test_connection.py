@@ -260,10 +260,17 @@ def test_what_is_not_sip_is_told_as_what_it_is(data: bytes, kind: str | None, wo
 
 def test_garbage_after_an_answer_is_not_taken_for_the_kind_of_the_whole() -> None:
     async def scenario() -> None:
-        async with serving(sending(OK + b"HTTP/1.1 200 OK\r\n\r\n")) as port, connected(tcp_endpoint(port)) as it:
-            await it.receive(5)
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(OK)
+            await reader.readexactly(4)
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            await reader.read()
+
+        async with serving(serve) as port, connected(tcp_endpoint(port)) as connection:
+            await connection.receive(5)
+            await connection.send(b"next")
             with pytest.raises(ProtocolError) as caught:
-                await it.receive(5)
+                await connection.receive(5)
             assert caught.value.kind is None
 
     run(scenario())

@@ -190,6 +190,7 @@ def test_a_system_lookup_that_hangs_holds_up_neither_the_caller_nor_the_end(monk
     # asyncio.run has returned although the lookup goes on; it would have waited for one of its own threads.
     lookup = next(thread for thread in threading.enumerate() if thread.name == "getaddrinfo")
     assert lookup.is_alive()
+    assert lookup.daemon  # nor does the interpreter wait for it
     released.set()
     lookup.join(5)
 
