@@ -130,8 +130,23 @@ def test_no_value_breaks_a_remedy(id_: str, value: str) -> None:
 
 @pytest.mark.parametrize(
     "cause",
-    "wrong password|unknown user|disabled|locked out|expired|hours|computers|must be changed|LmCompatibilityLevel|clock"
-    "|NetBIOS|Windows XP Home|NAT|not joined|user@domain".split("|"),
+    [
+        "wrong password",
+        "unknown user",
+        "does not trust",
+        "disabled",
+        "locked out",
+        "expired",
+        "hours or computers",
+        "must be changed",
+        "LmCompatibilityLevel",
+        "clock",
+        "NetBIOS",
+        "Windows XP Home",
+        "NAT",
+        "not joined",
+        "user@domain",
+    ],
 )
 def test_refused_credentials_name_every_possible_cause(cause: str) -> None:
     assert cause in catalogue()["credentials-refused"].meaning

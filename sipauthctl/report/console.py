@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 PIPE_WIDTH = 80
+MIN_WIDTH = 20
 
 
 def make_console(stream: TextIO, *, no_color: bool) -> Console:
@@ -37,32 +39,33 @@ def stderr(*, no_color: bool) -> Console:
     return make_console(sys.stderr, no_color=no_color)
 
 
-def put(console: Console, *parts: str | tuple[str, str], indent: int = 0, wrap: bool = True) -> None:
-    """Prints one paragraph made of texts and (text, style) pairs.
+Part = str | tuple[str, str]
+"""A text, or a text and the style that it is shown in."""
+
+
+def put(console: Console, *parts: Part, lead: Sequence[Part] = (), indent: int = 0, wrap: bool = True) -> None:
+    """Prints one paragraph.
 
     Args:
         console: where to.
         parts: already harmless texts.
+        lead: parts before the first line; the lines that follow are indented by its width.
         indent: spaces before each line.
         wrap: False keeps the paragraph on one line, for commands and quoted text that must stay whole.
     """
-    text = Text.assemble(*(_encodable(part, console.encoding) for part in parts))
+    first, text = Text(" " * indent) + _assemble(console, lead), _assemble(console, parts)
     if not wrap:
-        console.print(Text(" " * indent) + text, soft_wrap=True)
+        console.print(first + text, soft_wrap=True)
         return
-    for line in text.wrap(console, max(20, console.width - indent)):
-        line.rstrip()
-        console.print(Text(" " * indent) + line, soft_wrap=True)
+    for line in text.wrap(console, max(MIN_WIDTH, console.width - first.cell_len)):
+        whole = first + line
+        whole.rstrip()
+        console.print(whole, soft_wrap=True)
+        first = Text(" " * first.cell_len)
 
 
-def _encodable(part: str | tuple[str, str], encoding: str) -> str | tuple[str, str]:
-    """The part as a stream of this encoding can take it."""
-    if isinstance(part, tuple):
-        return _encodable_text(part[0], encoding), part[1]
-    return _encodable_text(part, encoding)
-
-
-def _encodable_text(text: str, encoding: str) -> str:
+def encodable(text: str, encoding: str) -> str:
+    """The text as a stream of this encoding can take it."""
     if text.isascii():
         return text
     try:
@@ -70,3 +73,8 @@ def _encodable_text(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.replace("±", "+-").encode(encoding, "backslashreplace").decode(encoding)
     return text
+
+
+def _assemble(console: Console, parts: Sequence[Part]) -> Text:
+    pairs = ((part, "") if isinstance(part, str) else part for part in parts)
+    return Text.assemble(*((encodable(text, console.encoding), style) for text, style in pairs))

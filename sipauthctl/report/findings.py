@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from rich.console import Console
 
-from sipauthctl.findings import CatalogueEntry, Finding, Severity
+from sipauthctl.findings import COMMAND_INDENT, CatalogueEntry, Finding, Severity, fill
 from sipauthctl.report.console import put
 from sipauthctl.report.text import safe
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
 _EVIDENCE_LIMIT = 1_000
+_EVIDENCE_LINES = 40
 
 
 def print_finding(console: Console, finding: Finding) -> None:
     """One finding: what, in this case, on what evidence, what to do."""
     severity = (finding.severity.value.upper(), STYLES[finding.severity])
-    put(console, severity, "  ", (finding.id, "bold"), f"  {finding.title}")
+    put(console, (finding.id, "bold"), f"  {finding.title}", lead=(severity, "  "))
     put(console, safe(finding.detail), indent=2)
-    for line in finding.evidence:
+    for line in finding.evidence[:_EVIDENCE_LINES]:
         put(console, ("| " + safe(line, _EVIDENCE_LIMIT), "dim"), indent=4, wrap=False)
+    if len(finding.evidence) > _EVIDENCE_LINES:
+        left = len(finding.evidence) - _EVIDENCE_LINES
+        put(console, (f"| ... and {left} more lines (--json has them)", "dim"), indent=4, wrap=False)
     _remedy(console, finding.remedy)
     put(console, (f"see {finding.reference}", "dim"), indent=2)
 
@@ -33,25 +37,25 @@ def print_entry(console: Console, entry: CatalogueEntry) -> None:
         put(console, text, indent=2)
     console.print()
     put(console, ("What to do", "bold"), indent=2)
-    _remedy(console, entry.remedy)
+    _remedy(console, fill(entry.remedy, {}))
     console.print()
     put(console, (f"see {entry.reference}", "dim"), indent=2)
 
 
 def print_catalogue(console: Console, entries: list[CatalogueEntry]) -> None:
-    """All ids with their titles, by family."""
+    """All ids with their titles, by family; in a pipe each on one line, for grep."""
     width = max(len(entry.id) for entry in entries)
     family = None
     for entry in entries:
         if entry.family != family:
             family = entry.family
             put(console, (family, "bold"))
-        put(console, f"{entry.id:<{width}}  {entry.title}", indent=2, wrap=False)
+        put(console, entry.title, lead=(f"{entry.id:<{width}}  ",), indent=2, wrap=console.is_terminal)
 
 
 def _remedy(console: Console, remedy: str) -> None:
     for line in remedy.splitlines():
-        if line.startswith("    "):
+        if line.startswith(COMMAND_INDENT):
             put(console, (safe(line.strip()), "green"), indent=6, wrap=False)
         else:
             put(console, safe(line), indent=2)

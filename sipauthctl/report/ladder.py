@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
 from sipauthctl.association.clock import ClockReading
@@ -16,11 +17,14 @@ from sipauthctl.probe.events import (
     ResponseReceived,
 )
 from sipauthctl.probe.results import SignatureCheck
-from sipauthctl.report.console import put
+from sipauthctl.report.console import encodable, put
 from sipauthctl.report.text import safe
 
-_LEFT_WIDTH = 35
+_LEFT_WIDTH = 35  # `301 Redirect request to Home Server`
 _TIME_WIDTH = 8
+_NAME_LIMIT = 255  # of a DNS name
+_TEXT_LIMIT = 400
+_SHOWN_SERVERS = 4
 
 
 class Ladder:
@@ -32,11 +36,13 @@ class Ladder:
     def __call__(self, event: Event) -> None:
         """Prints the line of one event."""
         if isinstance(event, Discovered):
-            put(self._console, f"DNS {safe(event.source)} names {safe(event.candidates[0].host)}", wrap=False)
+            servers = ", ".join(safe(candidate.host, _NAME_LIMIT) for candidate in event.candidates[:_SHOWN_SERVERS])
+            more = ", ..." if len(event.candidates) > _SHOWN_SERVERS else ""
+            put(self._console, f"DNS {safe(event.source, _NAME_LIMIT)} names {servers}{more}")
         elif isinstance(event, Connecting):
             server = event.server
-            line = f"{safe(server.host)}  port {server.port} by {server.transport.value.upper()}"
-            put(self._console, (line, "bold"), wrap=False)
+            line = f"{safe(server.host, _NAME_LIMIT)}  port {server.port} by {server.transport.value.upper()}"
+            put(self._console, (line, "bold"))
         elif isinstance(event, Connected):
             self._connected(event)
         elif isinstance(event, RequestSent):
@@ -44,7 +50,7 @@ class Ladder:
         elif isinstance(event, ResponseReceived):
             self._received(event)
         elif isinstance(event, ConnectionLost):
-            put(self._console, "  ", ("x", "bold red"), f"  {safe(str(event.reason))}", wrap=False)
+            put(self._console, safe(event.reason, _TEXT_LIMIT), lead=("  ", ("x", "bold red"), "  "))
 
     def _connected(self, event: Connected) -> None:
         if event.tls is None:
@@ -53,27 +59,28 @@ class Ladder:
             proof = (f"{event.tls.version}, certificate verified", "green")
         else:
             proof = (f"{event.tls.version}, certificate NOT verified", "yellow")
-        put(self._console, f"  =  connected in {event.elapsed_ms:.0f} ms, ", proof, wrap=False)
+        put(self._console, f"connected in {event.elapsed_ms:.0f} ms, ", proof, lead=("  =  ",))
 
     def _sent(self, event: RequestSent) -> None:
         left = f"{event.request.method} {event.request.cseq.number}"
         signed = [] if event.signature is None else [f"signed cnum={event.signature.num}"]
-        self._line("->", "cyan", left, "", ", ".join([event.purpose, *signed]))
+        self._line("->", "cyan", left, "", ", ".join([safe(event.purpose, _TEXT_LIMIT), *signed]))
 
     def _received(self, event: ResponseReceived) -> None:
         response = event.response
-        left = f"{response.status} {short(response.reason, _LEFT_WIDTH - 4)}"
-        remarks = [safe(event.remark)] if event.remark else []
+        left = f"{response.status} {response.reason}"
+        remarks = [safe(event.remark, _TEXT_LIMIT)] if event.remark else []
         if event.clock is not None:
             remarks.append(clock_words(event.clock))
         if event.signature is not None:
             remarks.append(signature_words(event.signature))
-        style = "green" if response.status < 300 else "cyan" if response.status in (301, 401, 407) else "red"
+        style = "green" if response.status < 300 else "cyan" if response.status in (301, 302, 401, 407) else "red"
         self._line("<-", style, left, f"{event.elapsed_ms:.0f} ms", ", ".join(remarks))
 
     def _line(self, arrow: str, style: str, left: str, time: str, right: str) -> None:
-        head = f"{left:<{_LEFT_WIDTH}}{time:>{_TIME_WIDTH}}"
-        put(self._console, "  ", (arrow, style), f" {head}  {right}".rstrip(), wrap=False)
+        shown = short(encodable(safe(left), self._console.encoding), _LEFT_WIDTH)
+        padding = " " * (_LEFT_WIDTH - cell_len(shown))
+        put(self._console, right, lead=("  ", (arrow, style), f" {shown}{padding}{time:>{_TIME_WIDTH}}  "))
 
 
 def signature_words(check: SignatureCheck) -> str:
@@ -81,7 +88,7 @@ def signature_words(check: SignatureCheck) -> str:
     if check.verdict is Verdict.VALID and not check.detail:
         return f"snum={check.num} valid"
     number = "" if check.num is None else f"snum={check.num} "
-    detail = f": {safe(check.detail, 60)}" if check.detail else ""
+    detail = f": {safe(check.detail, _TEXT_LIMIT)}" if check.detail else ""
     return f"{number}{check.verdict.value}{detail}"
 
 
@@ -91,6 +98,5 @@ def clock_words(clock: ClockReading) -> str:
 
 
 def short(text: str, width: int) -> str:
-    """Harmless text in at most `width` characters."""
-    shown = safe(text)
-    return shown if len(shown) <= width else shown[: width - 3] + "..."
+    """The text in at most `width` columns of a terminal."""
+    return text if cell_len(text) <= width else set_cell_size(text, width - 3) + "..."

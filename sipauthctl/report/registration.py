@@ -17,6 +17,7 @@ _HEADLINES = {
     Outcome.UNREACHABLE: ("UNREACHABLE", "bold red"),
     Outcome.INCOMPLETE: ("INCOMPLETE", "bold red"),
 }
+_NAME_LIMIT = 400
 
 
 def print_registration(console: Console, registration: Registration) -> None:
@@ -25,8 +26,9 @@ def print_registration(console: Console, registration: Registration) -> None:
     where = ""
     if registration.outcome is Outcome.REGISTERED:
         server = registration.hops[-1].server
-        where = f" at {safe(server.host)} port {server.port}"
-    put(console, _HEADLINES[registration.outcome], f"  {safe(registration.user)}{scheme}{where}")
+        where = f" at {safe(server.host, _NAME_LIMIT)} port {server.port}"
+    headline = _HEADLINES[registration.outcome]
+    put(console, f"{safe(registration.user, _NAME_LIMIT)}{scheme}{where}", lead=(headline, "  "))
     put(console, _signatures(registration), indent=2)
     for finding in registration.findings:
         console.print()
@@ -44,4 +46,6 @@ def _signatures(registration: Registration) -> str:
 
 def _findings(registration: Registration) -> str:
     count = len(registration.findings)
-    return "nothing was found wrong" if not count else "1 finding" if count == 1 else f"{count} findings"
+    if not count:
+        return "nothing was found wrong" if registration.outcome is Outcome.REGISTERED else "no findings"
+    return "1 finding" if count == 1 else f"{count} findings"

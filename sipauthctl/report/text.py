@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 MAX_CHARACTERS = 2_000
@@ -9,6 +10,7 @@ MAX_CHARACTERS = 2_000
 # Cc controls, Cf format characters (bidirectional overrides, zero-width), Cs surrogates, Co private use, Cn
 # unassigned, and the separators that break lines.
 _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def safe(text: str, limit: int = MAX_CHARACTERS) -> str:
@@ -19,9 +21,16 @@ def safe(text: str, limit: int = MAX_CHARACTERS) -> str:
     return "".join(_shown(char) for char in shown)
 
 
+def without_surrogates(text: str) -> str:
+    """The text with bytes that were not UTF-8 written as escapes, so that it can be encoded."""
+    return _SURROGATE.sub(lambda match: _escape(match[0]), text)
+
+
 def _shown(char: str) -> str:
-    if unicodedata.category(char) not in _ACTING:
-        return char
+    return _escape(char) if unicodedata.category(char) in _ACTING else char
+
+
+def _escape(char: str) -> str:
     number = ord(char)
     if 0xDC80 <= number <= 0xDCFF:  # a byte that is not UTF-8, as the parser keeps it
         return f"\\x{number - 0xDC00:02x}"
