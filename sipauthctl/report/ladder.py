@@ -38,7 +38,7 @@ class Ladder:
         if isinstance(event, Discovered):
             servers = ", ".join(safe(candidate.host, _NAME_LIMIT) for candidate in event.candidates[:_SHOWN_SERVERS])
             more = ", ..." if len(event.candidates) > _SHOWN_SERVERS else ""
-            put(self._console, f"DNS {safe(event.source, _NAME_LIMIT)} names {servers}{more}")
+            put(self._console, f"DNS {safe(event.source, _NAME_LIMIT)} names {servers or 'no server'}{more}")
         elif isinstance(event, Connecting):
             server = event.server
             line = f"{safe(server.host, _NAME_LIMIT)}  port {server.port} by {server.transport.value.upper()}"

@@ -1,0 +1,122 @@
+"""The verdict and its findings on the console, and the catalogue."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.cells import cell_len
+
+from sipauthctl.findings import Finding, Severity, catalogue
+from sipauthctl.probe.results import Outcome
+from sipauthctl.report.console import make_console
+from sipauthctl.report.findings import print_catalogue, print_entry, print_finding
+from sipauthctl.report.registration import print_registration
+from tests.report.samples import HOSTILE, Terminal, acting, finding, registration
+
+OUTCOMES = list(Outcome)
+
+
+def shown(outcome: Outcome, text: str = "text", findings: tuple[Finding, ...] | None = None) -> str:
+    stream = io.StringIO()
+    print_registration(make_console(stream, no_color=False), registration(outcome, text, findings))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "first", "second"),
+    [
+        (Outcome.REGISTERED, "REGISTERED  sip:text by NTLM at hs1.text port 5061", "2 of 2 server signatures valid"),
+        (Outcome.REJECTED, "REJECTED  sip:text by NTLM", "No signature of a server was seen."),
+        (Outcome.UNTRUSTED, "NOT TRUSTED  sip:text by NTLM", "0 of 1 server signature valid"),
+        (Outcome.UNREACHABLE, "UNREACHABLE  sip:text by NTLM", "No signature of a server was seen."),
+        (Outcome.INCOMPLETE, "INCOMPLETE  sip:text by NTLM", "No signature of a server was seen."),
+    ],
+)
+def test_the_headline_comes_first(outcome: Outcome, first: str, second: str) -> None:
+    lines = shown(outcome).splitlines()
+    assert lines[0] == first
+    assert second in lines[1]
+
+
+def test_only_a_registration_without_findings_is_called_right() -> None:
+    assert "nothing was found wrong" in shown(Outcome.REGISTERED, findings=())
+    assert "nothing was found wrong" not in shown(Outcome.UNTRUSTED, findings=())
+
+
+def test_a_finding_has_its_evidence_its_command_and_its_source() -> None:
+    lines = shown(Outcome.REJECTED).splitlines()
+    assert "ERROR  spn-not-registered  The KDC knows none" in lines
+    assert "    | SIP/2.0 401 text" in lines
+    assert "      setspn -S sip/hs1.litwareinc.com LITWAREINC\\RTCService" in lines
+    assert "  see X" in lines
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_text_never_comes_through(name: str, outcome: Outcome) -> None:
+    output = shown(outcome, HOSTILE[name])
+    assert not acting(output)
+    assert len(output) < 100_000
+
+
+def test_markup_is_shown_as_it_is() -> None:
+    assert shown(Outcome.REJECTED, "[bold red]x[/bold red]").count("[bold red]x[/bold red]") >= 5
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_stream_that_takes_ascii_alone_is_enough(name: str) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="strict")
+    print_registration(make_console(stream, no_color=False), registration(Outcome.UNTRUSTED, HOSTILE[name]))
+    stream.flush()
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_prose_fits_80_columns_and_evidence_stays_whole(outcome: Outcome) -> None:
+    long = "targetname=hs1.litwareinc.com, " * 10
+    lines = shown(outcome, long.strip()).splitlines()
+    assert f"    | {long.strip()}" in lines
+    assert all(cell_len(line) <= 80 for line in lines if not line.startswith(("    | ", "      ")))
+
+
+def test_evidence_without_end_is_cut() -> None:
+    stream = io.StringIO()
+    many = Finding("x", Severity.ERROR, "t", "d", tuple(map(str, range(100_000))), "r", "s")
+    print_finding(make_console(stream, no_color=False), many)
+    assert len(stream.getvalue().splitlines()) < 60
+    assert "99960 more lines" in stream.getvalue()
+
+
+def test_colour_is_not_needed_to_tell_severities_apart() -> None:
+    for severity in Severity:
+        stream = io.StringIO()
+        print_finding(make_console(stream, no_color=True), finding(severity=severity))
+        assert stream.getvalue().startswith(severity.value.upper())
+
+
+@pytest.mark.parametrize("id_", list(catalogue()))
+def test_an_entry_is_shown_whole_with_its_commands_to_copy(id_: str) -> None:
+    stream, entry = io.StringIO(), catalogue()[id_]
+    print_entry(make_console(stream, no_color=False), entry)
+    output, words = stream.getvalue(), " ".join(stream.getvalue().split())
+    for text in (entry.id, entry.title, entry.severity.value, entry.family, entry.meaning, entry.detection):
+        assert " ".join(text.split()) in words
+    assert " ".join(entry.reference.split()) in words
+    for line in entry.remedy.splitlines():
+        if line.startswith("    ") and "{" not in line:
+            assert f"      {line.strip()}" in output.splitlines()
+    assert "{user}" not in output
+    assert "{host}" not in output
+
+
+def test_the_list_has_one_line_for_each_in_a_pipe_and_fits_a_terminal() -> None:
+    pipe, terminal = io.StringIO(), Terminal()
+    entries = list(catalogue().values())
+    print_catalogue(make_console(pipe, no_color=True), entries)
+    lines = pipe.getvalue().splitlines()
+    for entry in entries:
+        assert any(line.split() == [entry.id, *entry.title.split()] for line in lines)
+    console = make_console(terminal, no_color=False)
+    console.width, console.no_color = 80, True
+    print_catalogue(console, entries)
+    assert max(map(cell_len, terminal.getvalue().splitlines())) <= 80
