@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -121,7 +122,8 @@ LINE_ENDS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 
 @given(st.sampled_from(list(catalogue())), st.text(st.sampled_from(LINE_ENDS + "    ab{}")) | st.text())
 def test_no_value_breaks_a_remedy(id_: str, value: str) -> None:
-    made = finding(id_, value, [value], **dict.fromkeys(placeholders(), value))
+    fields: dict[str, Any] = dict.fromkeys(placeholders(), value)
+    made = finding(id_, value, [value], **fields)
     assert made.detail == value
     assert made.evidence == (value,)
     plain = finding(id_, "x").remedy.splitlines()

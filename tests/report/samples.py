@@ -114,9 +114,8 @@ def hop(result: HopResult, text: str = "text") -> Hop:
 
 def registration(outcome: Outcome, text: str = "text", findings: tuple[Finding, ...] | None = None) -> Registration:
     """A run with that outcome, through a redirect where it got so far."""
-    hops = (hop(HopResult(outcome.value), text),)
-    if outcome is Outcome.REGISTERED:
-        hops = (hop(HopResult.REDIRECTED, text), *hops)
+    before = (hop(HopResult.REDIRECTED, text),) if outcome is Outcome.REGISTERED else ()
+    hops = (*before, hop(HopResult(outcome.value), text))
     made = (finding(text), finding(text, Severity.WARNING), finding(text, Severity.INFO))
     return Registration(outcome, f"sip:{text}", Scheme.NTLM, hops, made if findings is None else findings)
 
