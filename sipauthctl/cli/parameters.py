@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 from dataclasses import dataclass
 
 import click
@@ -38,17 +39,21 @@ def host_port(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def nameserver(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """A Click callback: checks `ADDRESS[:PORT]`.
+    """A Click callback: reads `HOST[:PORT]` and gives `ADDRESS[:PORT]`; a name is looked up by the system.
 
     Raises:
-        BadParameter: it is not of that form.
+        BadParameter: it is not of that form, or the name has no address.
     """
-    if value is None:
+    given = host_port(ctx, param, value)
+    if given is None:
         return None
-    host, port = _split(value)
-    if not _is_address(host) or (port is not None and not 0 < port < 65_536):
-        raise click.BadParameter(f"{value!a} is not an IP address, with a port or without.")
-    return value
+    try:
+        address = str(socket.getaddrinfo(given.host, None, type=socket.SOCK_DGRAM)[0][4][0])
+    except (OSError, UnicodeError):
+        raise click.BadParameter(f"{given.host!a} has no address.") from None
+    if given.port is None:
+        return address
+    return f"[{address}]:{given.port}" if ":" in address else f"{address}:{given.port}"
 
 
 def sip_uri(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

@@ -43,7 +43,7 @@ from sipauthctl.cli.parameters import HostPort, host_port, nameserver, sip_uri
     help="File with the password in its first line, - for stdin; else SIPAUTHCTL_PASSWORD, else a prompt.",
 )
 @click.option(
-    "--nameserver", callback=nameserver, metavar="ADDRESS[:PORT]", help="Ask this name server, not the system's."
+    "--nameserver", callback=nameserver, metavar="HOST[:PORT]", help="Ask this name server, not the system's."
 )
 @click.option(
     "--timeout",
