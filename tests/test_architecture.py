@@ -15,9 +15,22 @@ BELOW = {
     "association": {"sip", "mechanisms"},
     "network": {"sip"},
     "lab": {"sip", "mechanisms", "association"},
+    "capture": {"sip"},
+    "analysis": {"sip", "mechanisms", "association", "capture", "findings"},
     "probe": {"sip", "mechanisms", "association", "network", "findings"},
-    "report": {"sip", "mechanisms", "association", "network", "probe", "findings"},
-    "cli": {"sip", "mechanisms", "association", "network", "lab", "probe", "report", "findings"},
+    "report": {"sip", "mechanisms", "association", "network", "capture", "analysis", "probe", "findings"},
+    "cli": {
+        "sip",
+        "mechanisms",
+        "association",
+        "network",
+        "lab",
+        "capture",
+        "analysis",
+        "probe",
+        "report",
+        "findings",
+    },
 }
 ONLY_IN = {
     # packages that one room keeps to itself

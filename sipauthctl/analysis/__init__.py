@@ -1,0 +1,1 @@
+"""Records in, handshakes and verdicts out; explains a wrong signature."""
