@@ -10,9 +10,11 @@ from sipauthctl.mechanisms.ntlm.keys import NtlmSecret, check_response
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts
 from sipauthctl.mechanisms.status import (
     ACCOUNT_DISABLED,
+    ACCOUNT_EXPIRED,
     ACCOUNT_LOCKED_OUT,
     LOGON_FAILURE,
     NO_SUCH_USER,
+    PASSWORD_EXPIRED,
     WRONG_PASSWORD,
     status_text,
 )
@@ -24,6 +26,8 @@ class AccountState(str, Enum):
     ACTIVE = "active"
     DISABLED = "disabled"
     LOCKED_OUT = "locked-out"
+    EXPIRED = "expired"
+    PASSWORD_EXPIRED = "password-expired"
     NOT_ENABLED = "not-enabled"  # may sign in to the domain, but has no SIP address
 
 
@@ -42,8 +46,17 @@ ACCOUNTS = (
     Account("nina", "Nina Vale", "Litware-Nina-1"),
     Account("dora", "Dora Lane", "Litware-Dora-1", AccountState.DISABLED),
     Account("luis", "Luis Ortega", "Litware-Luis-1", AccountState.LOCKED_OUT),
+    Account("edda", "Edda Moor", "Litware-Edda-1", AccountState.EXPIRED),
+    Account("petra", "Petra Stein", "Litware-Petra-1", AccountState.PASSWORD_EXPIRED),
     Account("olaf", "Olaf Berg", "Litware-Olaf-1", AccountState.NOT_ENABLED),
 )
+
+# Told only to somebody who knows the password.
+_HELD_BACK = {
+    AccountState.DISABLED: ACCOUNT_DISABLED,
+    AccountState.EXPIRED: ACCOUNT_EXPIRED,
+    AccountState.PASSWORD_EXPIRED: PASSWORD_EXPIRED,
+}
 
 
 class Directory:
@@ -95,8 +108,8 @@ class Directory:
         key = check_response(NtlmSecret.from_password(account.password), server_challenge, authenticate)
         if key is None:
             raise _refused(WRONG_PASSWORD)
-        if account.state is AccountState.DISABLED:
-            raise _refused(ACCOUNT_DISABLED)
+        if account.state in _HELD_BACK:
+            raise _refused(_HELD_BACK[account.state])
         return key
 
 

@@ -1,0 +1,174 @@
+"""Where a client's Kerberos credentials come from: a password, a keytab or a credential cache.
+
+Whatever the source, the tickets are held in a private cache in memory. Nothing is written to a disk, and the user's
+own cache stays as it is.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import gssapi
+import krb5
+
+from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure, Phase, failure
+from sipauthctl.mechanisms.kerberos.names import KerberosName
+from sipauthctl.mechanisms.kerberos.translation import translated
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSource:
+    """A ticket-granting ticket is fetched with a password."""
+
+    name: KerberosName
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class KeytabSource:
+    """A ticket-granting ticket is fetched with a key. Without a name the keytab's first principal signs in."""
+
+    path: Path
+    name: KerberosName | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSource:
+    """The tickets of a credential cache: a path, or `TYPE:name` as libkrb5 takes it; None for the user's default."""
+
+    cache: str | None = None
+
+
+CredentialSource = PasswordSource | KeytabSource | CacheSource
+
+
+def default_realm() -> str:
+    """The default realm of krb5.conf, empty where it names none."""
+    try:
+        return krb5.get_default_realm(krb5.init_context()).decode("utf-8", "surrogateescape")
+    except krb5.Krb5Error:
+        return ""
+
+
+class KerberosLogin:
+    """One user's credentials for one run, fetched when they are first needed and shared by all initiators.
+
+    A logon that failed is not tried again, since each try may count towards a lockout. Use it as a context manager:
+    at the end the tickets are forgotten.
+
+    Args:
+        source: see there.
+    """
+
+    def __init__(self, source: CredentialSource) -> None:
+        self.source = source
+        self.client: str | None = None
+        """Who signs in, as `user@REALM`, once that is known."""
+        self._context: krb5.Context | None = None
+        self._cache: krb5.CCache | None = None
+        self._failure: KerberosFailure | None = None
+
+    def __enter__(self) -> KerberosLogin:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forgets the tickets."""
+        if self._context is not None and self._cache is not None:
+            krb5.cc_destroy(self._context, self._cache)
+        self._context = self._cache = None
+
+    def credentials(self) -> gssapi.Credentials:
+        """The credentials as GSS-API takes them. Blocks while the KDC is asked.
+
+        Raises:
+            KerberosFailure: there are none.
+        """
+        if self._failure is not None:
+            raise self._failure
+        try:
+            cache = self._cache or self._fetch()
+            with translated(Phase.LOGON, self._doing()):
+                return gssapi.Credentials(
+                    usage="initiate", mechs=[gssapi.MechType.kerberos], store={"ccache": _full_name(cache)}
+                )
+        except KerberosFailure as error:
+            self._failure = error
+            raise
+
+    def _fetch(self) -> krb5.CCache:
+        with translated(Phase.LOGON, self._doing()):
+            context = krb5.init_context()
+            if isinstance(self.source, CacheSource):
+                client, tickets = _read_cache(context, self.source)
+            else:
+                tickets = [_ask(context, self.source)]
+                client = tickets[0].client
+            cache = krb5.cc_new_unique(context, b"MEMORY")
+            krb5.cc_initialize(context, cache, client)
+            for ticket in tickets:
+                krb5.cc_store_cred(context, cache, ticket)
+        self.client = _text(client.name)
+        self._context, self._cache = context, cache
+        return cache
+
+    def _doing(self) -> str:
+        source = self.source
+        if isinstance(source, PasswordSource):
+            return f"signing in {source.name.text} by password"
+        if isinstance(source, KeytabSource):
+            return f"signing in by the keytab {source.path}"
+        return (
+            f"reading the credential cache {source.cache}" if source.cache else "reading the default credential cache"
+        )
+
+
+def _ask(context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.Creds:
+    """The AS exchange, RFC 4120 3.1."""
+    options = krb5.get_init_creds_opt_alloc(context)
+    if isinstance(source, PasswordSource):
+        if "\0" in source.password:  # libkrb5 would take what stands before it
+            raise failure(KerberosCause.WRONG_PASSWORD, 0, f"signing in {source.name.text}", "it has a NUL character")
+        principal = _principal(context, source.name)
+        krb5.get_init_creds_opt_set_canonicalize(options, source.name.enterprise)
+        password = source.password.encode("utf-8", "surrogateescape")
+        return krb5.get_init_creds_password(context, principal, options, password=password)
+    keytab = krb5.kt_resolve(context, b"FILE:" + bytes(source.path))
+    name = source.name
+    principal = _first_principal(keytab, source.path) if name is None else _principal(context, name)
+    krb5.get_init_creds_opt_set_canonicalize(options, name is not None and name.enterprise)
+    return krb5.get_init_creds_keytab(context, principal, options, keytab=keytab)
+
+
+def _principal(context: krb5.Context, name: KerberosName) -> krb5.Principal:
+    flags = krb5.PrincipalParseFlags.enterprise if name.enterprise else krb5.PrincipalParseFlags.none
+    return krb5.parse_name_flags(context, name.text.encode("utf-8", "surrogateescape"), flags)
+
+
+def _first_principal(keytab: krb5.KeyTab, path: Path) -> krb5.Principal:
+    for entry in keytab:
+        return copy.copy(entry.principal)
+    raise failure(KerberosCause.NO_TICKET, 0, f"signing in by the keytab {path}", "it has no key")
+
+
+def _read_cache(context: krb5.Context, source: CacheSource) -> tuple[krb5.Principal, list[krb5.Creds]]:
+    if source.cache is None:
+        cache = krb5.cc_default(context)
+    else:
+        cache = krb5.cc_resolve(context, source.cache.encode("utf-8", "surrogateescape"))
+    return krb5.cc_get_principal(context, cache), list(cache)
+
+
+def _full_name(cache: krb5.CCache) -> str:
+    return f"{_text(cache.cache_type)}:{_text(cache.name)}"
+
+
+def _text(name: bytes | None) -> str:
+    return (name or b"").decode("utf-8", "surrogateescape")

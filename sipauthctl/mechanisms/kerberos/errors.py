@@ -1,0 +1,145 @@
+"""What libkrb5 and its GSS-API mechanism report, as causes that can be acted upon."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from sipauthctl.mechanisms.base import MechanismError
+
+
+class KerberosCause(str, Enum):
+    """What is wrong. The values are ids of the catalogue of findings, but for the last three."""
+
+    SPN_NOT_REGISTERED = "spn-not-registered"
+    SPN_DUPLICATE = "spn-duplicate"
+    WRONG_PASSWORD = "wrong-password"
+    USER_UNKNOWN = "user-unknown"
+    ACCOUNT_EXPIRED = "account-expired"
+    PASSWORD_EXPIRED = "password-expired"
+    KDC_CLOCK_SKEW = "kdc-clock-skew"
+    TICKET_EXPIRED = "ticket-expired"
+    ETYPE_UNSUPPORTED = "etype-unsupported"
+    KDC_NOT_FOUND = "kdc-not-found"
+    KDC_UNREACHABLE = "kdc-unreachable"
+    NO_TICKET = "no-ticket"
+    SERVICE_KEY_MISMATCH = "service-key-mismatch"
+    CLIENT_REVOKED = "client-revoked"  # disabled, locked out or outside its logon hours: the KDC tells no more
+    REPLAY = "replay"
+    OTHER = "other"
+
+
+class Phase(Enum):
+    """What was being done; some codes mean different things."""
+
+    LOGON = "logon"  # the AS exchange, or opening a cache or keytab
+    TICKET = "ticket"  # the TGS exchange
+    ACCEPT = "accept"  # at the server
+
+
+class KerberosFailure(MechanismError):
+    """Kerberos refused. `code` is libkrb5's, or a GSS-API status where libkrb5 gave none."""
+
+    def __init__(self, cause: KerberosCause, code: int, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+        self.code = code
+
+
+PROTOCOL_BASE = -1765328384
+"""libkrb5's code for a KRB-ERROR is this plus the error code of RFC 4120 7.5.9."""
+
+KDC_UNREACHABLE = -1765328228
+"""KRB5_KDC_UNREACH: no KDC of the realm answered."""
+
+_PROTOCOL = {
+    1: KerberosCause.ACCOUNT_EXPIRED,  # KDC_ERR_NAME_EXP
+    2: KerberosCause.SPN_NOT_REGISTERED,  # KDC_ERR_SERVICE_EXP: the service's account has expired
+    6: KerberosCause.USER_UNKNOWN,  # KDC_ERR_C_PRINCIPAL_UNKNOWN
+    7: KerberosCause.SPN_NOT_REGISTERED,  # KDC_ERR_S_PRINCIPAL_UNKNOWN
+    8: KerberosCause.SPN_DUPLICATE,  # KDC_ERR_PRINCIPAL_NOT_UNIQUE
+    9: KerberosCause.ETYPE_UNSUPPORTED,  # KDC_ERR_NULL_KEY
+    14: KerberosCause.ETYPE_UNSUPPORTED,  # KDC_ERR_ETYPE_NOSUPP
+    18: KerberosCause.CLIENT_REVOKED,  # KDC_ERR_CLIENT_REVOKED
+    23: KerberosCause.PASSWORD_EXPIRED,  # KDC_ERR_KEY_EXPIRED
+    24: KerberosCause.WRONG_PASSWORD,  # KDC_ERR_PREAUTH_FAILED
+    31: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_BAD_INTEGRITY
+    32: KerberosCause.TICKET_EXPIRED,  # KRB_AP_ERR_TKT_EXPIRED
+    33: KerberosCause.KDC_CLOCK_SKEW,  # KRB_AP_ERR_TKT_NYV: the ticket begins in the future
+    34: KerberosCause.REPLAY,  # KRB_AP_ERR_REPEAT
+    35: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_NOT_US
+    37: KerberosCause.KDC_CLOCK_SKEW,  # KRB_AP_ERR_SKEW
+    41: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_MODIFIED
+    44: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_BADKEYVER
+    45: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_NOKEY
+    68: KerberosCause.KDC_NOT_FOUND,  # KDC_ERR_WRONG_REALM: this KDC is not of that realm
+}
+
+_LIBRARY = {
+    -1765328244: KerberosCause.NO_TICKET,  # KRB5_CC_UNKNOWN_TYPE
+    -1765328243: KerberosCause.NO_TICKET,  # KRB5_CC_NOTFOUND
+    -1765328240: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB5KRB_AP_WRONG_PRINC
+    -1765328236: KerberosCause.KDC_CLOCK_SKEW,  # KRB5_KDCREP_SKEW
+    -1765328234: KerberosCause.ETYPE_UNSUPPORTED,  # KRB5_PROG_ETYPE_NOSUPP
+    -1765328230: KerberosCause.KDC_NOT_FOUND,  # KRB5_REALM_UNKNOWN
+    KDC_UNREACHABLE: KerberosCause.KDC_UNREACHABLE,
+    -1765328203: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB5_KT_NOTFOUND
+    -1765328196: KerberosCause.ETYPE_UNSUPPORTED,  # KRB5_BAD_ENCTYPE
+    -1765328190: KerberosCause.NO_TICKET,  # KRB5_FCC_PERM
+    -1765328189: KerberosCause.NO_TICKET,  # KRB5_FCC_NOFILE
+    -1765328185: KerberosCause.NO_TICKET,  # KRB5_CC_FORMAT
+    -1765328174: KerberosCause.WRONG_PASSWORD,  # KRB5_PREAUTH_FAILED
+    -1765328172: KerberosCause.NO_TICKET,  # KRB5_CCACHE_BADVNO
+    -1765328164: KerberosCause.KDC_NOT_FOUND,  # KRB5_REALM_CANT_RESOLVE
+    -1765328160: KerberosCause.KDC_NOT_FOUND,  # KRB5_CONFIG_NODEFREALM
+    -1765328154: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB5_KT_KVNONOTFOUND
+    -1765328147: KerberosCause.ETYPE_UNSUPPORTED,  # KRB5_CONFIG_ETYPE_NOSUPP
+}
+
+_BY_PHASE = {
+    # An answer that does not decrypt: the key was made from a wrong password.
+    (Phase.LOGON, PROTOCOL_BASE + 31): KerberosCause.WRONG_PASSWORD,
+    # The service of an AS exchange is the realm's own, krbtgt.
+    (Phase.LOGON, PROTOCOL_BASE + 7): KerberosCause.KDC_NOT_FOUND,
+    (Phase.LOGON, -1765328203): KerberosCause.NO_TICKET,  # the client's keytab lacks the client
+    (Phase.LOGON, -1765328171): KerberosCause.NO_TICKET,  # KRB5_KEYTAB_BADVNO
+    (Phase.LOGON, 13): KerberosCause.NO_TICKET,  # EACCES, of a cache or keytab
+    (Phase.LOGON, 2): KerberosCause.NO_TICKET,  # ENOENT
+}
+
+_SENTENCES = {
+    KerberosCause.SPN_NOT_REGISTERED: "the KDC knows no such service",
+    KerberosCause.SPN_DUPLICATE: "several accounts have this name",
+    KerberosCause.WRONG_PASSWORD: "the KDC refuses the password",
+    KerberosCause.USER_UNKNOWN: "the KDC knows no such user",
+    KerberosCause.ACCOUNT_EXPIRED: "the account has expired",
+    KerberosCause.PASSWORD_EXPIRED: "the password has expired or must be changed",
+    KerberosCause.KDC_CLOCK_SKEW: "the clocks differ too much",
+    KerberosCause.TICKET_EXPIRED: "the ticket has expired",
+    KerberosCause.ETYPE_UNSUPPORTED: "no encryption type is common to all sides",
+    KerberosCause.KDC_NOT_FOUND: "no KDC is known for the realm",
+    KerberosCause.KDC_UNREACHABLE: "the KDC does not answer",
+    KerberosCause.NO_TICKET: "there are no credentials that can be used",
+    KerberosCause.SERVICE_KEY_MISMATCH: "the ticket is not for the server's key",
+    KerberosCause.CLIENT_REVOKED: "the account is disabled, locked out or outside its logon hours",
+    KerberosCause.REPLAY: "the same token was used before",
+    KerberosCause.OTHER: "Kerberos failed",
+}
+
+
+def cause_of(code: int, phase: Phase) -> KerberosCause:
+    """The cause behind a code of libkrb5; OTHER for one that is not known."""
+    known = _BY_PHASE.get((phase, code)) or _LIBRARY.get(code) or _PROTOCOL.get(code - PROTOCOL_BASE)
+    return known or KerberosCause.OTHER
+
+
+def failure(cause: KerberosCause, code: int, doing: str, words: str = "") -> KerberosFailure:
+    """The error for a cause.
+
+    Args:
+        cause: what is wrong.
+        code: the code that said so.
+        doing: what failed, such as `asking a ticket for sip/hs1.litwareinc.com`.
+        words: the library's own, which name principals and files and never a secret.
+    """
+    detail = f" ({words}, code {code})" if words else f" (code {code})"
+    return KerberosFailure(cause, code, f"{doing}: {_SENTENCES[cause]}{detail}")

@@ -1,0 +1,42 @@
+"""The frame of GSS-API's first token, RFC 2743 3.1 and RFC 4121 4.1."""
+
+from __future__ import annotations
+
+from sipauthctl.mechanisms.base import MalformedToken
+
+MAX_TOKEN_BYTES = 65535
+"""Windows makes no longer one (MaxTokenSize)."""
+
+_KERBEROS = bytes.fromhex("06092a864886f712010202")
+_SPNEGO = bytes.fromhex("06062b0601050502")
+_AP_REQ = b"\x01\x00"
+_FRAME = 0x60
+
+
+def check_initial_token(token: bytes) -> None:
+    """Tells a Kerberos token from other things.
+
+    Raises:
+        MalformedToken: it is something else, or too long.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise MalformedToken(f"a token of {len(token)} bytes; a Kerberos token has at most {MAX_TOKEN_BYTES}")
+    if token.startswith(b"NTLMSSP\x00"):
+        raise MalformedToken("an NTLM message where a Kerberos token is due")
+    body = _body(token)
+    if body.startswith(_SPNEGO):
+        raise MalformedToken("a Kerberos token must not be wrapped in SPNEGO here")
+    if not body.startswith(_KERBEROS + _AP_REQ):
+        raise MalformedToken("not a Kerberos token: it has no AP-REQ of the Kerberos mechanism")
+
+
+def _body(token: bytes) -> bytes:
+    """What follows the tag and the length in DER, which must be all that there is."""
+    if len(token) < 2 or token[0] != _FRAME:
+        raise MalformedToken("not a Kerberos token: it does not begin as a first token of GSS-API")
+    long_form = token[1] >= 0x80
+    head = 2 + (token[1] - 0x80 if long_form else 0)
+    length = int.from_bytes(token[2:head], "big") if long_form else token[1]
+    if length != len(token) - head:
+        raise MalformedToken(f"the Kerberos token has {len(token)} bytes, and {head + length} by its own account")
+    return token[head:]
