@@ -1,0 +1,235 @@
+"""The lab's servers without a network: what they answer, what they sign, what they remember."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from sipauthctl.association.client import Challenged, ClientHandshake, Finished, SendNext, Stopped, StopReason
+from sipauthctl.association.clock import server_date
+from sipauthctl.association.diagnostics import diagnostics
+from sipauthctl.association.family import HeaderFamily
+from sipauthctl.association.security_association import SecurityAssociation
+from sipauthctl.association.server import ServerAuthenticator
+from sipauthctl.lab.accounts import ACCOUNTS, Directory
+from sipauthctl.lab.behaviour import Behaviour
+from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.registrar import Peer, Registrar
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.mechanisms.ntlm.acceptor import AcceptorOptions, NtlmAcceptor
+from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.mechanisms.ntlm.messages import TargetNames
+from sipauthctl.mechanisms.status import ACCOUNT_DISABLED, ACCOUNT_LOCKED_OUT, NO_SUCH_USER, WRONG_PASSWORD
+from sipauthctl.network.evidence import Transport
+from sipauthctl.probe.dialog import Dialog, LocalEnd
+from sipauthctl.sip.message import Request, Response
+
+PEER = Peer("127.0.0.1", 40000, "tls")
+LOCAL = LocalEnd("127.0.0.1", 40000, Transport.TLS)
+
+
+class World:
+    """A home server and a clock that is set by hand."""
+
+    def __init__(self, behaviour: Behaviour | None = None, idle: timedelta | None = None) -> None:
+        self.time = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
+        self.log: list[LabEvent] = []
+        self.directory = Directory(ACCOUNTS, "litwareinc.com", "LITWAREINC")
+        self.server = Registrar(
+            "hs2.litwareinc.com",
+            ServerAuthenticator(
+                family=HeaderFamily.USER_AGENT,
+                realm="SIP Communications Service",
+                targetnames={Scheme.NTLM: "hs2.litwareinc.com"},
+                version=4,
+                acceptors={Scheme.NTLM: self.acceptor},
+                token_bytes=secrets.token_bytes,
+                idle=idle,
+            ),
+            self.directory,
+            behaviour or Behaviour(),
+            redirect=None,
+            now=lambda: self.time,
+            token_bytes=secrets.token_bytes,
+            log=self.log.append,
+        )
+
+    def acceptor(self) -> NtlmAcceptor:
+        names = TargetNames("LITWAREINC", "HS2", "litwareinc.com", "hs2.litwareinc.com")
+        return NtlmAcceptor(
+            self.directory, names, options=AcceptorOptions(), now=lambda: self.time, token_bytes=secrets.token_bytes
+        )
+
+    def ask(self, request: Request) -> Response:
+        response = self.server.answer(request, PEER)
+        assert response is not None
+        return response
+
+    def sign_in(self, name: str, password: str, sip_user: str | None = None) -> tuple[Finished | Stopped, Dialog]:
+        dialog = Dialog(f"sip:{sip_user or name}@litwareinc.com", "litwareinc.com", secrets.token_bytes)
+        handshake = ClientHandshake(token_bytes=secrets.token_bytes)
+        while True:
+            step = handshake.receive(self.ask(handshake.authorize(dialog.register(LOCAL), self.time)), self.time)
+            if isinstance(step, Challenged):
+                secret = NtlmSecret.from_password(password)
+                initiator = NtlmInitiator(
+                    LogonName.parse(f"LITWAREINC\\{name}"),
+                    secret,
+                    workstation="",
+                    now=lambda: self.time,
+                    token_bytes=secrets.token_bytes,
+                )
+                handshake.begin(step.offers[0], initiator)
+            elif not isinstance(step, SendNext):
+                assert isinstance(step, Finished | Stopped)
+                return step, dialog
+
+    def signed_in(self) -> tuple[SecurityAssociation, Dialog]:
+        step, dialog = self.sign_in("ned", "Litware-Ned-1")
+        assert isinstance(step, Finished)
+        assert step.response.status == 200
+        return step.association, dialog
+
+
+def other_method(method: str, dialog: Dialog) -> Request:
+    request = dialog.register(LOCAL)
+    headers = request.headers.replace("CSeq", f"{request.cseq.number} {method}")
+    return replace(request, method=method, headers=headers)
+
+
+def test_a_challenge_carries_the_clock_of_the_server() -> None:
+    world = World(Behaviour(clock_offset=timedelta(minutes=3)))
+    dialog = Dialog("sip:ned@litwareinc.com", "litwareinc.com", secrets.token_bytes)
+    response = world.ask(dialog.register(LOCAL))
+    assert response.status == 401
+    assert server_date(response) == world.time + timedelta(minutes=3)
+
+
+@pytest.mark.parametrize("method", ["SUBSCRIBE", "OPTIONS", "MESSAGE", "SERVICE", "INVITE"])
+def test_other_methods_get_a_signed_200(method: str) -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    response = world.ask(association.sign_request(other_method(method, dialog)))
+    assert response.status == 200
+    assert association.verify_response(response, world.time).trusted
+
+
+def test_an_ack_is_not_answered() -> None:
+    world = World()
+    _, dialog = world.signed_in()
+    assert world.server.answer(other_method("ACK", dialog), PEER) is None
+
+
+def test_an_unsigned_request_after_sign_in_is_challenged() -> None:
+    world = World()
+    _, dialog = world.signed_in()
+    assert world.ask(dialog.register(LOCAL)).status == 401
+
+
+def test_a_changed_request_is_refused_and_the_log_knows_the_string() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    signed = association.sign_request(dialog.register(LOCAL, expires=600))
+    changed = signed.with_headers(signed.headers.replace("Expires", "7200"))
+    assert world.ask(changed).status == 401
+    refusal = world.log[-1]
+    assert refusal.what == "refused"
+    assert refusal.signature is not None
+    assert refusal.signature.buffer is not None
+    assert refusal.signature.buffer.text.endswith(b"<7200>")
+
+
+def test_a_replayed_request_is_refused() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    signed = association.sign_request(dialog.register(LOCAL))
+    assert world.ask(signed).status == 200
+    assert world.ask(signed).status == 401
+
+
+def test_the_association_ends_at_the_eighth_hour() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    world.time += timedelta(hours=8) - timedelta(seconds=1)
+    assert world.ask(association.sign_request(dialog.register(LOCAL))).status == 200
+    world.time += timedelta(seconds=1)
+    assert world.ask(association.sign_request(dialog.register(LOCAL))).status == 401
+    assert world.log[-1].detail == "association-expired"
+
+
+def test_an_idle_association_ends_earlier() -> None:
+    world = World(idle=timedelta(minutes=15))
+    association, dialog = world.signed_in()
+    world.time += timedelta(minutes=15)
+    assert world.ask(association.sign_request(dialog.register(LOCAL))).status == 401
+
+
+def test_a_refresh_keeps_one_binding_and_a_de_registration_removes_it_with_its_association() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    assert world.ask(association.sign_request(dialog.register(LOCAL))).status == 200
+    (binding,) = world.server.bindings.current(world.time)
+    assert binding.address_of_record == "sip:ned@litwareinc.com"
+    gone = world.ask(association.sign_request(dialog.register(LOCAL, expires=0)))
+    assert (gone.status, gone.headers.get("Expires")) == (200, "0")
+    assert association.verify_response(gone, world.time).trusted
+    assert world.server.bindings.current(world.time) == ()
+    assert world.ask(association.sign_request(dialog.register(LOCAL))).status == 401
+
+
+def test_a_binding_expires() -> None:
+    world = World()
+    world.signed_in()
+    world.time += timedelta(seconds=7200)
+    assert world.server.bindings.current(world.time) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "status"),
+    [
+        ("ned", "wrong", WRONG_PASSWORD),
+        ("zoe", "any", NO_SUCH_USER),
+        ("dora", "Litware-Dora-1", ACCOUNT_DISABLED),
+        ("dora", "wrong", WRONG_PASSWORD),
+        ("luis", "Litware-Luis-1", ACCOUNT_LOCKED_OUT),
+    ],
+)
+def test_refusals_look_alike_outside_and_differ_in_the_log(name: str, password: str, status: int) -> None:
+    world = World()
+    step, _ = world.sign_in(name, password)
+    assert isinstance(step, Stopped)
+    assert step.reason is StopReason.CREDENTIALS_REFUSED
+    assert world.log[-1].logon_status == status
+
+
+def test_a_refusal_carries_the_diagnostic_of_this_family() -> None:
+    world = World()
+    dialog = Dialog("sip:ned@litwareinc.com", "litwareinc.com", secrets.token_bytes)
+    request = dialog.register(LOCAL)
+    value = 'NTLM realm="SIP Communications Service", targetname="hs2.litwareinc.com", gssapi-data="AAAA"'
+    response = world.ask(request.with_headers(request.headers.add("Authorization", value)))
+    (report,) = diagnostics(response)
+    assert (report.id, report.hresult) == (1000, 0xC3E93EC3)
+    assert report.get("source") == "hs2.litwareinc.com"
+
+
+def test_the_uri_of_another_user_and_of_nobody() -> None:
+    for sip_user, status, number in (("nina", 403, 4004), ("olaf", 404, 4005), ("zoe", 404, 4005)):
+        world = World()
+        step, _ = world.sign_in("ned", "Litware-Ned-1", sip_user)
+        assert isinstance(step, Finished)
+        assert step.signature.trusted
+        assert (step.response.status, diagnostics(step.response)[0].id) == (status, number)
+
+
+def test_a_request_that_cannot_be_read_gets_a_400() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    request = dialog.register(LOCAL)
+    unreadable = request.with_headers(request.headers.replace("Expires", "soon"))
+    assert world.ask(association.sign_request(unreadable)).status == 400
