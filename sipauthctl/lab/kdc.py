@@ -204,10 +204,19 @@ class Kdc:
                 while _READY not in output:
                     line = await process.stderr.readline() if process.stderr is not None else b""
                     if not line:
-                        raise KdcError(f"krb5kdc does not start: {_last_line(output) or 'it says nothing'}")
+                        await process.wait()
+                        raise KdcError(f"krb5kdc does not start on {self.address}: {self._last_words()}")
                     output += line
         except TimeoutError:
             raise KdcError(f"krb5kdc is not ready after {START_TIME_LIMIT:g} s") from None
+
+    def _last_words(self) -> str:
+        """The end of krb5kdc's log, without the time and the like before it."""
+        try:
+            line = _last_line((self.folder / "kdc.log").read_bytes())
+        except OSError:
+            line = ""
+        return line.partition("): ")[2] or line or "it gives no reason"
 
     async def _run(self, program: str, text: str, *arguments: str) -> None:
         """Runs a program to its end with `text` as its input."""

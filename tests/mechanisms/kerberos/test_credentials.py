@@ -1,0 +1,160 @@
+"""Where credentials come from, and what is left behind: nothing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sipauthctl.lab.kdc import Kdc
+from sipauthctl.mechanisms.kerberos.configuration import private_configuration
+from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
+from sipauthctl.mechanisms.kerberos.names import KerberosName
+from tests.mechanisms.kerberos.harness import (
+    NED,
+    CacheSource,
+    KerberosLogin,
+    KeytabSource,
+    PasswordSource,
+    agreed,
+    default_realm,
+    gssapi,
+    initiated,
+    password,
+    refused,
+    save_cache,
+    with_kdc,
+)
+
+pytestmark = pytest.mark.external
+
+
+def test_a_credential_cache_signs_in_and_stays_as_it_is(tmp_path: Path) -> None:
+    async def work(kdc: Kdc) -> None:
+        cache = tmp_path / "cc"
+        save_cache(cache, "nina")
+        before = cache.read_bytes()
+        both = await agreed(kdc, CacheSource(str(cache)))
+        assert both.acceptor.peer == "nina@LITWAREINC.COM"
+        assert cache.read_bytes() == before
+
+    with_kdc(work)
+
+
+def test_the_default_cache_signs_in_when_no_source_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(kdc: Kdc) -> None:
+        save_cache(tmp_path / "cc", "nina")
+        both = await agreed(kdc, CacheSource())
+        assert both.acceptor.peer == "nina@LITWAREINC.COM"
+
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path}/cc")
+    with_kdc(work)
+
+
+def test_a_password_leaves_the_default_cache_and_the_disk_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the KDC's own files and krb5.conf are gone afterwards."""
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path}/cc")
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    before = b""
+
+    async def work(kdc: Kdc) -> None:
+        nonlocal before
+        save_cache(tmp_path / "cc", "nina")
+        before = (tmp_path / "cc").read_bytes()
+        with private_configuration(kdc.realm, kdc.settings.address, kdc.port):
+            both = await agreed(kdc, NED)
+            assert both.acceptor.peer == "ned@LITWAREINC.COM"
+
+    with_kdc(work)
+    assert (tmp_path / "cc").read_bytes() == before
+    assert list(temporary.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cc", "tmp"]
+
+
+@pytest.mark.parametrize("name", [None, KerberosName("ned")])
+def test_a_keytab_signs_in(tmp_path: Path, name: KerberosName | None) -> None:
+    async def work(kdc: Kdc) -> None:
+        await kdc.administer(f"ktadd -norandkey -k {tmp_path}/ned.keytab ned")
+        both = await agreed(kdc, KeytabSource(tmp_path / "ned.keytab", name))
+        assert both.acceptor.peer == "ned@LITWAREINC.COM"
+
+    with_kdc(work)
+
+
+def test_a_keytab_older_than_the_password_is_refused_as_a_wrong_password(tmp_path: Path) -> None:
+    async def work(kdc: Kdc) -> None:
+        await kdc.administer(f"ktadd -norandkey -k {tmp_path}/kt ned", "change_password -pw Another-1 ned")
+        assert (await refused(KeytabSource(tmp_path / "kt"))).cause is KerberosCause.WRONG_PASSWORD
+
+    with_kdc(work)
+
+
+def test_a_keytab_without_the_user_holds_no_ticket(tmp_path: Path) -> None:
+    async def work(kdc: Kdc) -> None:
+        error = await refused(KeytabSource(kdc.keytab, KerberosName("ned")))
+        assert error.cause is KerberosCause.NO_TICKET
+
+    with_kdc(work)
+
+
+def test_an_enterprise_name_is_looked_up_by_the_kdc() -> None:
+    async def work(kdc: Kdc) -> None:
+        await kdc.administer(r"add_principal -pw Upn-1 ned.flint\@fabrikam.com")
+        name = KerberosName("ned.flint@fabrikam.com", "LITWAREINC.COM", enterprise=True)
+        both = await agreed(kdc, PasswordSource(name, "Upn-1"))
+        assert both.acceptor.peer == r"ned.flint\@fabrikam.com@LITWAREINC.COM"
+
+    with_kdc(work)
+
+
+def test_a_named_kdc_needs_no_other_krb5_conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(kdc: Kdc) -> None:
+        monkeypatch.setenv("KRB5_CONFIG", str(tmp_path / "absent"))
+        assert default_realm() == ""
+        with private_configuration(kdc.realm, kdc.settings.address, kdc.port) as path:
+            assert path.stat().st_mode & 0o777 == 0o600
+            assert path.parent.stat().st_mode & 0o777 == 0o700
+            assert default_realm() == "LITWAREINC.COM"
+            await initiated(NED)
+        assert os.environ["KRB5_CONFIG"] == str(tmp_path / "absent")
+        assert not path.parent.exists()
+        monkeypatch.setenv("KRB5_CONFIG", str(kdc.configuration))
+
+    with_kdc(work)
+
+
+def test_a_refused_password_is_not_tried_twice() -> None:
+    async def work(kdc: Kdc) -> None:
+        with KerberosLogin(password("ned", "wrong")) as login:
+            for _ in range(3):
+                with pytest.raises(KerberosFailure, match="refuses the password"):
+                    login.credentials()
+        assert (kdc.folder / "kdc.log").read_text().count("PREAUTH_FAILED") == 1
+
+    with_kdc(work)
+
+
+def test_a_password_that_libkrb5_would_cut_short_is_refused() -> None:
+    async def work(kdc: Kdc) -> None:
+        assert (await refused(password("ned", "Litware-Ned-1\0more"))).cause is KerberosCause.WRONG_PASSWORD
+
+    with_kdc(work)
+
+
+def test_closing_forgets_the_tickets() -> None:
+    async def work(kdc: Kdc) -> None:
+        login = KerberosLogin(NED)
+        credentials = login.credentials()
+        assert credentials.lifetime > 0
+        login.close()
+        login.close()
+        with pytest.raises(gssapi.exceptions.InvalidCredentialsError):
+            _ = credentials.lifetime
+
+    with_kdc(work)
