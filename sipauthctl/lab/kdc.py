@@ -99,6 +99,10 @@ class Kdc:
         """The keys of the services."""
         return self.folder / "sip.keytab"
 
+    def principal(self, host: str) -> str:
+        """The service of a host, as it stands in the keytab."""
+        return f"sip/{host}@{self.realm}"
+
     @property
     def replay_cache(self) -> Path:
         """A place for the services' replay cache, which goes when the KDC goes."""

@@ -20,16 +20,16 @@ class KerberosAcceptor:
 
     Args:
         keytab: a file with the service's key.
-        spn: the service, as `sip/<FQDN>`; tickets for other services in the keytab are refused.
+        principal: the service, as `sip/<FQDN>@<REALM>`; tickets for other services in the keytab are refused.
         replay_cache: a file that remembers the tokens seen, shared by all acceptors of the service.
         now: the time in UTC.
     """
 
     scheme = Scheme.KERBEROS
 
-    def __init__(self, keytab: Path, spn: str, *, replay_cache: Path, now: Callable[[], datetime]) -> None:
+    def __init__(self, keytab: Path, principal: str, *, replay_cache: Path, now: Callable[[], datetime]) -> None:
         self._keytab = keytab
-        self._spn = spn
+        self._principal = principal
         self._replay_cache = replay_cache
         self._now = now
         self.context: KerberosContext | None = None
@@ -58,12 +58,12 @@ class KerberosAcceptor:
 
     @property
     def _doing(self) -> str:
-        return f"accepting a ticket for {self._spn}"
+        return f"accepting a ticket for {self._principal}"
 
     def _credentials(self) -> gssapi.Credentials:
         with translated(Phase.ACCEPT, self._doing):
             return gssapi.Credentials(
-                name=gssapi.Name(self._spn, gssapi.NameType.kerberos_principal),
+                name=gssapi.Name(self._principal, gssapi.NameType.kerberos_principal),
                 usage="accept",
                 mechs=[gssapi.MechType.kerberos],
                 store={"keytab": f"FILE:{self._keytab}", "rcache": f"file2:{self._replay_cache}"},

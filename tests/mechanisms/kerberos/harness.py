@@ -56,8 +56,8 @@ def password(user: str, text: str | None = None, realm: str = "") -> PasswordSou
     return PasswordSource(KerberosName(user, realm), f"Litware-{user.title()}-1" if text is None else text)
 
 
-def acceptor(kdc: Kdc, spn: str = SPN) -> KerberosAcceptor:
-    return KerberosAcceptor(kdc.keytab, spn, replay_cache=kdc.replay_cache, now=now)
+def acceptor(kdc: Kdc, host: str = "hs1.litwareinc.com") -> KerberosAcceptor:
+    return KerberosAcceptor(kdc.keytab, kdc.principal(host), replay_cache=kdc.replay_cache, now=now)
 
 
 async def initiated(source: CredentialSource = NED, spn: str = SPN) -> tuple[KerberosInitiator, bytes]:

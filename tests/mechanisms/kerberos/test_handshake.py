@@ -10,6 +10,7 @@ import pytest
 
 from sipauthctl.lab.kdc import Kdc, KdcFlaw, KdcSettings, KeyType
 from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from tests.mechanisms.kerberos.harness import (
     LIMIT,
@@ -138,11 +139,22 @@ def test_a_token_is_accepted_once() -> None:
     with_kdc(work)
 
 
+def test_the_acceptor_needs_no_krb5_conf(tmp_path: Path) -> None:
+    async def work(kdc: Kdc) -> None:
+        _, token = await initiated()
+        with use_configuration(tmp_path / "absent"):
+            server = acceptor(kdc)
+            server.step(token)
+        assert server.peer == "ned@LITWAREINC.COM"
+
+    with_kdc(work)
+
+
 def test_a_ticket_for_another_service_of_the_keytab_is_refused() -> None:
     async def work(kdc: Kdc) -> None:
         _, token = await initiated()
         with pytest.raises(KerberosFailure) as caught:
-            acceptor(kdc, "sip/hs2.litwareinc.com").step(token)
+            acceptor(kdc, "hs2.litwareinc.com").step(token)
         assert caught.value.cause is KerberosCause.SERVICE_KEY_MISMATCH
 
     with_kdc(work)
@@ -209,11 +221,10 @@ def test_a_token_from_the_server_is_malformed() -> None:
 def test_one_logon_serves_two_servers() -> None:
     async def work(kdc: Kdc) -> None:
         with KerberosLogin(NED) as login:
-            for host in ("hs1", "hs2"):
-                spn = f"sip/{host}.litwareinc.com"
-                initiator = KerberosInitiator(login, spn, now=now)
+            for host in ("hs1.litwareinc.com", "hs2.litwareinc.com"):
+                initiator = KerberosInitiator(login, f"sip/{host}", now=now)
                 await initiator.prepare(LIMIT)
-                server = acceptor(kdc, spn)
+                server = acceptor(kdc, host)
                 server.step(initiator.step(None))
                 assert server.peer == login.client == "ned@LITWAREINC.COM"
         log = (kdc.folder / "kdc.log").read_text()
