@@ -10,14 +10,15 @@ import hmac
 from datetime import datetime
 from enum import Enum
 
-from spnego._ntlm_raw.crypto import RC4Handle, md5, rc4init, sealkey, signkey
-from spnego._ntlm_raw.security import sign
+from spnego._ntlm_raw.crypto import crc32, md5, rc4k, sealkey, signkey
 
 from sipauthctl.mechanisms.ntlm.messages import Flags
 
 SEQUENCE_NUMBER = 100
 SIGNATURE_BYTES = 16
 _VERSION = b"\x01\x00\x00\x00"
+_NO_PAD = bytes(4)
+_SEQUENCE = SEQUENCE_NUMBER.to_bytes(4, "little")
 
 
 class Role(Enum):
@@ -56,6 +57,8 @@ class NtlmContext:
         self._flags = flags | Flags.sign
         self._session_key = session_key
         self._role = role
+        self._extended = bool(flags & Flags.extended_session_security)
+        self._keys: dict[tuple[Role, SealingKey], tuple[bytes, bytes]] = {}
         self.peer_sealing_key: SealingKey | None = None
         """Which key the peer was last seen to use, None before that or with extended session security."""
 
@@ -72,7 +75,7 @@ class NtlmContext:
     @property
     def extended_session_security(self) -> bool:
         """Whether the signatures cannot be forged from one seen."""
-        return bool(self._flags & Flags.extended_session_security)
+        return self._extended
 
     def sign(self, data: bytes) -> bytes:
         """The signature over `data`, 16 bytes."""
@@ -96,14 +99,29 @@ class NtlmContext:
         return False
 
     def _signature(self, data: bytes, role: Role, sealing_key: SealingKey) -> bytes:
-        signing_key = signkey(self._flags, self._session_key, role.value)
-        cipher = self._cipher(role, sealing_key)
-        return sign(self._flags, cipher, signing_key, SEQUENCE_NUMBER, data)
-
-    def _cipher(self, role: Role, sealing_key: SealingKey) -> RC4Handle:
+        """[MS-NLMP] 3.4.4.1 and 3.4.4.2, with the key stream that is the same for every message."""
+        keys = self._keys.get((role, sealing_key))
+        if keys is None:
+            keys = self._keys[role, sealing_key] = self._derive(role, sealing_key)
+        signing_key, stream = keys
         if self.extended_session_security:
+            checksum = hmac.digest(signing_key, _SEQUENCE + data, "md5")[:8]
+            return _VERSION + _xor(checksum, stream) + _SEQUENCE
+        return _VERSION + _NO_PAD + _xor(crc32(data) + _SEQUENCE, stream)
+
+    def _derive(self, role: Role, sealing_key: SealingKey) -> tuple[bytes, bytes]:
+        """The signing key, and the 8 bytes of key stream over a checksum, or over CRC32 and sequence number."""
+        signing_key = signkey(self._flags, self._session_key, role.value)
+        if self.extended_session_security:
+            if not self._flags & Flags.key_exch:
+                return signing_key, bytes(8)
             key = sealkey(self._flags, self._session_key, role.value)
-            return rc4init(md5(key + SEQUENCE_NUMBER.to_bytes(4, "little")))
+            return signing_key, rc4k(md5(key + _SEQUENCE), bytes(8))
+        key = self._session_key
         if sealing_key is SealingKey.SHORTENED:
-            return rc4init(sealkey(self._flags | Flags.datagram, self._session_key, role.value))
-        return rc4init(self._session_key)
+            key = sealkey(self._flags | Flags.datagram, key, role.value)
+        return signing_key, rc4k(key, bytes(12))[4:]  # the first four bytes cover the pad
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return (int.from_bytes(left, "little") ^ int.from_bytes(right, "little")).to_bytes(8, "little")
