@@ -1,0 +1,63 @@
+"""What can be said of NTLM signatures without any secret.
+
+Without extended session security the same RC4 stream covers the CRC32 of every message of an association (the cipher
+is set up afresh for each), so CRC32(string) XOR signature[8:12] is the same for all right signatures, and
+signature[12:16] too, [MS-NLMP] 3.4.4.1. With extended session security only the form can be judged.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sipauthctl.mechanisms.ntlm.context import SEQUENCE_NUMBER, SIGNATURE_BYTES
+
+_VERSION = b"\x01\x00\x00\x00"
+_SEQUENCE = SEQUENCE_NUMBER.to_bytes(4, "little")
+_MOST_STREAMS = 64
+
+Stream = tuple[int, bytes]
+"""The key stream over a CRC32, and the last four bytes of the signature."""
+
+
+def form_problem(signature: bytes, extended: bool | None) -> str:
+    """What is wrong with the form of an NTLM signature, [MS-NLMP] 2.2.2.9; empty where nothing is.
+
+    Args:
+        extended: whether extended session security was negotiated, None where that is not known.
+    """
+    if len(signature) != SIGNATURE_BYTES:
+        return f"the signature has {len(signature)} bytes; an NTLM signature has {SIGNATURE_BYTES}"
+    if not signature.startswith(_VERSION):
+        return f"the signature begins with {signature[:4].hex()} instead of version 01000000"
+    if extended and signature[12:] != _SEQUENCE:
+        number = int.from_bytes(signature[12:], "little")
+        return f"the signature ends with sequence number {number} instead of {SEQUENCE_NUMBER}"
+    return ""
+
+
+def stream_of(data: bytes, signature: bytes) -> Stream:
+    """The key stream that would make `signature` (16 bytes) right for `data`."""
+    return zlib.crc32(data) ^ int.from_bytes(signature[8:12], "little"), signature[12:]
+
+
+@dataclass(slots=True)
+class CrcRelation:
+    """The key streams seen under one association. Two messages that agree prove each other, to 1 in 2**32."""
+
+    streams: Counter[Stream] = field(default_factory=Counter)
+    settled: Stream | None = None
+
+    def add(self, stream: Stream) -> bool:
+        """Notes the stream of one message; whether it agrees with others."""
+        if stream == self.settled:
+            return True
+        if len(self.streams) >= _MOST_STREAMS and stream not in self.streams:
+            return False
+        self.streams[stream] += 1
+        if self.streams[stream] < 2:
+            return False
+        if self.settled is None:
+            self.settled = stream
+        return True

@@ -1,0 +1,110 @@
+"""From the bytes of a record to what the analysis looks at. Bodies are never read: no signature covers them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sipauthctl.analysis.words import Sender
+from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS
+from sipauthctl.association.parameters import AuthParameters
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.sip.errors import HeaderBlockTooLarge, SipError
+from sipauthctl.sip.limits import DEFAULT_LIMITS
+from sipauthctl.sip.message import Message, Request, parse_head
+from sipauthctl.sip.name_addr import NameAddr
+
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_MOST_HEADERS = 8  # of one message that carry credentials; each proxy on the path adds one
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A client as the protocol knows it: its address-of-record in lower case, and its epid."""
+
+    address: str
+    epid: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHeader:
+    """One credentials or info header; `scheme` is None for one that is not known."""
+
+    sender: Sender
+    name: str
+    parameters: AuthParameters
+    scheme: Scheme | None
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationName:
+    """How a header names its association. Texts stand as received."""
+
+    scheme: Scheme | None
+    realm: str
+    targetname: str
+
+
+def read_head(raw: bytes) -> Message:
+    """The start line and headers of a message; what follows them does not matter, even if it is cut off.
+
+    Raises:
+        SipError: it is no SIP message, or larger than the limits allow.
+    """
+    end = _HEADER_END.search(raw, 0, DEFAULT_LIMITS.header_block + 4)
+    block = raw[: end.start()] if end else raw.rstrip(b"\r\n")
+    if len(block) > DEFAULT_LIMITS.header_block:
+        raise HeaderBlockTooLarge(f"the header block exceeds {DEFAULT_LIMITS.header_block} bytes")
+    return parse_head(block)
+
+
+def signed_headers(message: Message) -> tuple[list[SignedHeader], str]:
+    """The credentials and info headers of a message, and what is wrong with one that cannot be read."""
+    found: list[SignedHeader] = []
+    problem = ""
+    for sender, names in ((Sender.CLIENT, CREDENTIALS_HEADERS), (Sender.SERVER, INFO_HEADERS)):
+        for name in names:
+            for value in message.headers.get_all(name)[:_MOST_HEADERS]:
+                try:
+                    parsed = AuthParameters.parse_all(value)
+                except SipError as error:
+                    problem = f"{name}: {error}"
+                    continue
+                found += [SignedHeader(sender, name, one, Scheme.parse(one.scheme_text)) for one in parsed]
+    return found[:_MOST_HEADERS], problem
+
+
+def name_of(header: SignedHeader) -> AssociationName:
+    """The association that a header names, but for its opaque."""
+    parameters = header.parameters
+    return AssociationName(header.scheme, parameters.get("realm") or "", parameters.get("targetname") or "")
+
+
+def client_of(message: Message, sender: Sender) -> Endpoint:
+    """The client in a message that `sender` sent: requests come from their From, responses go to it.
+
+    Raises:
+        ParseError: From or To cannot be read.
+    """
+    by_client = isinstance(message, Request) == (sender is Sender.CLIENT)
+    return endpoint(message.from_ if by_client else message.to)
+
+
+def endpoint(party: NameAddr) -> Endpoint:
+    """The endpoint behind a From or To."""
+    return Endpoint(party.uri.partition(";")[0].lower(), party.param("epid") or None)
+
+
+def transaction(message: Message) -> tuple[str, int, str]:
+    """What a response has in common with its request: Call-ID, CSeq number and method.
+
+    Raises:
+        ParseError: a header is missing or malformed.
+    """
+    cseq = message.cseq
+    return message.call_id, cseq.number, cseq.method
+
+
+def start_line(message: Message) -> str:
+    """`REGISTER`, or `200 OK`."""
+    return message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
