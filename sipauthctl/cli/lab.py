@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 
 import click
+from rich.console import Console
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.lab_options import fault_option, require_lab
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.report.console import put, stderr, stdout
 
-SCHEMES = {"ntlm": Scheme.NTLM}
+SCHEMES = {"kerberos": Scheme.KERBEROS, "ntlm": Scheme.NTLM}
 
 
 @click.command("lab")
@@ -21,10 +23,15 @@ SCHEMES = {"ntlm": Scheme.NTLM}
 @click.option("--list-faults", is_flag=True, help="List the faults, with what each stands for.")
 @click.option(
     "--schemes",
-    default="ntlm",
-    show_default=True,
     metavar="LIST",
-    help="Schemes to offer, separated by commas: ntlm.",
+    help="Schemes to offer, separated by commas.  [default: kerberos,ntlm, without what cannot run here]",
+)
+@click.option(
+    "--key-type",
+    type=click.Choice(["aes256", "aes128", "rc4"]),
+    default="aes256",
+    show_default=True,
+    help="Type of the Kerberos keys.",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65530), default=5061, show_default=True, help="First of five ports; 0: any."
@@ -47,7 +54,8 @@ def command(
     options: GlobalOptions,
     faults: tuple[str, ...],
     list_faults: bool,
-    schemes: str,
+    schemes: str | None,
+    key_type: str,
     port: int,
     challenge: str,
     sipae_version: str,
@@ -62,6 +70,7 @@ def command(
     """
     require_lab()
     from sipauthctl.lab.faults import FAULTS, behaviour_with
+    from sipauthctl.lab.kdc import KdcError, KeyType
     from sipauthctl.lab.settings import LabSettings
 
     if list_faults:
@@ -71,10 +80,12 @@ def command(
             put(console, (fault.name + value, "bold"))
             put(console, fault.explanation, indent=4)
         return
+    out, err = stdout(no_color=options.no_color), stderr(no_color=options.no_color)
     settings = LabSettings(
         family=HeaderFamily.PROXY if challenge == "407" else HeaderFamily.USER_AGENT,
         version=int(sipae_version),
-        schemes=_schemes(schemes),
+        schemes=_schemes(schemes, err),
+        key_type=KeyType[key_type.upper()],
         redirect=redirect,
         extended_session_security=ess,
         port=port,
@@ -83,18 +94,28 @@ def command(
     )
     from sipauthctl.cli.lab_run import run_lab
 
-    out, err = stdout(no_color=options.no_color), stderr(no_color=options.no_color)
     try:
         asyncio.run(run_lab(settings, out, err, as_json=as_json, verbose=options.verbose))
+    except KdcError as error:
+        raise CannotRun(f"{error}.") from None
     except OSError as error:
         raise CannotRun(
             f"The lab cannot start: {error.strerror or error}. Another port may help (--port 0)."
         ) from None
 
 
-def _schemes(text: str) -> tuple[Scheme, ...]:
+def _schemes(text: str | None, err: Console) -> tuple[Scheme, ...]:
+    from sipauthctl.lab.kdc import Kdc
+
+    reason = unavailable_reason() or Kdc.missing()
+    if text is None:
+        if reason is not None:
+            put(err, ("Note: ", "yellow"), f"Only NTLM is offered. {reason}")
+        return (Scheme.NTLM,) if reason is not None else (Scheme.KERBEROS, Scheme.NTLM)
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in SCHEMES]
     if unknown or not names:
         raise click.BadParameter(f"the lab offers {', '.join(SCHEMES)}, not {text!a}", param_hint="--schemes")
+    if reason is not None and "kerberos" in names:
+        raise CannotRun(reason)
     return tuple(dict.fromkeys(SCHEMES[name] for name in names))

@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
+from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.mechanisms import Credentials, has_password, logon_name
 from sipauthctl.cli.password import get_password
+from sipauthctl.cli.register_request import Request
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.faults import behaviour_with
-from sipauthctl.lab.settings import NETBIOS_DOMAIN, LabSettings
-from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.lab.kdc import Kdc, KdcError
+from sipauthctl.lab.names import NETBIOS_DOMAIN
+from sipauthctl.lab.settings import LabSettings
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
+from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 
-if TYPE_CHECKING:
-    from sipauthctl.cli.register_run import Request
 
-
-async def in_lab(request: Request, stack: AsyncExitStack) -> tuple[Request, tuple[LogonName, NtlmSecret]]:
+async def in_lab(request: Request, stack: AsyncExitStack, outer: ExitStack) -> tuple[Request, Credentials]:
     """The request with the lab's name server and authority, and the credentials of its account.
 
-    Without a SIP address the first account signs in; a password that is given replaces the account's own.
+    Without a SIP address the first account signs in; a password that is given replaces the account's own. Kerberos is
+    offered beside NTLM only where it was asked for, so that a plain run shows the same on every computer.
 
     Raises:
+        CannotRun: Kerberos was asked for, and the lab cannot offer it here.
         UsageError: the address is of no account of the lab, and there is no password for it.
         OSError: the lab cannot start.
     """
-    from sipauthctl.cli.register_run import has_password, logon_name
-
-    settings = LabSettings(behaviour=behaviour_with(request.faults), faults=request.faults)
-    deployment = await stack.enter_async_context(Deployment(settings))
+    schemes = (Scheme.KERBEROS, Scheme.NTLM) if request.auth == "kerberos" else (Scheme.NTLM,)
+    reason = (unavailable_reason() or Kdc.missing()) if Scheme.KERBEROS in schemes else None
+    if reason is not None:
+        raise CannotRun(reason)
+    settings = LabSettings(schemes=schemes, behaviour=behaviour_with(request.faults), faults=request.faults)
+    try:
+        deployment = await stack.enter_async_context(Deployment(settings))
+    except KdcError as error:
+        raise CannotRun(f"{error}.") from None
+    if deployment.kdc is not None:
+        outer.enter_context(use_configuration(deployment.kdc.configuration))
     accounts = {deployment.directory.sip_uri(account): account for account in deployment.directory.accounts}
     sip_uri = request.sip_uri or next(iter(accounts))
     account = accounts.get(sip_uri)
     name = logon_name(request, f"{NETBIOS_DOMAIN}\\{account.user}" if account else sip_uri.removeprefix("sip:"))
     if account is None and not has_password(request):
         raise click.UsageError(f"The lab has no account {sip_uri}; its accounts are {', '.join(accounts)}.")
-    password = (
-        get_password(request.password_file, name.text)
-        if has_password(request) or account is None
-        else account.password
-    )
+    if account is None or has_password(request):
+        password = get_password(request.password_file, name.text)
+    else:
+        password = account.password
     changed = replace(request, sip_uri=sip_uri, nameserver=deployment.nameserver, ca_file=deployment.ca_file)
-    return changed, (name, NtlmSecret.from_password(password))
+    return changed, Credentials(name, password)

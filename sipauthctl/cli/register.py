@@ -43,6 +43,16 @@ from sipauthctl.cli.parameters import HostPort, host_port, nameserver, sip_uri
     help="File with the password in its first line, - for stdin; else SIPAUTHCTL_PASSWORD, else a prompt.",
 )
 @click.option(
+    "--ccache", metavar="FILE", help="Kerberos credential cache: a file, or TYPE:NAME. No password is asked for then."
+)
+@click.option(
+    "--keytab",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Kerberos keytab of the user. No password is asked for then.",
+)
+@click.option("--kdc", callback=host_port, metavar="HOST[:PORT]", help="Ask this KDC; krb5.conf is left aside.")
+@click.option(
     "--nameserver", callback=nameserver, metavar="HOST[:PORT]", help="Ask this name server, not the system's."
 )
 @click.option(
@@ -92,6 +102,9 @@ def command(
     username: str | None,
     domain: str,
     password_file: IO[str] | None,
+    ccache: str | None,
+    keytab: Path | None,
+    kdc: HostPort | None,
     nameserver: str | None,
     timeout: float,
     max_redirects: int,
@@ -113,11 +126,16 @@ def command(
         raise click.UsageError("--fault is for the lab: add --lab, or give it to `sipauthctl lab`.")
     if sip_uri is None and not lab:
         raise click.UsageError("Missing the SIP address to register, such as sip:ned@litwareinc.com (or --lab).")
+    if ccache is not None and keytab is not None:
+        raise click.UsageError("Give --ccache or --keytab, not both.")
+    if auth == "ntlm" and (ccache is not None or keytab is not None or kdc is not None):
+        raise click.UsageError("--ccache, --keytab and --kdc are for Kerberos, and --auth ntlm excludes it.")
     if lab:
         require_lab()
-        if server is not None or nameserver is not None or ca_file is not None:
-            raise click.UsageError("--lab brings its own --server, --nameserver and --ca-file.")
-    from sipauthctl.cli.register_run import Request, execute
+        if server is not None or nameserver is not None or ca_file is not None or kdc is not None:
+            raise click.UsageError("--lab brings its own --server, --nameserver, --ca-file and --kdc.")
+    from sipauthctl.cli.register_request import Request
+    from sipauthctl.cli.register_run import execute
 
     request = Request(
         sip_uri=sip_uri,
@@ -130,6 +148,9 @@ def command(
         username=username,
         domain=domain,
         password_file=password_file,
+        ccache=ccache,
+        keytab=keytab,
+        kdc=kdc,
         nameserver=nameserver,
         timeout=timeout,
         max_redirects=max_redirects,

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import secrets
 import signal
-import socket
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import IO
-
-import click
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.parameters import HostPort
-from sipauthctl.cli.password import VARIABLE, get_password
-from sipauthctl.mechanisms.base import Initiator, Scheme
-from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
-from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.cli.mechanisms import Credentials, credentials, mechanisms, now, workstation
+from sipauthctl.cli.register_request import Request
 from sipauthctl.network.evidence import Transport
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy, TrustError
@@ -41,32 +30,6 @@ from sipauthctl.report.json_output import dump, registration_document
 from sipauthctl.report.ladder import Ladder
 from sipauthctl.report.registration import print_registration
 from sipauthctl.sip.uri import SipUri
-
-NETBIOS_NAME_LENGTH = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The options of `register` as they were given."""
-
-    sip_uri: str | None
-    server: HostPort | None
-    transport: str
-    ca_file: Path | None
-    verify: bool
-    allow_cleartext: bool
-    auth: str
-    username: str | None
-    domain: str
-    password_file: IO[str] | None
-    nameserver: str | None
-    timeout: float
-    max_redirects: int
-    refreshes: int
-    keep: bool
-    trace: Path | None
-    lab: bool
-    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +58,9 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
         if not as_json:
             for warning in _warnings(request):
                 put(err, ("Note: ", "yellow"), warning)
-        credentials = None if request.lab else _credentials(request)
+        given = None if request.lab else credentials(request)
         try:
-            facts, options = asyncio.run(_run(request, credentials, observers))
+            facts, options = asyncio.run(_run(request, given, observers, stack))
         except TrustError as error:
             raise CannotRun(f"{error}.") from None
         except OSError as error:
@@ -112,26 +75,23 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
     return Ended(registration.failed, facts.interrupted)
 
 
-def now() -> datetime:
-    """The time in UTC."""
-    return datetime.now(UTC)
-
-
 async def _run(
-    request: Request, credentials: tuple[LogonName, NtlmSecret] | None, observers: list[Observer]
+    request: Request, given: Credentials | None, observers: list[Observer], outer: ExitStack
 ) -> tuple[RunFacts, ProbeOptions]:
     async with AsyncExitStack() as stack:
-        if credentials is None:
+        if given is None:
             from sipauthctl.cli.lab_target import in_lab
 
-            request, credentials = await in_lab(request, stack)
-        options = _options(request, *credentials)
+            request, given = await in_lab(request, stack, outer)
+        user = SipUri.parse(request.sip_uri or "")
+        usable = mechanisms(request, given, user.host, outer)
+        options = _options(request, user, given, usable.kerberos_unavailable)
 
         def observe(event: Event) -> None:
             for observer in observers:
                 observer(event)
 
-        tools = Tools(now, secrets.token_bytes, {Scheme.NTLM: lambda: _ntlm(options)}, observe)
+        tools = Tools(now, secrets.token_bytes, usable.initiators, observe)
         resolver = Resolver(options.nameserver, request.timeout)
         probe = Probe(options, tools, resolver, random.SystemRandom())
         loop = asyncio.get_running_loop()
@@ -140,44 +100,11 @@ async def _run(
         return await probe.run(), options
 
 
-def _ntlm(options: ProbeOptions) -> Initiator:
-    return NtlmInitiator(
-        options.logon_name,
-        options.secret,
-        workstation=options.workstation,
-        now=now,
-        token_bytes=secrets.token_bytes,
-    )
-
-
-def _credentials(request: Request) -> tuple[LogonName, NtlmSecret]:
-    name = logon_name(request, (request.sip_uri or "").removeprefix("sip:"))
-    return name, NtlmSecret.from_password(get_password(request.password_file, name.text))
-
-
-def logon_name(request: Request, default: str) -> LogonName:
-    """The name to sign in as.
-
-    Raises:
-        UsageError: it has no user.
-    """
-    try:
-        return LogonName.parse(request.username or default, request.domain)
-    except ValueError as error:
-        raise click.UsageError(f"{error}.") from None
-
-
-def has_password(request: Request) -> bool:
-    """Whether the user gave a password by file or environment."""
-    return request.password_file is not None or VARIABLE in os.environ
-
-
-def _options(request: Request, name: LogonName, secret: NtlmSecret) -> ProbeOptions:
+def _options(request: Request, user: SipUri, given: Credentials, kerberos_unavailable: str) -> ProbeOptions:
     seconds = request.timeout
     return ProbeOptions(
-        user=SipUri.parse(request.sip_uri or ""),
-        logon_name=name,
-        secret=secret,
+        user=user,
+        logon_name=given.name,
         server=ServerChoice(request.server.host, request.server.port) if request.server is not None else None,
         transport=Transport(request.transport),
         policy=TlsPolicy(request.ca_file, request.verify),
@@ -188,7 +115,8 @@ def _options(request: Request, name: LogonName, secret: NtlmSecret) -> ProbeOpti
         max_redirects=request.max_redirects,
         refreshes=request.refreshes,
         keep=request.keep,
-        workstation=socket.gethostname().split(".")[0].upper()[:NETBIOS_NAME_LENGTH],
+        workstation=workstation(),
+        kerberos_unavailable=kerberos_unavailable,
     )
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
+from sipauthctl.lab.accounts import AccountState
 from sipauthctl.lab.authority import CertificateFlaw
+from sipauthctl.lab.kdc import KdcFlaw
 
 
 class DateHeader(Enum):
@@ -85,3 +87,5 @@ class Behaviour:
     impostor: Impostor | None = None
     certificate: CertificateFlaw | None = None
     name_server: NameServerFlaw | None = None
+    kdc: KdcFlaw | None = None
+    first_account: AccountState | None = None  # instead of active

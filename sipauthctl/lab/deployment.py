@@ -6,27 +6,22 @@ import secrets
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from sipauthctl.association.server import ServerAuthenticator
-from sipauthctl.lab.accounts import ACCOUNTS, Directory, RefuseAll
+from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState, Directory, RefuseAll
 from sipauthctl.lab.authority import Authority
 from sipauthctl.lab.behaviour import NameServerFlaw, RedirectTarget
 from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
 from sipauthctl.lab.events import Log
+from sipauthctl.lab.kdc import Kdc, KdcSettings
+from sipauthctl.lab.names import HOME_HOST, NETBIOS_DOMAIN, PROXY_HOST, REALM, SIP_DOMAIN
 from sipauthctl.lab.registrar import Registrar
 from sipauthctl.lab.server import SipServer
-from sipauthctl.lab.settings import (
-    HOME_HOST,
-    NETBIOS_DOMAIN,
-    PROXY_HOST,
-    REALM,
-    SIP_DOMAIN,
-    LabSettings,
-)
+from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Acceptor, Scheme
 from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor
 from sipauthctl.mechanisms.ntlm.messages import Flags, TargetNames
@@ -63,7 +58,9 @@ class Deployment:
         self.settings = settings
         self.servers: tuple[RunningServer, ...] = ()
         self.nameserver = ""
-        self.directory = Directory(ACCOUNTS, SIP_DOMAIN, None if settings.behaviour.workgroup else NETBIOS_DOMAIN)
+        self.kdc: Kdc | None = None
+        accounts = _accounts(settings.behaviour.first_account)
+        self.directory = Directory(accounts, SIP_DOMAIN, None if settings.behaviour.workgroup else NETBIOS_DOMAIN)
         self.authority = Authority()
         self.ca_file = Path()
         self.proxy = self._registrar(PROXY_HOST, log, now)
@@ -73,10 +70,18 @@ class Deployment:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Deployment:
+        """Starts everything.
+
+        Raises:
+            OSError: a port is taken.
+            KdcError: Kerberos was chosen, and its KDC cannot be started.
+        """
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-lab-"))
             self.ca_file = Path(folder) / "ca.pem"
             self.authority.write_certificate(self.ca_file)
+            if Scheme.KERBEROS in self.settings.schemes:
+                self.kdc = await stack.enter_async_context(Kdc(self._kdc_settings()))
             running: list[RunningServer] = []
             for role, registrar in (("proxy", self.proxy), ("home", self.home)):
                 running += await self._start(role, registrar, len(running), stack)
@@ -93,6 +98,14 @@ class Deployment:
     def server(self, role: str, transport: str) -> RunningServer:
         """The port of a role and transport."""
         return next(s for s in self.servers if (s.role, s.transport) == (role, transport))
+
+    def certificate_pem(self, host: str) -> bytes:
+        """The certificate of a running server as PEM, for clients that pin certificates.
+
+        Raises:
+            KeyError: no server of this deployment has that name.
+        """
+        return self.authority.certificate_pem(host)
 
     async def _start(self, role: str, registrar: Registrar, offset: int, stack: AsyncExitStack) -> list[RunningServer]:
         settings = self.settings
@@ -138,7 +151,7 @@ class Deployment:
                 realm=REALM,
                 targetnames=self._targetnames(host),
                 version=settings.version if settings.behaviour.version is None else settings.behaviour.version,
-                acceptors={Scheme.NTLM: lambda: self._ntlm(host, now)},
+                acceptors=self._acceptors(host, now),
                 token_bytes=secrets.token_bytes,
             ),
             self.directory,
@@ -153,7 +166,10 @@ class Deployment:
         names = {Scheme.NTLM: host, Scheme.KERBEROS: f"sip/{host}"}
         chosen = {scheme: names[scheme] for scheme in self.settings.schemes}
         spn = self.settings.behaviour.kerberos_targetname
-        return chosen if spn is None else {Scheme.KERBEROS: spn.format(host=host), **chosen}
+        if spn is None:
+            return chosen
+        chosen.pop(Scheme.KERBEROS, None)
+        return {Scheme.KERBEROS: spn.format(host=host), **chosen}
 
     def _redirect_of(self, host: str) -> Callable[[str], str] | None:
         """What makes the Contact of a server's 301; None for one that registers."""
@@ -171,6 +187,30 @@ class Deployment:
     def _contact(self, role: str, transport: str) -> str:
         server = self.server(role, transport)
         return f"sip:{server.host}:{server.port};transport={transport}"
+
+    def _kdc_settings(self) -> KdcSettings:
+        settings = self.settings
+        return KdcSettings(
+            accounts=self.directory.accounts,
+            key_type=settings.key_type,
+            address=settings.address,
+            flaw=settings.behaviour.kdc,
+        )
+
+    def _acceptors(self, host: str, now: Callable[[], datetime]) -> dict[Scheme, Callable[[], Acceptor]]:
+        makers: dict[Scheme, Callable[[], Acceptor]] = {
+            Scheme.NTLM: lambda: self._ntlm(host, now),
+            Scheme.KERBEROS: lambda: self._kerberos(host, now),
+        }
+        return {scheme: makers[scheme] for scheme in self.settings.schemes}
+
+    def _kerberos(self, host: str, now: Callable[[], datetime]) -> Acceptor:
+        from sipauthctl.mechanisms.kerberos.acceptor import KerberosAcceptor
+
+        if self.kdc is None:
+            raise ValueError("the deployment has not been started")
+        kdc = self.kdc
+        return KerberosAcceptor(kdc.keytab, kdc.principal(host), replay_cache=kdc.replay_cache, now=now)
 
     def _ntlm(self, host: str, now: Callable[[], datetime]) -> Acceptor:
         behaviour = self.settings.behaviour
@@ -192,3 +232,8 @@ class Deployment:
             now=lambda: now() + behaviour.clock_offset,
             token_bytes=secrets.token_bytes,
         )
+
+
+def _accounts(first: AccountState | None) -> tuple[Account, ...]:
+    """The lab's accounts, the first of them in another state if that is asked for."""
+    return ACCOUNTS if first is None else (replace(ACCOUNTS[0], state=first), *ACCOUNTS[1:])

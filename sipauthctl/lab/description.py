@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sipauthctl.lab.deployment import Deployment
-from sipauthctl.lab.settings import KERBEROS_REALM, NETBIOS_DOMAIN, SIP_DOMAIN
+from sipauthctl.lab.names import KERBEROS_REALM, NETBIOS_DOMAIN, SIP_DOMAIN
 
 LAB_SCHEMA = "sipauthctl/lab/1"
 
@@ -37,7 +37,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
             }
             for account in deployment.directory.accounts
         ],
-        "krb5_config": None,
+        "krb5_config": str(deployment.kdc.configuration) if deployment.kdc is not None else None,
         "realm": KERBEROS_REALM,
         "faults": list(deployment.settings.faults),
     }

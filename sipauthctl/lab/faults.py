@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from sipauthctl.lab.accounts import AccountState
 from sipauthctl.lab.authority import CertificateFlaw
 from sipauthctl.lab.behaviour import (
     AnswerSignature,
@@ -17,6 +18,7 @@ from sipauthctl.lab.behaviour import (
     NameServerFlaw,
     RedirectTarget,
 )
+from sipauthctl.lab.kdc import KdcFlaw
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,47 @@ _ALL = (
         "The SRV records name a host outside the SIP domain.",
         _set(name_server=NameServerFlaw.FOREIGN_TARGET),
     ),
+    Fault("kdc-unreachable", "Nothing listens on the KDC's port.", _set(kdc=KdcFlaw.UNREACHABLE)),
+    Fault(
+        "kdc-clock-skew",
+        "The KDC refuses every request, as its clock is 20 minutes ahead.",
+        _set(kdc=KdcFlaw.CLOCK_SKEW),
+    ),
+    Fault(
+        "spn-not-registered",
+        "The KDC knows no account with the servers' service principal names.",
+        _set(kdc=KdcFlaw.SPN_NOT_REGISTERED),
+    ),
+    Fault(
+        "service-key-mismatch",
+        "The servers' keytab is older than their keys at the KDC, so they cannot decrypt tickets.",
+        _set(kdc=KdcFlaw.STALE_KEYTAB),
+    ),
+    Fault(
+        "etype-mismatch",
+        "The servers' accounts have keys of no type that the KDC permits.",
+        _set(kdc=KdcFlaw.ETYPE_MISMATCH),
+    ),
+    Fault("short-ticket", "Tickets for the servers end after a minute.", _set(kdc=KdcFlaw.SHORT_TICKETS)),
+    Fault(
+        "expired-account",
+        "The first account, ned, has expired.",
+        _set(first_account=AccountState.EXPIRED),
+    ),
+    Fault(
+        "disabled-account",
+        "The first account, ned, is disabled.",
+        _set(first_account=AccountState.DISABLED),
+    ),
+    Fault(
+        "expired-password",
+        "The password of the first account, ned, has expired.",
+        _set(first_account=AccountState.PASSWORD_EXPIRED),
+    ),
 )
+
+KERBEROS_FAULTS = frozenset(fault.name for fault in _ALL if fault.change(Behaviour(), 0.0).kdc is not None)
+"""Those that only a deployment with a KDC can show."""
 
 FAULTS = {fault.name: fault for fault in _ALL}
 

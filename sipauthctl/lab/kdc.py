@@ -17,10 +17,9 @@ from types import TracebackType
 
 from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
 from sipauthctl.lab.kdc_impostor import SkewedKdc
-from sipauthctl.lab.settings import HOME_HOST, PROXY_HOST, SIP_DOMAIN
+from sipauthctl.lab.names import HOME_HOST, KERBEROS_REALM, PROXY_HOST, SIP_DOMAIN
 from sipauthctl.mechanisms.kerberos.configuration import client_configuration
 
-KERBEROS_REALM = SIP_DOMAIN.upper()
 SHORT_TICKET = "1 minute"
 START_TIME_LIMIT = 10.0  # seconds, for each of the three programs
 STOP_TIME_LIMIT = 5.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Scheme(str, Enum):
@@ -84,6 +84,21 @@ class Initiator(Protocol):
         Raises:
             MalformedToken: the peer's token cannot be used.
             MechanismError: no token can be made (credentials, ticket, key strength).
+        """
+
+
+@runtime_checkable
+class SlowInitiator(Protocol):
+    """An initiator whose first token takes a server's answer (a KDC's)."""
+
+    async def prepare(self, limit: float) -> None:
+        """Makes the first token without blocking the event loop, so that `step` has it ready.
+
+        Args:
+            limit: in seconds.
+
+        Raises:
+            MechanismError: no token can be made, or not in time.
         """
 
 

@@ -15,7 +15,7 @@ from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.association.security_association import SecurityAssociation, SignatureResult
 from sipauthctl.association.signing import WireSignature
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.mechanisms.base import Initiator, MechanismError, Scheme
+from sipauthctl.mechanisms.base import Initiator, MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
 from sipauthctl.network.errors import AnswerTimeout, NetworkError, ProtocolError
 from sipauthctl.network.transport import Connection
@@ -33,11 +33,12 @@ MAX_STRAY_MESSAGES = 100
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the run brings along: `now` in UTC, random bytes, an initiator for each scheme that can run here."""
+    """What the run brings along: `now` in UTC, random bytes, what makes an initiator for an offer of each scheme that
+    can run here."""
 
     now: Callable[[], datetime]
     token_bytes: Callable[[int], bytes]
-    initiators: Mapping[Scheme, Callable[[], Initiator]]
+    initiators: Mapping[Scheme, Callable[[Offer], Initiator]]
     observer: Observer
 
 
@@ -90,7 +91,7 @@ class Conversation:
             step = handshake.receive(answer.response, self._tools.now())
             if isinstance(step, Challenged):
                 self._report(answer, None, _offered(step.offers))
-                if not self._choose(handshake, step):
+                if not await self._choose(handshake, step):
                     return None
                 purpose = f"takes {self._scheme_name()}"
             elif isinstance(step, SendNext):
@@ -165,7 +166,7 @@ class Conversation:
         if facts.seen_as is None:
             facts.seen_as = _seen_as(response)
 
-    def _choose(self, handshake: ClientHandshake, step: Challenged) -> bool:
+    async def _choose(self, handshake: ClientHandshake, step: Challenged) -> bool:
         """Takes the best offer; whether there was one."""
         facts, options, connection = self._facts, self._options, self._connection
         facts.offers = step.offers
@@ -179,18 +180,22 @@ class Conversation:
         for offer in facts.choice.usable:
             if offer.scheme is Scheme.NTLM and not connection.proven and not options.may_answer_unproven:
                 facts.withheld = True
-            elif offer.scheme is not None and self._begin(handshake, offer, offer.scheme):
+            elif offer.scheme is not None and await self._begin(handshake, offer, offer.scheme):
                 facts.scheme, facts.withheld = offer.scheme, False
                 return True
         return False
 
-    def _begin(self, handshake: ClientHandshake, offer: Offer, scheme: Scheme) -> bool:
-        initiator = self._tools.initiators[scheme]()
+    async def _begin(self, handshake: ClientHandshake, offer: Offer, scheme: Scheme) -> bool:
+        initiator = self._tools.initiators[scheme](offer)
         try:
+            if isinstance(initiator, SlowInitiator):
+                await initiator.prepare(self._options.timeouts.answer)
             handshake.begin(offer, initiator)
         except MechanismError as error:
-            self._facts.mechanism_error = error
+            self._facts.mechanism_errors[scheme] = error
             return False
+        finally:
+            self._facts.kerberos_client = getattr(initiator, "client", None) or self._facts.kerberos_client
         return True
 
     def _token_remark(self, handshake: ClientHandshake, answer: _Answer) -> str:
@@ -212,6 +217,7 @@ class Conversation:
             opaque=association.opaque,
             version=association.version,
             established=association.established,
+            expires=association.expires,
         )
         self._judge(answer, step.signature)
 
@@ -248,7 +254,7 @@ def _answers(response: Response, request: Request) -> bool:
 
 
 def _offered(offers: tuple[Offer, ...]) -> str:
-    return "offers " + ", ".join(dict.fromkeys(offer.scheme_text for offer in offers))
+    return ", ".join(dict.fromkeys(offer.scheme_text for offer in offers))
 
 
 def _seen_as(response: Response) -> tuple[str, int | None] | None:

@@ -46,7 +46,8 @@ class HopFacts:
     choice: Choice | None = None
     scheme: Scheme | None = None
     withheld: bool = False  # NTLM was not answered because nothing proves the server
-    mechanism_error: MechanismError | None = None
+    mechanism_errors: dict[Scheme, MechanismError] = field(default_factory=dict)
+    kerberos_client: str | None = None
     date: DateState = DateState.UNSEEN
     date_text: str = ""
     clock: ClockReading | None = None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.evidence import Transport
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
@@ -27,11 +26,11 @@ class ProbeOptions:
 
     `server` None means discovery. `allow_cleartext` lets NTLM go over a connection that TLS did not prove.
     `refreshes` is how many signed refreshes follow a success; `keep` leaves the registration standing.
+    `kerberos_unavailable` is one sentence on why Kerberos cannot be used, empty where it can.
     """
 
     user: SipUri
     logon_name: LogonName
-    secret: NtlmSecret = field(repr=False)
     server: ServerChoice | None = None
     transport: Transport = Transport.TLS
     policy: TlsPolicy = TlsPolicy()
@@ -43,6 +42,7 @@ class ProbeOptions:
     refreshes: int = 0
     keep: bool = False
     workstation: str = ""
+    kerberos_unavailable: str = ""
 
     @property
     def may_answer_unproven(self) -> bool:

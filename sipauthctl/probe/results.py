@@ -56,6 +56,7 @@ class AssociationSummary:
     opaque: str | None
     version: int
     established: datetime
+    expires: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,6 +129,7 @@ def _association(association: AssociationSummary | None) -> dict[str, Any] | Non
         "opaque": association.opaque,
         "version": association.version,
         "established": association.established.isoformat(),
+        "expires": association.expires.isoformat(),
     }
 
 

@@ -57,12 +57,13 @@ def start_up() -> None:
 
 async def registration() -> None:
     async with Deployment(LabSettings()) as deployment:
-        options = Setup().probe_options(deployment)
+        setup = Setup()
+        options = setup.probe_options(deployment)
         events: list[Event] = []
 
         async def probe() -> None:
             events.clear()
-            tools = Tools(now, secrets.token_bytes, initiators(options), events.append)
+            tools = Tools(now, secrets.token_bytes, initiators(setup, options), events.append)
             run = Probe(options, tools, Resolver(options.nameserver, 5), random.Random(1))
             assert summarize(await run.run(), options).outcome is Outcome.REGISTERED
 

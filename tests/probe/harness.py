@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from sipauthctl.association.offers import Offer
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.faults import behaviour_with
@@ -63,12 +64,14 @@ class Setup:
     password: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def secret(self) -> str:
+        return PASSWORDS.get(self.user, "Litware-Olaf-1") if self.password is None else self.password
+
     def probe_options(self, deployment: Deployment) -> ProbeOptions:
-        password = PASSWORDS.get(self.user, "Litware-Olaf-1") if self.password is None else self.password
         options = ProbeOptions(
             user=SipUri.parse(f"sip:{self.user}@litwareinc.com"),
             logon_name=LogonName.parse(self.logon or f"LITWAREINC\\{self.user}"),
-            secret=NtlmSecret.from_password(password),
             policy=TlsPolicy(deployment.ca_file),
             nameserver=deployment.nameserver,
             timeouts=Timeouts(10, 10, 10),
@@ -77,11 +80,11 @@ class Setup:
         return replace(options, **self.options)
 
 
-def initiators(options: ProbeOptions) -> dict[Scheme, Any]:
-    def ntlm() -> Initiator:
+def initiators(setup: Setup, options: ProbeOptions) -> dict[Scheme, Any]:
+    def ntlm(offer: Offer) -> Initiator:
         return NtlmInitiator(
             options.logon_name,
-            options.secret,
+            NtlmSecret.from_password(setup.secret),
             workstation=options.workstation,
             now=now,
             token_bytes=secrets.token_bytes,
@@ -96,7 +99,7 @@ async def run_async(setup: Setup) -> Run:
     settings = LabSettings(behaviour=behaviour_with(setup.faults), **setup.lab)
     async with Deployment(settings, log=lab.append) as deployment:
         options = setup.probe_options(deployment)
-        tools = Tools(now, secrets.token_bytes, initiators(options), events.append)
+        tools = Tools(now, secrets.token_bytes, initiators(setup, options), events.append)
         resolver = Resolver(options.nameserver, 5)
         probe = Probe(options, tools, resolver, random.Random(1))
         registration = summarize(await probe.run(), options)

@@ -63,7 +63,12 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
     (["srv-unresolvable"], {}, Outcome.UNREACHABLE, ["error dns-target-unresolvable"]),
     (["srv-foreign-domain"], TCP, Outcome.REGISTERED, ["warning dns-domain-mismatch"]),
-    ([], {"options": {"wanted": Wanted.KERBEROS}}, Outcome.INCOMPLETE, ["error kerberos-not-offered"]),
+    (
+        [],
+        {"options": {"wanted": Wanted.KERBEROS}},
+        Outcome.INCOMPLETE,
+        ["error kerberos-not-offered", "info extranet-ntlm-only"],
+    ),
     ([], {"options": {"transport": Transport.TCP}}, Outcome.INCOMPLETE, ["error ntlm-withheld"]),
     ([], {"password": "wrong"}, Outcome.REJECTED, ["error credentials-refused"]),
     ([], {"user": "dora"}, Outcome.REJECTED, ["error credentials-refused"]),

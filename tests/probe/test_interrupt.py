@@ -27,7 +27,8 @@ async def interrupted_at(position: int) -> tuple[Registration, list[LabEvent], D
     lab: list[LabEvent] = []
     seen = 0
     async with Deployment(LabSettings(behaviour=Behaviour()), log=lab.append) as deployment:
-        options = Setup(options={"refreshes": 1}).probe_options(deployment)
+        setup = Setup(options={"refreshes": 1})
+        options = setup.probe_options(deployment)
 
         def watch(event: Event) -> None:
             nonlocal seen
@@ -35,7 +36,7 @@ async def interrupted_at(position: int) -> tuple[Registration, list[LabEvent], D
                 probe.interrupt()
             seen += 1
 
-        tools = Tools(now, secrets.token_bytes, initiators(options), watch)
+        tools = Tools(now, secrets.token_bytes, initiators(setup, options), watch)
         probe = Probe(options, tools, Resolver(options.nameserver, 5), random.Random(1))
         facts = await probe.run()
         return summarize(facts, options), lab, deployment, seen

@@ -106,7 +106,7 @@ def hop(result: HopResult, text: str = "text") -> Hop:
             Exchange("REGISTER", 1, 401, text, 1.23456),
             Exchange("REGISTER", 2, None, None, None),
         ),
-        association=AssociationSummary(Scheme.NTLM, text, text, text, 4, TIME) if established else None,
+        association=AssociationSummary(Scheme.NTLM, text, text, text, 4, TIME, TIME) if established else None,
         signatures=signatures if established else (),
         result=result,
     )

@@ -33,6 +33,11 @@ class KerberosInitiator:
         self._token: bytes | None = None
         self.context: KerberosContext | None = None
 
+    @property
+    def client(self) -> str | None:
+        """Who signs in, as `user@REALM`, once that is known."""
+        return self._login.client
+
     async def prepare(self, limit: float) -> None:
         """Makes the token without blocking the event loop, so that `step` has it ready.
 

@@ -20,6 +20,7 @@ from sipauthctl.mechanisms.status import (
     WRONG_PASSWORD,
 )
 from sipauthctl.probe.diagnosis.diagnostics import NTLM_MISMATCH, diagnostic_lines, hresults, ids, reports
+from sipauthctl.probe.diagnosis.kerberos import refused_by_server
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
@@ -52,7 +53,9 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     """The refusal of the last server, if it is one."""
     for hop in run.hops:
         # A refusal for the strength of keys is for the family of NTLM to tell.
-        if hop.result is HopResult.REJECTED and NTLM_MISMATCH not in hresults(hop):
+        # So is one of a ticket for the family of Kerberos.
+        of_ticket = hop.scheme is Scheme.KERBEROS and refused_by_server(hop)
+        if hop.result is HopResult.REJECTED and NTLM_MISMATCH not in hresults(hop) and not of_ticket:
             yield _refusal(hop, options)
 
 

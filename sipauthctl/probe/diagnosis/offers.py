@@ -18,6 +18,7 @@ _SPN_FINDINGS = {
     Rejection.SPN_HOST_MISMATCH: "spn-host-mismatch",
     Rejection.SPN_MALFORMED: "spn-malformed",
 }
+_EXPLAINED_ELSEWHERE = {*_SPN_FINDINGS, Rejection.MECHANISM_UNUSABLE}
 _WORDS = {
     Rejection.NOT_WANTED: "another scheme was asked for by option",
     Rejection.NOT_SPOKEN: "not a scheme of this family that this tool speaks",
@@ -64,12 +65,15 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield finding("version-unsupported", f"{host} offers a version of the protocol that does not exist.", evidence)
     elif options.wanted is Wanted.KERBEROS and not _offers(hop, Scheme.KERBEROS):
         yield finding("kerberos-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
+        if _only(hop, Scheme.NTLM):
+            detail = f"{host} offers NTLM alone, as servers outside the company network do."
+            yield finding("extranet-ntlm-only", detail, evidence, domain=options.sip_domain)
     elif options.wanted is Wanted.NTLM and not _offers(hop, Scheme.NTLM):
         yield finding("ntlm-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
     elif _only(hop, Scheme.DIGEST):
         detail = f"{host} offers Digest alone: a SIP server, but none of this family."
         yield finding("no-usable-scheme", detail, evidence)
-    else:
+    elif not reasons & _EXPLAINED_ELSEWHERE:
         yield finding("no-usable-scheme", f"None of the offers of {host} can be taken.", evidence)
 
 

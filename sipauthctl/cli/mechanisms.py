@@ -1,0 +1,152 @@
+"""Which mechanisms can run, and with what credentials."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import click
+
+from sipauthctl.association.offers import Offer
+from sipauthctl.association.spn import Spn
+from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.password import VARIABLE, get_password
+from sipauthctl.cli.register_request import Request
+from sipauthctl.mechanisms.base import Initiator, Scheme
+from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+
+KDC_PORT = 88
+NETBIOS_NAME_LENGTH = 15
+
+InitiatorMakers = dict[Scheme, Callable[[Offer], Initiator]]
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who signs in, and the password, which is None where Kerberos has another source."""
+
+    name: LogonName
+    password: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanisms:
+    """What can run here; `kerberos_unavailable` is one sentence, empty where Kerberos can."""
+
+    initiators: InitiatorMakers
+    kerberos_unavailable: str
+
+
+def now() -> datetime:
+    """The time in UTC."""
+    return datetime.now(UTC)
+
+
+def workstation() -> str:
+    """This computer's name as NetBIOS has it."""
+    return socket.gethostname().split(".")[0].upper()[:NETBIOS_NAME_LENGTH]
+
+
+def logon_name(request: Request, default: str) -> LogonName:
+    """The name to sign in as.
+
+    Raises:
+        UsageError: it has no user.
+    """
+    try:
+        return LogonName.parse(request.username or default, request.domain)
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+
+
+def has_password(request: Request) -> bool:
+    """Whether the user gave a password by file or environment."""
+    return request.password_file is not None or VARIABLE in os.environ
+
+
+def credentials(request: Request) -> Credentials:
+    """What the options, the environment or a prompt give.
+
+    Raises:
+        CannotRun, UsageError: as `get_password` and `logon_name`.
+    """
+    name = logon_name(request, (request.sip_uri or "").removeprefix("sip:"))
+    if (request.ccache is not None or request.keytab is not None) and not has_password(request):
+        return Credentials(name, None)
+    return Credentials(name, get_password(request.password_file, name.text))
+
+
+def mechanisms(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> Mechanisms:
+    """The initiators for this run; what Kerberos needs is held open on `stack`.
+
+    Raises:
+        CannotRun: Kerberos was demanded and cannot run.
+        UsageError: a name cannot be used for Kerberos.
+    """
+    makers: InitiatorMakers = {}
+    if given.password is not None:
+        secret = NtlmSecret.from_password(given.password)
+        makers[Scheme.NTLM] = lambda offer: NtlmInitiator(
+            given.name, secret, workstation=workstation(), now=now, token_bytes=secrets.token_bytes
+        )
+    if request.auth == "ntlm":
+        return Mechanisms(makers, "")
+    reason = unavailable_reason()
+    if reason is not None:
+        if request.auth == "kerberos" or given.password is None:
+            raise CannotRun(reason)
+        return Mechanisms(makers, reason)
+    makers[Scheme.KERBEROS] = _kerberos(request, given, sip_domain, stack)
+    return Mechanisms(makers, "")
+
+
+def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> Callable[[Offer], Initiator]:
+    from sipauthctl.mechanisms.kerberos.configuration import private_configuration
+    from sipauthctl.mechanisms.kerberos.credentials import (
+        CacheSource,
+        CredentialSource,
+        KerberosLogin,
+        KeytabSource,
+        PasswordSource,
+        default_realm,
+    )
+    from sipauthctl.mechanisms.kerberos.initiator import KerberosInitiator
+    from sipauthctl.mechanisms.kerberos.names import kerberos_name
+
+    try:
+        if request.kdc is not None:
+            realm = _realm(given.name, sip_domain)
+            kdc = request.kdc
+            stack.enter_context(private_configuration(realm, kdc.host, kdc.port or KDC_PORT))
+        name = kerberos_name(given.name, default_realm() or sip_domain.upper())
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
+    source: CredentialSource
+    if request.ccache is not None:
+        source = CacheSource(request.ccache)
+    elif request.keytab is not None:
+        source = KeytabSource(request.keytab, name if request.username else None)
+    else:
+        source = PasswordSource(name, given.password or "")
+    login = stack.enter_context(KerberosLogin(source))
+
+    def make(offer: Offer) -> Initiator:
+        # The choice of an offer has checked that it is a service principal name.
+        spn = Spn.parse(offer.targetname or "")
+        return KerberosInitiator(login, spn.text if spn is not None else offer.targetname or "", now=now)
+
+    return make
+
+
+def _realm(name: LogonName, sip_domain: str) -> str:
+    """The realm whose KDC --kdc names: that of the logon name, else the SIP domain's."""
+    suffix = name.user.partition("@")[2]
+    return (name.domain if "." in name.domain else suffix or sip_domain).upper()

@@ -1,0 +1,36 @@
+"""The options of `register` as they were given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from sipauthctl.cli.parameters import HostPort
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """See `sipauthctl register --help`."""
+
+    sip_uri: str | None
+    server: HostPort | None
+    transport: str
+    ca_file: Path | None
+    verify: bool
+    allow_cleartext: bool
+    auth: str
+    username: str | None
+    domain: str
+    password_file: IO[str] | None
+    ccache: str | None
+    keytab: Path | None
+    kdc: HostPort | None
+    nameserver: str | None
+    timeout: float
+    max_redirects: int
+    refreshes: int
+    keep: bool
+    trace: Path | None
+    lab: bool
+    faults: tuple[str, ...]

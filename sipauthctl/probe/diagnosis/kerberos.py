@@ -1,0 +1,88 @@
+"""Why there is no ticket, or why a server refuses one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sipauthctl.association.choice import Rejection, Wanted
+from sipauthctl.association.client import StopReason
+from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT
+from sipauthctl.association.spn import Spn
+from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
+from sipauthctl.probe.diagnosis.diagnostics import diagnostic_lines
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.options import ProbeOptions
+
+_UNNAMED = {
+    KerberosCause.CLIENT_REVOKED: "account-revoked",
+    KerberosCause.REPLAY: "kerberos-failed",
+    KerberosCause.OTHER: "kerberos-failed",
+}
+_WRONG_REALM = (KerberosCause.SPN_NOT_REGISTERED, KerberosCause.KDC_NOT_FOUND)
+_WRONG_NAME = (KerberosCause.USER_UNKNOWN, KerberosCause.KDC_NOT_FOUND)
+
+
+def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
+    """What Kerberos showed at each server."""
+    for hop in run.hops:
+        yield from _unavailable(hop, options)
+        error = hop.mechanism_errors.get(Scheme.KERBEROS)
+        if isinstance(error, KerberosFailure):
+            yield from _failure(hop, options, error)
+        if hop.scheme is Scheme.KERBEROS and refused_by_server(hop):
+            yield _refused(hop)
+
+
+def refused_by_server(hop: HopFacts) -> bool:
+    """Whether the server refused the ticket and its clock does not explain it."""
+    skewed = hop.clock is not None and hop.clock.surely_exceeds(KERBEROS_SKEW_LIMIT)
+    return hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED and not skewed
+
+
+def _unavailable(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
+    if hop.choice is None or options.wanted is Wanted.NTLM:
+        return
+    for item in hop.choice.rejected:
+        if item.offer.scheme is Scheme.KERBEROS and item.why is Rejection.MECHANISM_UNUSABLE:
+            reason = options.kerberos_unavailable
+            if reason:
+                yield finding("kerberos-unavailable", reason, [], severity=_severity(hop))
+
+
+def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> Iterator[Finding]:
+    id_ = _UNNAMED.get(error.cause, error.cause.value)
+    instead = " NTLM was used instead." if hop.scheme is Scheme.NTLM else ""
+    spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
+    user, realm = options.logon_name.user, (hop.kerberos_client or "").partition("@")[2]
+    fields: dict[str, Any] = {"user": user, "spn": spn, "realm": realm, "host": hop.server.host}
+    evidence = [f"Kerberos offer: targetname={spn}", f"libkrb5's code: {error.code}"]
+    words = str(error)
+    yield finding(id_, f"{words[:1].upper()}{words[1:]}.{instead}", evidence, severity=_severity(hop), **fields)
+    parsed = Spn.parse(spn)
+    service_domain = parsed.host.partition(".")[2] if parsed is not None else ""
+    if error.cause in _WRONG_REALM and realm and service_domain and realm.lower() != service_domain.lower():
+        detail = f"{hop.kerberos_client} is of another realm than {spn}."
+        yield finding("client-domain-differs", detail, [spn], severity=_severity(hop, Severity.WARNING))
+    suffix = user.partition("@")[2].lower()
+    if error.cause in _WRONG_NAME and suffix and suffix != options.sip_domain.lower():
+        fields = {"user": user.partition("@")[0], "dns_domain": options.sip_domain}
+        detail = f"The suffix of {user} is not {options.sip_domain}."
+        yield finding("upn-suffix-mismatch", detail, severity=_severity(hop, Severity.WARNING), **fields)
+
+
+def _refused(hop: HopFacts) -> Finding:
+    spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
+    realm = (hop.kerberos_client or "").partition("@")[2]
+    detail = (
+        f"The KDC gave {hop.kerberos_client or 'the user'} a ticket for {spn}, and {hop.server.host} refuses it: most "
+        "likely its key is not the one that the ticket was made for."
+    )
+    return finding("service-key-mismatch", detail, diagnostic_lines(hop), spn=spn, realm=realm)
+
+
+def _severity(hop: HopFacts, otherwise: Severity | None = None) -> Severity | None:
+    """Information only, where NTLM did what Kerberos could not."""
+    return Severity.INFO if hop.scheme is Scheme.NTLM else otherwise or Severity.ERROR
