@@ -40,7 +40,8 @@ class KerberosContext:
             KerberosFailure: the ticket has expired.
         """
         with translated(Phase.TICKET, "signing a message"):
-            return self._context.get_signature(data)
+            signature: bytes = self._context.get_signature(data)
+            return signature
 
     def verify(self, data: bytes, signature: bytes) -> bool:
         """Whether the peer made this MIC token over `data`."""

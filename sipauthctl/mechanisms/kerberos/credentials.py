@@ -48,7 +48,7 @@ CredentialSource = PasswordSource | KeytabSource | CacheSource
 def default_realm() -> str:
     """The default realm of krb5.conf, empty where it names none."""
     try:
-        return krb5.get_default_realm(krb5.init_context()).decode("utf-8", "surrogateescape")
+        return _text(krb5.get_default_realm(krb5.init_context()))
     except krb5.Krb5Error:
         return ""
 
