@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sipauthctl.capture.record import Record
@@ -19,11 +19,12 @@ START_LINE = re.compile(
 _HEADER = re.compile(rb"[A-Za-z0-9.!%*_+`'~-]+[ \t]*:")
 _CONTENT_LENGTH = re.compile(rb"(?:Content-Length|l)[ \t]*:[ \t]*([0-9]{1,9})[ \t]*", re.IGNORECASE)
 _HOLDS_MESSAGES = re.compile(rb"(?:Content-Type|c)[ \t]*:[ \t]*(?:message/|multipart/)", re.IGNORECASE)
-_TOP_VIA = re.compile(rb"^(?:Via|v)[ \t]*:\s*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE)
+_TOP_VIA = re.compile(
+    rb"^(?:Via|v)[ \t]*:\s*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE
+)
 _TRANSPORTS = {b"tcp": "tcp", b"udp": "udp", b"tls": "tls"}
 _CRLF = b"\r\n"
-_MAX_HEAD = DEFAULT_LIMITS.header_block
-_MAX_HEAD_LINES = DEFAULT_LIMITS.headers + 1
+_LINE_END = re.compile(rb"\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +44,35 @@ class Assembled:
 class Assembler:
     """Takes the lines of one or several messages, prefixes removed, and gives the messages.
 
-    Lines end in CRLF on the wire, so they do here, whatever the log made of it; lines inside a body keep what makes
-    the body as long as its Content-Length. A line of the head that is neither a header nor a folded line is the
-    rest of a line that the log has wrapped: it is put back. What stands before the first start line is skipped.
+    Lines end in CRLF on the wire, so they do here, whatever the log made of it; lines inside a body end as they must
+    for the body to be as long as its Content-Length. A line of the head that is neither a header nor a folded line
+    is the rest of a line that the log has wrapped: it is put back. What stands before the first start line is
+    skipped.
     """
 
     def __init__(self) -> None:
-        self._head: list[Line] = []
-        self._body: list[Line] | None = None
-        self._body_size = 0  # with CRLF
-        self._length: int | None = None
+        self._draft: _Draft | None = None
         self._after_blank = False
-        self._head_size = 0
-        self._too_large = False
-        self._holds_messages = False
 
     @property
     def begun(self) -> bool:
         """Whether a message has begun."""
-        return bool(self._head)
+        return self._draft is not None
+
+    @property
+    def has_whole_head(self) -> bool:
+        """Whether the empty line after the headers of a message has come."""
+        return self._draft is not None and self._draft.has_whole_head
 
     def add(self, line: Line) -> Assembled | None:
         """Takes the next line; gives the message that came before when this line begins another."""
         done = None
-        if self._begins_message(line):
-            done = self.end(cut=self._body is None)
-            self._head = [line]
-        elif self._head:
-            self._add_to_message(line)
+        draft = self._draft
+        if is_start_line(line.data) and (draft is None or draft.may_be_over(self._after_blank)):
+            done = self.end(cut=draft is not None and not draft.has_whole_head)
+            self._draft = _Draft(line)
+        elif draft is not None:
+            draft.add(line)
         self._after_blank = not line.data.strip()
         return done
 
@@ -78,80 +80,98 @@ class Assembler:
         """The message that the lines so far make, None when there is none. The next line begins another.
 
         Args:
-            cut: the log does not say that the message ends here.
+            cut: the message goes on beyond what the log has of it.
             size: how many bytes the log says the message has.
         """
-        if not self._head:
-            return None
-        done = self._put_together(cut, size)
-        self.__init__()  # type: ignore[misc]
-        return done
+        draft, self._draft = self._draft, None
+        return draft.put_together(cut, size) if draft else None
 
-    def _begins_message(self, line: Line) -> bool:
-        if line.data[:1] in b" \t\r" or not START_LINE.fullmatch(line.data):
-            return False
-        if self._body is None or self._length is None or self._body_size + 2 >= self._length:
+
+class _Draft:
+    """A message of which some lines are there."""
+
+    def __init__(self, start: Line) -> None:
+        self._head = [start]
+        self._head_size = 0
+        self._body: bytearray | None = None  # with the line ends of the log
+        self._length: int | None = None
+        self._holds_messages = False
+        self._too_large = False
+
+    @property
+    def has_whole_head(self) -> bool:
+        return self._body is not None
+
+    def may_be_over(self, after_blank: bool) -> bool:
+        """Whether a start line that comes now can be the next message's."""
+        if self._body is None or self._length is None or len(self._body) + 2 >= self._length:
             return True
-        return self._after_blank and not self._holds_messages
+        return after_blank and not self._holds_messages
 
-    def _add_to_message(self, line: Line) -> None:
-        if self._too_large:
-            return
+    def add(self, line: Line) -> None:
+        self._too_large |= line.cut
         if self._body is not None:
-            # Twice the length leaves room for a body whose lines the log shows otherwise than they were.
-            if self._body_size > (DEFAULT_LIMITS.body if self._length is None else 2 * self._length + 4096):
-                return
-            self._body.append(line)
-            self._body_size += len(line.data) + 2
+            # Bare LF may stand for CRLF, so that half the length can be enough and never more than the length.
+            limit = DEFAULT_LIMITS.body if self._length is None else self._length
+            if len(self._body) <= limit:
+                self._body += line.data + (line.end or b"\n")
         elif not line.data:
-            self._body = []
-        else:
-            self._head_size += len(line.data)
-            if self._head_size > _MAX_HEAD or len(self._head) > 2 * _MAX_HEAD_LINES:
-                self._too_large = True
-                return
-            self._head.append(line)
-            length = _CONTENT_LENGTH.fullmatch(line.data)
-            if length:
-                self._length = min(int(length[1]), DEFAULT_LIMITS.body)
-            elif _HOLDS_MESSAGES.match(line.data):
-                self._holds_messages = True
+            self._body = bytearray()
+        elif not self._too_large:
+            self._add_to_head(line)
 
-    def _put_together(self, cut: bool, size: int | None) -> Assembled:
-        head, wraps = _unwrapped(self._head)
-        blank = b"" if self._body is None and cut else _CRLF
-        raw = _CRLF.join(head(b"")) + _CRLF + blank
-        body, problem = self._fitted_body()
-        if wraps and size is not None and size - len(raw) - len(body) == wraps:
-            raw = _CRLF.join(head(b" ")) + _CRLF + blank  # the log broke the lines at spaces and dropped those
+    def _add_to_head(self, line: Line) -> None:
+        self._head_size += len(line.data)
+        if self._head_size > DEFAULT_LIMITS.header_block or len(self._head) > 2 * DEFAULT_LIMITS.headers:
+            self._too_large = True
+            return
+        self._head.append(line)
+        length = _CONTENT_LENGTH.fullmatch(line.data)
+        if length:
+            self._length = min(int(length[1]), DEFAULT_LIMITS.body)
+        elif _HOLDS_MESSAGES.match(line.data):
+            self._holds_messages = True
+
+    def put_together(self, cut: bool, size: int | None) -> Assembled:
+        parts = _unwrapped([line.data for line in self._head])
+        tail = _CRLF + (b"" if self._body is None and cut else _CRLF)
+        head = _CRLF.join(b"".join(part) for part in parts) + tail
+        body, problem = self._fitted_body(None if size is None else size - len(head))
+        wraps = len(self._head) - len(parts)
+        if wraps and size is not None and size - len(head) - len(body) == wraps:
+            # The log broke the lines at spaces and dropped those.
+            head = _CRLF.join(b" ".join(part) for part in parts) + tail
         if self._too_large:
-            problem = "has a head that is too large; the rest of it is not read"
+            problem = "is too large, so that not all of it is read"
         elif self._body is None and cut:
             problem = "is cut off in its head"
-        elif cut and problem is None and self._length is None:
+        elif cut and self._length is None:
             problem = "is cut off"
-        return Assembled(raw + body, self._head[0].number, problem, bool(self._length) and not body)
+        return Assembled(head + body, self._head[0].number, problem, without_body=bool(self._length) and not body)
 
-    def _fitted_body(self) -> tuple[bytes, str | None]:
-        lines = self._body or []
-        if self._length is None:
-            return _trimmed(lines), None
-        if self._length == 0:
-            return b"", None
-        ends: tuple[bytes | None, ...] = (None, _CRLF, b"\n")
-        if self._head[0].end != _CRLF:
-            ends = (_CRLF, None, b"\n")
-        for end in ends:
-            body = _body_of_length(lines, end, self._length)
-            if body is not None:
-                return body, None
-        body = b"".join(line.data + (line.end if ends[0] is None else _CRLF) for line in lines)
-        if len(body) >= self._length:
-            return body[: self._length], None
-        body = _trimmed(lines)
-        if not body:
-            return b"", None
-        return body, f"has {len(body)} bytes of body where its Content-Length says {self._length}"
+    def _fitted_body(self, room: int | None) -> tuple[bytes, str | None]:
+        """The body, and what is wrong with it. `room` is what the log says of its length."""
+        own = bytes(self._body or b"")
+        length = room if self._length is None else self._length
+        if length is None or length < 0:
+            return own.rstrip(_CRLF), None
+        with_crlf = _LINE_END.sub(_CRLF, own)
+        kept_ends = self._head[0].end == _CRLF
+        order = (own, with_crlf) if kept_ends else (with_crlf, own)
+        for text in (*order, own.replace(_CRLF, b"\n")):
+            if _ends_a_line(text, length):
+                return text[:length], None
+        if len(order[0]) >= length:
+            return order[0][:length], None
+        body = order[0].rstrip(_CRLF)
+        if not body or self._length is None:
+            return body, None
+        return body, f"has {len(body)} bytes of body where its Content-Length says {length}"
+
+
+def is_start_line(data: bytes) -> bool:
+    """Whether a line can begin a SIP message."""
+    return len(data) <= DEFAULT_LIMITS.line and START_LINE.fullmatch(data) is not None
 
 
 def assemble(lines: Iterable[Line], *, size: int | None = None, cut: bool = False) -> Iterator[Assembled]:
@@ -186,38 +206,19 @@ def message_of(record: Record) -> Message:
         return replace(parse_head(head), body=body[: DEFAULT_LIMITS.body], raw=record.raw)
 
 
-def _unwrapped(lines: list[Line]) -> tuple[Callable[[bytes], list[bytes]], int]:
-    """The lines of a head, those that the log has wrapped joined by the given bytes; and how many wraps there are."""
-    parts: list[list[bytes]] = [[lines[0].data]]
+def _unwrapped(lines: list[bytes]) -> list[list[bytes]]:
+    """The lines of a head, each with the pieces into which the log has wrapped it."""
+    parts = [lines[:1]]
     for line in lines[1:]:
-        if line.data[:1] in (b" ", b"\t") or _HEADER.match(line.data) or len(parts) == 1:
-            parts.append([line.data])
+        if len(parts) == 1 or line[:1] in (b" ", b"\t") or _HEADER.match(line):
+            parts.append([line])
         else:
-            parts[-1].append(line.data)
-    return (lambda glue: [glue.join(part) for part in parts]), len(lines) - len(parts)
+            parts[-1].append(line)
+    return parts
 
 
-def _body_of_length(lines: list[Line], end: bytes | None, length: int) -> bytes | None:
-    """The lines joined with `end` (None: their own), if the length is reached where a line ends."""
-    size = 0
-    taken: list[bytes] = []
-    for line in lines:
-        taken.append(line.data)
-        size += len(line.data)
-        if size == length:
-            return b"".join(taken)
-        eol = line.end if end is None else end
-        taken.append(eol)
-        size += len(eol)
-        if size == length:
-            return b"".join(taken)
-        if size > length:
-            return None
-    return None
-
-
-def _trimmed(lines: list[Line]) -> bytes:
-    last = len(lines)
-    while last and not lines[last - 1].data.strip():
-        last -= 1
-    return b"".join(line.data + _CRLF for line in lines[:last])
+def _ends_a_line(text: bytes, length: int) -> bool:
+    """Whether a line of `text` ends after `length` bytes, its line end counted or not."""
+    if len(text) < length or text[length - 1 : length + 1] == _CRLF:
+        return False
+    return text[length : length + 1] in (b"", b"\r", b"\n") or text[length - 1 : length] == b"\n"

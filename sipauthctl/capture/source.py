@@ -39,15 +39,17 @@ class Source:
     Damage does not raise: the bytes before it are given, and `problem` says afterwards what was wrong.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, owned: bool = True) -> None:
         self._file = file
+        self._owned = owned
         self._held = b""  # read for a look, not given yet
         self._pieces = self._unpacked()
         self.problem: tuple[str, str] | None = None  # the kind of a notice, and its text
 
     def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
+        """Closes the file, unless it is somebody else's."""
+        if self._owned:
+            self._file.close()
 
     def peek(self, size: int = PEEK) -> bytes:
         """The first bytes, which stay to be read; fewer than `size` only where the input has no more."""
@@ -121,14 +123,14 @@ class Input:
         self.path = path
         self._once: Source | None = None
         if path == STDIN:
-            self._once = Source(stdin)
+            self._once = Source(stdin, owned=False)
             return
         try:
             mode = Path(path).stat().st_mode
             if stat.S_ISDIR(mode):
                 raise ReadError(f"{path} is a directory: name the files in it.")
             if not stat.S_ISREG(mode):
-                self._once = Source(Path(path).open("rb"))
+                self._once = Source(Path(path).open("rb"))  # noqa: SIM115 (Source.close closes it)
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
 
@@ -202,3 +204,8 @@ def _line(number: int, data: bytes | bytearray, end: bytes, cut: bool) -> Line:
     if end and data.endswith(b"\r"):
         return Line(number, bytes(data[:-1]), b"\r\n", False)
     return Line(number, bytes(data), end, False)
+
+
+def decoded_beginning(data: bytes) -> bytes:
+    """The beginning of an input in the encoding that `Source.lines` gives."""
+    return b"".join(_as_utf8(iter([data]), data[:4]))
