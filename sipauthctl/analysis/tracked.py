@@ -1,0 +1,241 @@
+"""One association while messages come in: what is known of it, and what was seen wrong."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from sipauthctl.analysis.keyless import CrcRelation, Stream
+from sipauthctl.analysis.mistakes import Fields, SignedMessage
+from sipauthctl.analysis.reading import AssociationName, Endpoint
+from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, LadderStep, State
+from sipauthctl.analysis.signature_log import SignatureLog
+from sipauthctl.analysis.verification import NoKey, SecretCheck
+from sipauthctl.analysis.verifier import SignatureVerifier
+from sipauthctl.analysis.words import Sender
+from sipauthctl.association.offers import Offer
+from sipauthctl.association.verdict import Verdict
+from sipauthctl.association.window import ReplayWindow
+from sipauthctl.capture.record import Address, Record
+from sipauthctl.findings import Severity
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts, ChallengeFacts
+from sipauthctl.sip.message import Message, Response
+
+STEPS_KEPT = 40
+PROBLEMS_KEPT = 12
+EXPLAINED_KEPT = 20
+EARLIER_KEPT = 8
+RECENT_KEPT = 64
+PENDING_KEPT = 6
+
+
+class Step(Enum):
+    """How far the handshake came; the value says it in words."""
+
+    TOKEN_ASKED = "the client asked for the server's token, and none came"
+    TOKEN_GIVEN = "the server sent its token, and the client did not answer it"
+    FINAL_SENT = "the client sent its last token, and no answer came"
+    STARTED_OVER = "the server challenged again without a token of its own"
+    REFUSED = "the server refused the client's last token"
+    ESTABLISHED = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that becomes a finding of this id."""
+
+    id: str
+    detail: str
+    evidence: tuple[str, ...] = ()
+    severity: Severity | None = None
+    fields: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeSeen:
+    """The first challenge of a dialog: what it offers and when it came. `sent` is the time of the request."""
+
+    response: Response
+    offers: tuple[Offer, ...]
+    sent: datetime | None
+    received: datetime | None
+    where: str
+    server: str
+    input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A signature seen before, to tell a copy of a message from a replay."""
+
+    value: bytes
+    input: str
+    source: Address | None
+    destination: Address | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A signature that waits for a second one to compare with."""
+
+    row: int
+    signed: SignedMessage
+    signature: bytes
+    num: int
+    stream: Stream
+    record: Record
+
+
+@dataclass(slots=True)
+class Side:
+    """One direction of an association."""
+
+    window: ReplayWindow = field(default_factory=ReplayWindow)
+    relation: CrcRelation = field(default_factory=CrcRelation)
+    pending: list[Pending] = field(default_factory=list)
+    hopeless: bool = False  # no two of its signatures agree
+    copies: OrderedDict[int, Copy] = field(default_factory=OrderedDict)
+
+
+@dataclass(slots=True)
+class Tracked:
+    """An association, or an attempt at one, under one name."""
+
+    name: AssociationName
+    scheme: Scheme
+    endpoint: Endpoint
+    call_id: str
+    opaque: str | None
+    step: Step
+    handshake_seen: bool
+    version: int | None = None
+    client: Address | None = None
+    server: Address | None = None
+    began: datetime | None = None
+    ended: datetime | None = None
+    offered: ChallengeSeen | None = None
+    token_sent: datetime | None = None  # the time of the request that asked for the CHALLENGE
+    challenge: ChallengeFacts | None = None
+    challenge_at: datetime | None = None
+    challenge_input: str = ""
+    authenticate: AuthenticateFacts | None = None
+    secret: SecretCheck | None = None
+    no_key: NoKey | None = None
+    verifier: SignatureVerifier | None = field(default=None, repr=False)
+    final: tuple[str, int, str] | None = None  # the transaction of the request with the last token
+    answer: Response | None = None  # what ended the handshake
+    asked_at: tuple[str, int, str] | None = None
+    user_agent: str = ""
+    seen_as: tuple[str, str] | None = None  # the client's own address and the one the server saw
+    extended: bool | None = None
+    sides: dict[Sender, Side] = field(default_factory=lambda: {sender: Side() for sender in Sender})
+    signatures: SignatureLog = field(default_factory=SignatureLog)
+    verdicts: Counter[Verdict] = field(default_factory=Counter)
+    explained: list[ExplainedSignature] = field(default_factory=list)
+    mistakes: dict[Sender, list[str]] = field(default_factory=lambda: {sender: [] for sender in Sender})
+    earlier: deque[Fields] = field(default_factory=lambda: deque(maxlen=EARLIER_KEPT))
+    problems: list[Problem] = field(default_factory=list)
+    problem_counts: Counter[str] = field(default_factory=Counter)
+    steps: list[LadderStep] = field(default_factory=list)
+    steps_left_out: int = 0
+    ends_input: bool = False  # it was still open when the input ended
+    deregistered: bool = False
+
+    def report(self, problem: Problem) -> None:
+        """Notes a problem; of each kind the first ones are kept and the others counted."""
+        self.problem_counts[problem.id] += 1
+        if self.problem_counts[problem.id] <= PROBLEMS_KEPT:
+            self.problems.append(problem)
+
+    def draw(self, record: Record, sender: Sender, text: str, remark: str, verdict: Verdict | None) -> None:
+        """Adds a message to the ladder. Where it is long, what is wrong still comes in."""
+        wrong = verdict in (Verdict.INVALID, Verdict.MISSING, Verdict.INCONSISTENT)
+        if len(self.steps) < STEPS_KEPT or (wrong and len(self.steps) < 2 * STEPS_KEPT):
+            step = LadderStep(record.time, record.input, record.place, sender, text, remark, verdict)
+            self.steps.append(step)
+        else:
+            self.steps_left_out += 1
+
+    def touch(self, record: Record, sender: Sender) -> None:
+        """Notes the time and the addresses of one of its messages."""
+        if record.time is not None:
+            self.began = self.began or record.time
+            self.ended = record.time
+        ends = (record.source, record.destination)
+        client, server = ends if sender is Sender.CLIENT else ends[::-1]
+        self.client, self.server = self.client or client, self.server or server
+
+    def on_connection(self, record: Record) -> bool:
+        """Whether a record lies on the connection of the handshake. False where addresses are not known."""
+        if record.source is None or record.destination is None:
+            return False
+        return {record.source, record.destination} == {self.client, self.server}
+
+    def remember(self, fields: Fields) -> None:
+        """Keeps the fields of a message to compare others with."""
+        self.earlier.appendleft(fields)
+
+    @property
+    def state(self) -> State:
+        """How far it came."""
+        if self.step is Step.ESTABLISHED:
+            return State.ESTABLISHED
+        return State.FAILED if self.step in (Step.REFUSED, Step.STARTED_OVER) else State.INCOMPLETE
+
+    @property
+    def who(self) -> str:
+        """The user, for a sentence."""
+        return self.endpoint.address
+
+    @property
+    def where(self) -> str:
+        """The server, for a sentence."""
+        return self.name.targetname.partition("/")[2] or self.name.targetname or "the server"
+
+    def result(self) -> AssociationResult:
+        """What is shown of it."""
+        return AssociationResult(
+            scheme=self.scheme.value,
+            user=self.endpoint.address,
+            client=address_text(self.client),
+            server=address_text(self.server),
+            realm=self.name.realm,
+            targetname=self.name.targetname,
+            opaque=self.opaque,
+            call_id=self.call_id,
+            epid=self.endpoint.epid,
+            version=self.version,
+            state=self.state,
+            stopped_at=self.step.value,
+            handshake_seen=self.handshake_seen,
+            began=self.began,
+            ended=self.ended,
+            signatures=self.signatures,
+            explained=tuple(self.explained),
+            steps=tuple(self.steps),
+            steps_left_out=self.steps_left_out,
+        )
+
+
+def address_text(address: Address | None) -> str | None:
+    """`192.0.2.1:5061`, `[2001:db8::1]:5061`, or the host alone where the port is not known."""
+    if address is None:
+        return None
+    if address.port is None:
+        return address.host
+    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
+
+
+def place_text(record: Record) -> str:
+    """Where a record stands, for evidence."""
+    return f"{record.input}:{record.place}"
+
+
+def status_lines(message: Message, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The status line and these headers as they stand, for evidence."""
+    first = f"SIP/2.0 {message.status} {message.reason}" if isinstance(message, Response) else message.method
+    return (first, *(f"{name}: {value}" for name in names for value in message.headers.get_all(name)))
