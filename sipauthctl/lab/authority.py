@@ -25,6 +25,7 @@ class Authority:
 
     def __init__(self) -> None:
         self._authority = trustme.CA(organization_name="sipauthctl lab")
+        self._certificates: dict[str, trustme.LeafCert] = {}
 
     def write_certificate(self, path: Path) -> None:
         """Writes the authority's certificate as PEM, for clients to trust."""
@@ -40,6 +41,7 @@ class Authority:
         expires = yesterday if flaw is CertificateFlaw.EXPIRED else None
         begins = yesterday - timedelta(days=30) if flaw is CertificateFlaw.EXPIRED else None
         certificate = authority.issue_cert(name, not_before=begins, not_after=expires)
+        self._certificates[host] = certificate
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(context)
         if flaw is CertificateFlaw.OLD_TLS:
@@ -48,6 +50,10 @@ class Authority:
             context.set_ciphers("ALL:@SECLEVEL=0")
         return context
 
-    def issue(self, host: str) -> trustme.LeafCert:
-        """A certificate with its key for `host`."""
-        return self._authority.issue_cert(host)
+    def certificate_pem(self, host: str) -> bytes:
+        """The certificate of the server called `host` as PEM, without its key, for clients that pin certificates.
+
+        Raises:
+            KeyError: `server_context` has made none for it.
+        """
+        return self._certificates[host].cert_chain_pems[0].bytes()

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 
-from sipauthctl.lab.authority import CertificateFlaw
 from sipauthctl.lab.behaviour import Behaviour, Damage
+from sipauthctl.lab.connection import Connection
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.impostor import impostor_answer
-from sipauthctl.lab.old_tls import refuse_new_tls
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
 from sipauthctl.sip.message import Message, Request
 
-_READ_BYTES = 65_536
+_FILLER_BYTES = 65_536
 _OVERSIZED_BYTES = 16 * 1024 * 1024
 
 
@@ -37,8 +36,7 @@ class SipServer:
         self._behaviour = behaviour
         self._now = now
         self._log = log
-        self._servers: list[asyncio.Server] = []
-        self._connections: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def listen(self, address: str, port: int, context: ssl.SSLContext | None) -> int:
         """Takes connections on a port, with TLS where there is a context; gives the port (0: the system picks one).
@@ -46,64 +44,63 @@ class SipServer:
         Raises:
             OSError: the port is taken.
         """
-        transport = "tcp" if context is None else "tls"
-        old = context if self._behaviour.certificate is CertificateFlaw.OLD_TLS else None
-
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._connections.add(task)
-                task.add_done_callback(self._connections.discard)
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                if old is not None:
-                    await refuse_new_tls(reader, writer, old)
-                else:
-                    await self._serve(reader, writer, transport)
-            writer.close()
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await writer.wait_closed()
-
-        server = await asyncio.start_server(connected, address, port, ssl=None if old else context)
-        self._servers.append(server)
-        bound: int = server.sockets[0].getsockname()[1]
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.create_server((address, port), family=family)
+        listener.setblocking(False)
+        bound: int = listener.getsockname()[1]
+        self._run(self._accept(listener, context), listener)
         return bound
 
     async def stop(self) -> None:
         """Stops listening and ends the connections."""
-        for server in self._servers:
-            server.close()
-        for task in self._connections:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, transport: str) -> None:
-        address, port, *_ = writer.get_extra_info("peername")
-        peer = Peer(address, port, transport)
+    def _run(self, work: Coroutine[None, None, None], owned: socket.socket) -> None:
+        """Starts a task that has a socket of its own, which is closed at its end, even if it never came to run."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: owned.close())
+
+    async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        while True:
+            accepted, (address, port, *_) = await asyncio.get_running_loop().sock_accept(listener)
+            peer = Peer(address, port, "tls" if context else "tcp")
+            self._run(self._converse(Connection(accepted, context), peer), accepted)
+
+    async def _converse(self, connection: Connection, peer: Peer) -> None:
+        try:
+            await self._serve(connection, peer)
+        finally:
+            connection.end()
+
+    async def _serve(self, connection: Connection, peer: Peer) -> None:
         framer = StreamFramer()
-        while data := await reader.read(_READ_BYTES):
+        while data := await connection.read():
             framer.feed(data)
             try:
                 while (item := framer.next()) is not None:
-                    if not await self._handle(item, peer, writer):
+                    if not await self._handle(item, peer, connection):
                         return
             except SipError as error:
                 self._drop(peer, str(error))
                 return
 
-    async def _handle(self, item: Message | KeepAlive, peer: Peer, writer: asyncio.StreamWriter) -> bool:
+    async def _handle(self, item: Message | KeepAlive, peer: Peer, connection: Connection) -> bool:
         """Answers one message; whether the connection goes on."""
         if isinstance(item, KeepAlive):
             if item.ping:
-                writer.write(b"\r\n")
+                await connection.write(b"\r\n")
         elif isinstance(item, Request) and self._behaviour.damage is not Damage.SILENT:
             answer = self._answer(item, peer)
             if self._behaviour.delay:
                 await asyncio.sleep(self._behaviour.delay)
             if self._behaviour.damage is not None:
-                await self._damage(answer, self._behaviour.damage, writer)
+                await self._damage(answer, self._behaviour.damage, connection)
                 return False
-            writer.write(answer)
-        await writer.drain()
+            await connection.write(answer)
         return True
 
     def _answer(self, request: Request, peer: Peer) -> bytes:
@@ -114,15 +111,13 @@ class SipServer:
         self._log(LabEvent(self._now(), self._registrar.host, "impostor", impostor.value, request))
         return impostor_answer(impostor, request, (peer.address, peer.port))
 
-    async def _damage(self, answer: bytes, damage: Damage, writer: asyncio.StreamWriter) -> None:
+    async def _damage(self, answer: bytes, damage: Damage, connection: Connection) -> None:
         if damage is Damage.TRUNCATED:
-            writer.write(answer[: len(answer) // 2])
-            await writer.drain()
+            await connection.write(answer[: len(answer) // 2])
             return
-        writer.write(answer.split(b"\r\n", 1)[0] + b"\r\nX-Filler: ")
-        for _ in range(_OVERSIZED_BYTES // _READ_BYTES):
-            writer.write(b"x" * _READ_BYTES)
-            await writer.drain()
+        await connection.write(answer.split(b"\r\n", 1)[0] + b"\r\nX-Filler: ")
+        for _ in range(_OVERSIZED_BYTES // _FILLER_BYTES):
+            await connection.write(b"x" * _FILLER_BYTES)
 
     def _drop(self, peer: Peer, reason: str) -> None:
         detail = f"connection from {peer.address}:{peer.port} ({peer.transport}): {reason}"

@@ -1,0 +1,81 @@
+"""pidgin-sipe signs in to the lab: a client of other authors agrees with the lab's side of the protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from sipauthctl.association.verdict import Verdict
+from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.names import HOME_HOST, PROXY_HOST
+from sipauthctl.lab.settings import LabSettings
+from sipauthctl.mechanisms.status import WRONG_PASSWORD
+from tests.interop.sipe import SECONDS, SipeAccount, build, sipe, unavailable_reason
+from tests.lab.lab_log import LabLog
+
+pytestmark = [
+    pytest.mark.external,
+    pytest.mark.skipif(
+        unavailable_reason() is not None and "SIPAUTHCTL_REQUIRE_EXTERNAL" not in os.environ,
+        reason=str(unavailable_reason()),
+    ),
+]
+
+NED = SipeAccount("ned@litwareinc.com", "LITWAREINC\\ned", "Litware-Ned-1")
+SIGNED = ("authenticated", "verified")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    assert unavailable_reason() is None
+    return build(tmp_path_factory.mktemp("sipe"))
+
+
+@pytest.mark.parametrize("redirect", [True, False], ids=["redirect", "direct"])
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+def test_sipe_signs_in_and_out_by_ntlm(transport: str, redirect: bool, program: Path, tmp_path: Path) -> None:
+    registrar = HOME_HOST if redirect else PROXY_HOST
+
+    async def run() -> LabLog:
+        log = LabLog()
+        async with Deployment(LabSettings(redirect=redirect), log=log) as deployment:
+            server = deployment.server("proxy", transport)
+            async with sipe(program, tmp_path, deployment, server, NED) as client:
+                await client.until("connected")
+                assert [event.detail for event in log.of("registered", server=registrar)] == ["sip:ned@litwareinc.com"]
+                await log.until(lambda log: len(log.of("verified", server=registrar)) >= 2, SECONDS)
+                assert await client.quit() == 0
+                await log.until(lambda log: bool(log.of("de-registered")), SECONDS)
+        return log
+
+    log = asyncio.run(run())
+    verdicts = [event.signature.verdict if event.signature else None for event in log.of(*SIGNED)]
+    assert verdicts == [Verdict.VALID] * len(verdicts), str(log)
+    assert not log.of("refused", "dropped"), str(log)
+    assert [event.server for event in log.of("redirected")] == ([PROXY_HOST] if redirect else [])
+    assert [event.server for event in log.of("registered", "de-registered")] == [registrar] * 2
+    (goodbye,) = log.of("de-registered")
+    assert goodbye.request in [event.request for event in log.of("verified", server=registrar)]
+    methods = {event.request.method for event in log.of("verified", server=registrar) if event.request}
+    assert methods > {"REGISTER"}, "SIPE sent no signed request beside its registration"
+
+
+def test_sipe_with_a_wrong_password_is_refused(program: Path, tmp_path: Path) -> None:
+    stranger = SipeAccount(NED.address, NED.login, "Litware-Ned-2")
+
+    async def run() -> tuple[LabLog, list[str]]:
+        log = LabLog()
+        async with Deployment(LabSettings(), log=log) as deployment:
+            server = deployment.server("proxy", "tls")
+            async with sipe(program, tmp_path, deployment, server, stranger) as client:
+                await client.until("error: ")
+                assert await client.ended() == 1
+        return log, client.said
+
+    log, said = asyncio.run(run())
+    assert "connected" not in said
+    assert [event.logon_status for event in log.of("refused")] == [WRONG_PASSWORD], str(log)
+    assert not log.of(*SIGNED, "registered"), str(log)
