@@ -1,0 +1,70 @@
+"""What is remembered of requests, to understand their answers. All tables are bounded; the oldest give way."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from sipauthctl.analysis.reading import Endpoint
+from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
+from sipauthctl.sip.message import Response
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Transaction = tuple[str, int, str]
+"""Call-ID, CSeq number, CSeq method."""
+
+
+class Bounded(Generic[K, V]):
+    """A table of at most `size` entries. `pushed_out` has the last entry that gave way."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._entries: OrderedDict[K, V] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        """The entry, None where there is none."""
+        return self._entries.get(key)
+
+    def put(self, key: K, value: V) -> V | None:
+        """Adds or replaces an entry as the newest. Gives the one that had to go, if any."""
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        return self._entries.popitem(last=False)[1] if len(self._entries) > self._size else None
+
+    def pop(self, key: K) -> V | None:
+        """Takes an entry out."""
+        return self._entries.pop(key, None)
+
+    def take_all(self) -> list[V]:
+        """Empties the table."""
+        values = list(self._entries.values())
+        self._entries.clear()
+        return values
+
+
+@dataclass(slots=True)
+class SentRequest:
+    """A request that was seen: when, and the associations whose credentials it carries."""
+
+    time: datetime | None
+    credentials: list[Tracked] = field(default_factory=list)
+    signed: list[Tracked] = field(default_factory=list)
+    any_credentials: bool = False  # of whatever scheme
+
+
+@dataclass(slots=True)
+class Dialog:
+    """The requests of one client under one Call-ID."""
+
+    endpoint: Endpoint
+    call_id: str
+    highest_cseq: int = 0
+    last_raw: int = 0  # hash of the request with the highest CSeq
+    challenge: ChallengeSeen | None = None
+    went_on: bool = False  # credentials followed the challenge
+    last: Response | None = None
+    last_time: datetime | None = None

@@ -1,0 +1,656 @@
+"""From single messages to handshakes and security associations, [MS-SIPAE] 3.2 and 3.3.
+
+An association is known by its endpoint (address-of-record and epid), scheme, realm, targetname and opaque, on
+whatever connection its messages come. Each header of a message is looked at by itself: several proxies on the path
+have an association each.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sipauthctl.analysis.checking import SignatureChecker
+from sipauthctl.analysis.dialogs import Bounded, Dialog, SentRequest, Transaction
+from sipauthctl.analysis.reading import (
+    AssociationName,
+    Endpoint,
+    SignedHeader,
+    client_of,
+    endpoint,
+    name_of,
+    read_head,
+    signed_headers,
+    start_line,
+    transaction,
+)
+from sipauthctl.analysis.secrets import Secrets
+from sipauthctl.analysis.table import AssociationTable
+from sipauthctl.analysis.tracked import (
+    ChallengeSeen,
+    Problem,
+    Step,
+    Tracked,
+    address_text,
+    place_text,
+    status_lines,
+)
+from sipauthctl.analysis.verification import NoKey, kerberos_verifier, ntlm_verifier
+from sipauthctl.analysis.words import Sender
+from sipauthctl.association.family import HeaderFamily
+from sipauthctl.association.offers import OWN_VERSION, Offer, offers, read_version
+from sipauthctl.association.security_association import LIFETIME
+from sipauthctl.association.signing import signature_buffer
+from sipauthctl.capture.record import Record
+from sipauthctl.findings import Severity
+from sipauthctl.mechanisms.base import MalformedToken, Scheme
+from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
+from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.message import Message, Request, Response
+from sipauthctl.sip.via import Via
+
+OPEN_ASSOCIATIONS = 4096
+REMEMBERED_REQUESTS = 8192
+REMEMBERED_DIALOGS = 8192
+LINGER = timedelta(seconds=64)
+"""How long after a de-registration messages of the association may still come: twice the time of a transaction,
+RFC 3261 17.1.2.2."""
+
+_SCHEMES = (Scheme.NTLM, Scheme.KERBEROS, Scheme.TLS_DSK)
+_NEVER_ANSWERED_SIGNED = ("ACK", "CANCEL")
+
+
+class Reconstruction:
+    """Takes messages in their order; gives associations when they are over.
+
+    Args:
+        secrets: what the user gave.
+    """
+
+    def __init__(self, secrets: Secrets) -> None:
+        self._secrets = secrets
+        self._checker = SignatureChecker()
+        self._open = AssociationTable(OPEN_ASSOCIATIONS)
+        self._requests: Bounded[Transaction, SentRequest] = Bounded(REMEMBERED_REQUESTS)
+        self._dialogs: Bounded[tuple[str, Endpoint], Dialog] = Bounded(REMEMBERED_DIALOGS)
+        self._done: list[Tracked] = []
+        self._idle_since: datetime | None = None
+        self._leaving: list[Tracked] = []
+        self.dialogs_over: list[Dialog] = []
+        """Dialogs that came to no association; whoever reads them empties the list."""
+
+    def feed(self, record: Record) -> Iterator[Tracked]:
+        """Takes one message. Gives the associations that are over by it.
+
+        Raises:
+            SipError: it cannot be read as SIP, or lacks a header that every message has.
+        """
+        message = read_head(record.raw)
+        key = transaction(message)
+        headers, problem = signed_headers(message)
+        headers = [header for header in headers if header.scheme in _SCHEMES]
+        self._expire(record.time)
+        if isinstance(message, Request):
+            self._request(record, message, key, headers)
+        elif HeaderFamily.of_status(message.status) is not None:
+            self._challenged(record, message, key)
+        else:
+            self._response(record, message, key, headers)
+        if problem:
+            self._unreadable(record, message, key, problem)
+        yield from self._emit()
+
+    def close(self) -> Iterator[Tracked]:
+        """Gives what is still open, at the end of the input."""
+        for tracked in self._open:
+            tracked.ends_input = True
+            self._finish(tracked)
+        self.dialogs_over += [dialog for dialog in self._dialogs.take_all() if dialog.challenge is not None]
+        yield from self._emit()
+
+    def _emit(self) -> Iterator[Tracked]:
+        done, self._done = self._done, []
+        for tracked in done:
+            self._checker.settle(tracked)
+            yield tracked
+
+    # --- requests
+
+    def _request(self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]) -> None:
+        by_client = not any(header.sender is Sender.SERVER for header in headers)
+        known = self._requests.get(key)
+        sent = SentRequest(record.time) if known is None else known
+        sent.any_credentials = any(name.lower().endswith("authorization") for name in _names(message))
+        self._requests.put(key, sent)
+        dialog = self._dialog(record, message, key, headers) if by_client else None
+        for header in headers:
+            tracked = self._credentials(record, message, key, header, again=known is not None, dialog=dialog)
+            if tracked is not None and not any(tracked is other for other in sent.credentials):
+                sent.credentials.append(tracked)
+
+    def _dialog(
+        self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]
+    ) -> Dialog | None:
+        """The dialog of a REGISTER, with its CSeq checked."""
+        if message.method != "REGISTER":
+            return None
+        client = client_of(message, Sender.CLIENT)
+        dialog = self._dialogs.get((key[0], client))
+        if dialog is None:
+            dialog = Dialog(client, key[0])
+            over = self._dialogs.put((key[0], client), dialog)
+            if over is not None and over.challenge is not None:
+                self.dialogs_over.append(over)
+        raw = hash(record.raw)
+        if key[1] <= dialog.highest_cseq and raw != dialog.last_raw and headers:
+            self._cseq(record, message, headers, dialog)
+        if key[1] >= dialog.highest_cseq:
+            dialog.highest_cseq, dialog.last_raw = key[1], raw
+        dialog.went_on = dialog.went_on or bool(headers)
+        return dialog
+
+    def _cseq(self, record: Record, message: Request, headers: list[SignedHeader], dialog: Dialog) -> None:
+        number = message.cseq.number_text
+        detail = f"A REGISTER of {dialog.endpoint.address} has CSeq {number} after {dialog.highest_cseq}."
+        for header in headers:
+            tracked = self._lookup(record, message, header)
+            if tracked is not None:
+                tracked.report(Problem("cseq-not-increased", detail, (place_text(record), f"CSeq: {number} REGISTER")))
+
+    def _credentials(
+        self,
+        record: Record,
+        message: Request | Response,
+        key: Transaction,
+        header: SignedHeader,
+        *,
+        again: bool,
+        dialog: Dialog | None,
+    ) -> Tracked | None:
+        """One credentials or info header of a request, or a credentials header of a response."""
+        token = header.parameters.get("gssapi-data") if header.sender is Sender.CLIENT else None
+        tracked = self._lookup(record, message, header)
+        if token is not None and isinstance(message, Request):
+            tracked = self._token(record, message, key, header, token, tracked, again=again, dialog=dialog)
+        elif tracked is None:
+            tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
+        self._heard(tracked, record, message, header)
+        verdict = self._checker.check(tracked, record, message, header)
+        if verdict is None:
+            self._unsigned_request(tracked, record, message, key, header, token)
+        elif isinstance(message, Request):
+            sent = self._requests.get(key)
+            if sent is not None and not any(tracked is other for other in sent.signed):
+                sent.signed.append(tracked)
+            if message.headers.get("Expires") == "0" and message.method == "REGISTER":
+                tracked.deregistered = True
+        return tracked
+
+    def _unsigned_request(
+        self,
+        tracked: Tracked,
+        record: Record,
+        message: Message,
+        key: Transaction,
+        header: SignedHeader,
+        token: str | None,
+    ) -> None:
+        last_token = tracked.final == key and tracked.scheme in (Scheme.NTLM, Scheme.KERBEROS)
+        if token is None:
+            detail = "the message carries no signature"
+        elif last_token and (tracked.version or 0) >= OWN_VERSION:
+            detail = "the request with the last token is unsigned, which version 4 does not allow"
+        else:
+            tracked.draw(record, header.sender, start_line(message), _token_words(token), None)
+            self._remember_unsigned(tracked, message, header)
+            return
+        self._checker.missing(tracked, record, message, header.sender, detail)
+        told = f"The {start_line(message)} of {tracked.who} to {tracked.where}: {detail}."
+        tracked.report(Problem("signature-missing", told, (place_text(record),)))
+
+    @staticmethod
+    def _remember_unsigned(tracked: Tracked, message: Message, header: SignedHeader) -> None:
+        try:
+            buffer = signature_buffer(
+                message,
+                scheme_text=header.parameters.scheme_text,
+                rand="",
+                num_text="",
+                realm=tracked.name.realm,
+                targetname=tracked.name.targetname,
+                version=tracked.version or OWN_VERSION,
+            )
+        except SipError:
+            return
+        tracked.remember(tuple(pair for pair in buffer.fields if pair[1]))
+
+    # --- tokens of the client
+
+    def _token(
+        self,
+        record: Record,
+        message: Request,
+        key: Transaction,
+        header: SignedHeader,
+        token: str,
+        tracked: Tracked | None,
+        *,
+        again: bool,
+        dialog: Dialog | None,
+    ) -> Tracked:
+        if again and tracked is not None and key in (tracked.asked_at, tracked.final):
+            return tracked  # sent again, or seen on another leg
+        if header.scheme is Scheme.NTLM and not token:
+            return self._ask(record, message, key, header, dialog)
+        if tracked is None or tracked.step is not Step.TOKEN_GIVEN:
+            tracked = self._pending(key[0], header, client_of(message, Sender.CLIENT))
+            if tracked is None:
+                tracked = self._begin(record, message, header, Step.FINAL_SENT, handshake_seen=True)
+                tracked.offered = None if dialog is None else dialog.challenge
+            else:
+                self._opaque(tracked, record, header)
+        if tracked.call_id != key[0] and tracked.step is Step.TOKEN_GIVEN:
+            detail = (
+                f"The token of {tracked.where} came under Call-ID {tracked.call_id!a}, its answer under {key[0]!a}."
+            )
+            tracked.report(Problem("call-id-changed", detail, (place_text(record),)))
+        tracked.step, tracked.final = Step.FINAL_SENT, key
+        version = read_version(header.parameters.get("version"))
+        if version is not None and version > 0:
+            tracked.version = min(version, tracked.version or OWN_VERSION)
+        elif tracked.version is None and tracked.offered is not None:
+            tracked.version = 2
+        self._open_key(tracked, record, token)
+        return tracked
+
+    def _ask(
+        self, record: Record, message: Request, key: Transaction, header: SignedHeader, dialog: Dialog | None
+    ) -> Tracked:
+        """An empty NTLM token, which begins a handshake."""
+        client = client_of(message, Sender.CLIENT)
+        for old in self._open.by_endpoint(name_of(header), client):
+            if old.step is not Step.ESTABLISHED and old.call_id == key[0]:
+                self._finish(old)
+        tracked = self._begin(record, message, header, Step.TOKEN_ASKED, handshake_seen=True)
+        tracked.asked_at, tracked.token_sent = key, record.time
+        tracked.version = read_version(header.parameters.get("version")) or 2
+        tracked.offered = None if dialog is None else dialog.challenge
+        return tracked
+
+    def _pending(self, call_id: str, header: SignedHeader, client: Endpoint) -> Tracked | None:
+        """A handshake of this client with this server that waits for the client's token."""
+        open_ = self._open.by_endpoint(name_of(header), client)
+        steps = (Step.TOKEN_GIVEN, Step.TOKEN_ASKED)
+        waiting = [tracked for tracked in open_ if tracked.step in steps and tracked.scheme is header.scheme]
+        same = [tracked for tracked in waiting if tracked.call_id == call_id]
+        return same[0] if same else None
+
+    def _opaque(self, tracked: Tracked, record: Record, header: SignedHeader) -> None:
+        given = header.parameters.get("opaque")
+        if given == tracked.opaque or tracked.opaque is None:
+            return
+        got = "none" if given is None else ascii(given)
+        detail = f"{tracked.where} gave opaque {tracked.opaque!a}, and {tracked.who} sends {got}."
+        tracked.report(Problem("opaque-changed", detail, (place_text(record),)))
+
+    def _open_key(self, tracked: Tracked, record: Record, token: str) -> None:
+        data = self._decode(tracked, record, token)
+        if data is None:
+            tracked.no_key = NoKey.DAMAGED
+        elif tracked.scheme is Scheme.NTLM:
+            self._open_ntlm(tracked, record, data)
+        elif tracked.scheme is Scheme.KERBEROS:
+            tracked.verifier, tracked.no_key, words = kerberos_verifier(self._secrets, data)
+            if tracked.no_key is NoKey.KEYTAB_UNFIT:
+                detail = f"The ticket of {tracked.who} for {tracked.name.targetname} does not decrypt: {words}."
+                fields = {"spn": tracked.name.targetname}
+                tracked.report(Problem("service-key-mismatch", detail, (place_text(record),), fields=fields))
+        else:
+            tracked.no_key = NoKey.NOT_SUPPORTED
+
+    def _open_ntlm(self, tracked: Tracked, record: Record, data: bytes) -> None:
+        try:
+            tracked.authenticate = authenticate = read_authenticate(data)
+        except MalformedToken as error:
+            self._malformed(tracked, record, Sender.CLIENT, str(error))
+            tracked.no_key = NoKey.DAMAGED
+            return
+        tracked.extended = bool(authenticate.flags & Flags.extended_session_security)
+        if tracked.challenge is None:
+            tracked.no_key = NoKey.NO_CHALLENGE
+            return
+        tracked.secret = ntlm_verifier(self._secrets, tracked.challenge, authenticate)
+        tracked.verifier, tracked.no_key = tracked.secret.verifier, tracked.secret.problem
+        if tracked.secret.tampered:
+            detail = f"The MIC of the AUTHENTICATE of {tracked.who} is wrong: a token was changed on the way."
+            tracked.report(Problem("ntlm-malformed-token", detail, (place_text(record),)))
+
+    def _decode(self, tracked: Tracked, record: Record, token: str) -> bytes | None:
+        try:
+            return base64.b64decode(token, validate=True)
+        except (binascii.Error, ValueError):
+            self._malformed(tracked, record, Sender.CLIENT, "gssapi-data is not base64")
+            return None
+
+    def _malformed(self, tracked: Tracked, record: Record, sender: Sender, problem: str) -> None:
+        whose = tracked.who if sender is Sender.CLIENT else tracked.where
+        evidence = (place_text(record),)
+        if tracked.scheme is Scheme.NTLM:
+            tracked.report(
+                Problem("ntlm-malformed-token", f"The token of {whose} cannot be read: {problem}.", evidence)
+            )
+
+    # --- challenges
+
+    def _challenged(self, record: Record, message: Response, key: Transaction) -> None:
+        try:
+            found = offers(message)
+        except SipError as error:
+            self._unreadable(record, message, key, str(error))
+            found = ()
+        sent = self._requests.get(key)
+        waiting = [] if sent is None else list(sent.credentials)
+        tokens = [offer for offer in found if offer.gssapi_data and offer.scheme in _SCHEMES]
+        answered: list[Tracked] = []
+        for offer in tokens:
+            answered.append(self._server_token(record, message, key, offer, waiting))
+        for tracked in waiting:
+            if not any(tracked is other for other in answered):
+                self._challenged_again(tracked, record, message, key, found)
+        if not waiting and not tokens:
+            self._first_challenge(record, message, key, found, sent)
+
+    def _first_challenge(
+        self,
+        record: Record,
+        message: Response,
+        key: Transaction,
+        found: tuple[Offer, ...],
+        sent: SentRequest | None,
+    ) -> None:
+        client = endpoint(message.from_)
+        dialog = self._dialogs.get((key[0], client))
+        if dialog is None:
+            if key[2] != "REGISTER":
+                return
+            dialog = Dialog(client, key[0], key[1])
+            self._dialogs.put((key[0], client), dialog)
+        where = next((offer.targetname for offer in found if offer.targetname), None)
+        dialog.challenge = ChallengeSeen(
+            response=message,
+            offers=found,
+            sent=None if sent is None else sent.time,
+            received=record.time,
+            where=place_text(record),
+            server=(where or "").partition("/")[2] or where or address_text(record.source) or "the server",
+            input=record.input,
+        )
+        dialog.went_on = False
+        dialog.last, dialog.last_time = message, record.time
+
+    def _server_token(
+        self, record: Record, message: Response, key: Transaction, offer: Offer, waiting: list[Tracked]
+    ) -> Tracked:
+        name = AssociationName(offer.scheme, offer.realm or "", offer.targetname or "")
+        client = endpoint(message.from_)
+        asked = [tracked for tracked in waiting if tracked.scheme is offer.scheme]
+        tracked = next((one for one in asked if one.name == name), None)
+        if tracked is None and asked:
+            tracked = asked[0]
+            old = tracked.name
+            detail = (
+                f"The token of {tracked.where} comes from realm {name.realm!a} and targetname {name.targetname!a}, "
+                f"where {old.realm!a} and {old.targetname!a} were chosen."
+            )
+            tracked.report(Problem("realm-mismatch", detail, (place_text(record),)))
+        if tracked is None:
+            tracked = Tracked(
+                name=name,
+                scheme=offer.scheme or Scheme.NTLM,
+                endpoint=client,
+                call_id=key[0],
+                opaque=None,
+                step=Step.TOKEN_GIVEN,
+                handshake_seen=True,
+            )
+        copy = tracked.step is not Step.TOKEN_ASKED and tracked.opaque == offer.opaque and tracked in self._open
+        if not copy:
+            tracked.step, tracked.opaque = Step.TOKEN_GIVEN, offer.opaque or tracked.opaque
+            tracked.version = min(offer.spoken_version, tracked.version or OWN_VERSION)
+            tracked.challenge_at, tracked.challenge_input = record.time, record.input
+            self._read_challenge(tracked, record, offer.gssapi_data or "")
+        tracked.touch(record, Sender.SERVER)
+        tracked.draw(record, Sender.SERVER, start_line(message), "the server's token", None)
+        self._add(tracked)
+        return tracked
+
+    def _read_challenge(self, tracked: Tracked, record: Record, token: str) -> None:
+        if tracked.scheme is not Scheme.NTLM:
+            return
+        try:
+            tracked.challenge = read_challenge(base64.b64decode(token, validate=True))
+        except (MalformedToken, binascii.Error, ValueError) as error:
+            words = str(error) if isinstance(error, MalformedToken) else "gssapi-data is not base64"
+            self._malformed(tracked, record, Sender.SERVER, words)
+
+    def _challenged_again(
+        self, tracked: Tracked, record: Record, message: Response, key: Transaction, found: tuple[Offer, ...]
+    ) -> None:
+        """A challenge to a request that carried credentials: a refusal, unless it is another proxy's."""
+        same = [
+            offer for offer in found if (offer.scheme, offer.targetname) == (tracked.scheme, tracked.name.targetname)
+        ]
+        if found and not same:
+            return
+        tracked.touch(record, Sender.SERVER)
+        tracked.draw(record, Sender.SERVER, start_line(message), "", None)
+        if tracked.step is Step.ESTABLISHED:
+            detail = f"{tracked.where} challenges a signed {key[2]} of {tracked.who}."
+            early = tracked.began is not None and record.time is not None and record.time - tracked.began < LIFETIME
+            severity = Severity.WARNING if early else Severity.INFO
+            evidence = (place_text(record), *status_lines(message, ()))
+            tracked.report(Problem("association-expired", detail, evidence, severity))
+        elif tracked.final == key:
+            tracked.step, tracked.answer = Step.REFUSED, message
+        else:
+            tracked.step, tracked.answer = Step.STARTED_OVER, message
+        self._finish(tracked)
+
+    # --- answers
+
+    def _response(self, record: Record, message: Response, key: Transaction, headers: list[SignedHeader]) -> None:
+        sent = self._requests.get(key)
+        signed = [] if sent is None else list(sent.signed)
+        waiting = [] if sent is None else [tracked for tracked in sent.credentials if tracked.final == key]
+        answered: list[Tracked] = []
+        for header in headers:
+            tracked = self._lookup(record, message, header, among=[*waiting, *signed])
+            if tracked is None:
+                tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
+            self._heard(tracked, record, message, header)
+            answered.append(tracked)
+            verdict = self._checker.check(tracked, record, message, header)
+            if verdict is None:
+                self._checker.missing(tracked, record, message, header.sender, "the message carries no signature")
+            self._arrived(tracked, record, message, key)
+        if message.status < 200:
+            return
+        by_server = not any(header.sender is Sender.CLIENT for header in headers)
+        for tracked in _distinct([*waiting, *signed]) if by_server else ():
+            if not any(tracked is other for other in answered):
+                self._unsigned_answer(tracked, record, message, key)
+                self._arrived(tracked, record, message, key)
+        if sent is not None and not sent.any_credentials and key[2] == "REGISTER" and message.status < 400:
+            self._not_challenged(record, message, key)
+
+    def _arrived(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
+        """The answer to the last token, or to the signed request that ends the registration."""
+        if message.status < 200:
+            return
+        if tracked.final == key and tracked.step is Step.FINAL_SENT:
+            refused = message.status >= 400 and not _has_info(message)
+            tracked.step = Step.REFUSED if refused else Step.ESTABLISHED
+            tracked.answer = message
+            self._seen_as(tracked, message)
+            if refused:
+                self._finish(tracked)
+        elif tracked.deregistered and key[2] == "REGISTER" and message.status < 300:
+            self._leaving.append(tracked)
+
+    def _unsigned_answer(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
+        if key[2] in _NEVER_ANSWERED_SIGNED:
+            return
+        detail = "the answer carries no signature"
+        tracked.touch(record, Sender.SERVER)
+        self._checker.missing(tracked, record, message, Sender.SERVER, detail)
+        told = f"The {start_line(message)} of {tracked.where} to {key[2]}: {detail}."
+        redirect = 300 <= message.status < 400
+        mild = Severity.WARNING if message.status >= 400 else None
+        fields = {"host": tracked.where}
+        id_ = "redirect-unsigned" if redirect else "signature-missing"
+        tracked.report(Problem(id_, told, (place_text(record), *status_lines(message, ())), mild, fields))
+
+    def _not_challenged(self, record: Record, message: Response, key: Transaction) -> None:
+        dialog = self._dialogs.get((key[0], endpoint(message.from_)))
+        if dialog is not None and not dialog.went_on and dialog.challenge is None:
+            dialog.last, dialog.last_time = message, record.time
+            self._dialogs.pop((key[0], dialog.endpoint))
+            self.dialogs_over.append(dialog)
+
+    # --- finding and keeping associations
+
+    def _lookup(
+        self, record: Record, message: Message, header: SignedHeader, among: list[Tracked] | None = None
+    ) -> Tracked | None:
+        """The association of a header, among those that are open."""
+        name, client = name_of(header), client_of(message, header.sender)
+        opaque = header.parameters.get("opaque")
+        same_transaction = [tracked for tracked in among or () if tracked.scheme is header.scheme]
+        if opaque is not None:
+            exact = self._open.by_name(name, opaque, client, message.call_id, record)
+            if exact is not None:
+                self._epid(exact, client, record)
+                return exact
+            other_name = self._open.by_opaque(opaque, client)
+            if other_name is not None and other_name.scheme is header.scheme:
+                return other_name
+            for tracked in same_transaction:
+                if tracked.opaque is None:  # Kerberos: the answer brings it
+                    tracked.opaque = opaque
+                    self._add(tracked)
+                    return tracked
+            return self._other_opaque(record, message, header, name, client, same_transaction)
+        for tracked in same_transaction:
+            if tracked.name == name or not header.parameters.get("realm"):
+                return tracked
+        return next((one for one in self._open.by_endpoint(name, client) if one.step is Step.ESTABLISHED), None)
+
+    def _other_opaque(
+        self,
+        record: Record,
+        message: Message,
+        header: SignedHeader,
+        name: AssociationName,
+        client: Endpoint,
+        same_transaction: list[Tracked],
+    ) -> Tracked | None:
+        """An opaque that no challenge gave: a mistake, where everything else fits to one association."""
+        for tracked in (*same_transaction, *self._open.by_endpoint(name, client)):
+            same = tracked.handshake_seen and tracked.opaque is not None and tracked.name == name
+            near = tracked.on_connection(record) or tracked.call_id == message.call_id
+            due = tracked.step is Step.TOKEN_GIVEN or header.parameters.get("gssapi-data") is None
+            if same and near and due:
+                self._opaque(tracked, record, header)
+                return tracked
+        return None
+
+    def _epid(self, tracked: Tracked, client: Endpoint, record: Record) -> None:
+        known = tracked.endpoint
+        if client.address == known.address and client.epid != known.epid and client.epid is not None:
+            detail = f"{known.address} used epid {known.epid!a}, and now {client.epid!a}."
+            tracked.report(Problem("epid-changed", detail, (place_text(record),)))
+
+    def _begin(
+        self, record: Record, message: Message, header: SignedHeader, step: Step, *, handshake_seen: bool
+    ) -> Tracked:
+        version = read_version(header.parameters.get("version"))
+        tracked = Tracked(
+            name=name_of(header),
+            scheme=header.scheme or Scheme.NTLM,
+            endpoint=client_of(message, header.sender),
+            call_id=message.call_id,
+            opaque=header.parameters.get("opaque"),
+            step=step,
+            handshake_seen=handshake_seen,
+            version=None if version is None or version < 2 else min(version, OWN_VERSION),
+            no_key=None if handshake_seen else NoKey.NO_HANDSHAKE,
+        )
+        tracked.touch(record, header.sender)
+        self._add(tracked)
+        return tracked
+
+    def _add(self, tracked: Tracked) -> None:
+        over = self._open.put(tracked)
+        if over is not None:
+            self._done.append(over)
+
+    def _heard(self, tracked: Tracked, record: Record, message: Message, header: SignedHeader) -> None:
+        tracked.touch(record, header.sender)
+        self._open.used(tracked)
+        if not tracked.user_agent and header.sender is Sender.CLIENT:
+            tracked.user_agent = (message.headers.get("User-Agent") or "")[:200]
+
+    def _finish(self, tracked: Tracked) -> None:
+        if tracked in self._open:
+            self._open.remove(tracked)
+            self._done.append(tracked)
+
+    def _expire(self, now: datetime | None) -> None:
+        """Lets go of de-registered associations, and of those that are older than any can be."""
+        if now is None or (self._idle_since is not None and now - self._idle_since < LINGER):
+            return
+        self._idle_since = now
+        gone = [one for one in self._leaving if one.ended is None or now - one.ended >= LINGER]
+        self._leaving = [one for one in self._leaving if one.ended is not None and now - one.ended < LINGER]
+        for tracked in gone:
+            self._finish(tracked)
+        for tracked in self._open:
+            if tracked.ended is None or now - tracked.ended < LIFETIME:
+                break
+            self._finish(tracked)
+
+    # --- small things
+
+    def _unreadable(self, record: Record, message: Message, key: Transaction, problem: str) -> None:
+        sent = self._requests.get(key)
+        for tracked in sent.credentials if sent is not None else ():
+            detail = f"A header of {start_line(message)} cannot be read: {problem}."
+            tracked.report(Problem("signature-malformed", detail, (place_text(record),)))
+
+    @staticmethod
+    def _seen_as(tracked: Tracked, message: Response) -> None:
+        try:
+            via = Via.parse((message.headers.values("Via") or ("",))[-1])
+        except SipError:
+            return
+        received = via.param("received")
+        if received and received != via.host:
+            tracked.seen_as = (via.host, received)
+
+
+def _distinct(tracked: list[Tracked]) -> list[Tracked]:
+    return list({id(one): one for one in tracked}.values())
+
+
+def _names(message: Message) -> set[str]:
+    return {field.name for field in message.headers}
+
+
+def _has_info(message: Response) -> bool:
+    return any(name.lower().endswith(("authentication-info", "authenticate-info")) for name in _names(message))
+
+
+def _token_words(token: str) -> str:
+    return "the client's token" if token else "asks for the server's token"
