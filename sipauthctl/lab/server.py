@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from datetime import datetime
 
 from sipauthctl.lab.behaviour import Behaviour, Damage
@@ -36,7 +36,8 @@ class SipServer:
         self._behaviour = behaviour
         self._now = now
         self._log = log
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listeners: list[socket.socket] = []
+        self._connections: set[asyncio.Task[None]] = set()
 
     async def listen(self, address: str, port: int, context: ssl.SSLContext | None) -> int:
         """Takes connections on a port, with TLS where there is a context; gives the port (0: the system picks one).
@@ -48,27 +49,30 @@ class SipServer:
         listener = socket.create_server((address, port), family=family)
         listener.setblocking(False)
         bound: int = listener.getsockname()[1]
-        self._run(self._accept(listener, context), listener)
+        self._listeners.append(listener)
+        asyncio.get_running_loop().add_reader(listener, self._accept, listener, context)
         return bound
 
     async def stop(self) -> None:
         """Stops listening and ends the connections."""
-        for task in self._tasks:
+        for listener in self._listeners:
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        for task in self._connections:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
-    def _run(self, work: Coroutine[None, None, None], owned: socket.socket) -> None:
-        """Starts a task that has a socket of its own, which is closed at its end, even if it never came to run."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: owned.close())
-
-    async def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
-        while True:
-            accepted, (address, port, *_) = await asyncio.get_running_loop().sock_accept(listener)
-            peer = Peer(address, port, "tls" if context else "tcp")
-            self._run(self._converse(Connection(accepted, context), peer), accepted)
+    def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
+        try:
+            accepted, (address, port, *_) = listener.accept()
+        except OSError:  # it went before it was looked at
+            return
+        accepted.setblocking(False)
+        peer = Peer(address, port, "tls" if context else "tcp")
+        task = asyncio.create_task(self._converse(Connection(accepted, context), peer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: accepted.close())  # also when the task never came to run
 
     async def _converse(self, connection: Connection, peer: Peer) -> None:
         try:
