@@ -61,6 +61,7 @@ class SipeAccount:
     login: str
     password: str = field(repr=False)
     authentication: str = "ntlm"
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def username(self) -> str:
@@ -135,6 +136,7 @@ async def sipe(
         "HOME": str(folder),
         "LD_PRELOAD": HOSTS_WRAPPER,
         "NSS_WRAPPER_HOSTS": str(folder / "hosts"),
+        **account.environment,
     }
     debug_log = folder / "debug.log"
     with debug_log.open("wb") as log:

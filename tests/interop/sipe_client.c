@@ -218,6 +218,7 @@ int main(int argc, char **argv)
     purple_account_set_string(account, "server", server);
     purple_account_set_string(account, "transport", transport);
     purple_account_set_string(account, "authentication", authentication);
+    purple_account_set_bool(account, "sso", strcmp(authentication, "krb5") == 0); /* from the credential cache */
     purple_account_set_bool(account, "dont-publish", TRUE); /* else SIPE looks for an Exchange server */
     purple_accounts_add(account);
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.names import HOME_HOST, PROXY_HOST
 from sipauthctl.lab.settings import LabSettings
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.status import WRONG_PASSWORD
+from tests.external import needs_kdc
 from tests.interop.sipe import SECONDS, SipeAccount, build, sipe, unavailable_reason
 from tests.lab.lab_log import LabLog
 
@@ -79,3 +82,33 @@ def test_sipe_with_a_wrong_password_is_refused(program: Path, tmp_path: Path) ->
     assert "connected" not in said
     assert [event.logon_status for event in log.of("refused")] == [WRONG_PASSWORD], str(log)
     assert not log.of(*SIGNED, "registered"), str(log)
+
+
+@needs_kdc
+@pytest.mark.parametrize("transport", ["tls", "tcp"])
+def test_sipe_signs_in_and_out_by_kerberos(transport: str, program: Path, tmp_path: Path) -> None:
+    async def run() -> LabLog:
+        log = LabLog()
+        async with Deployment(LabSettings(schemes=(Scheme.KERBEROS, Scheme.NTLM)), log=log) as deployment:
+            assert deployment.kdc is not None
+            tickets = {"KRB5_CONFIG": str(deployment.kdc.configuration), "KRB5CCNAME": f"FILE:{tmp_path / 'tickets'}"}
+            kinit = await asyncio.create_subprocess_exec(
+                "kinit", "ned", stdin=PIPE, stdout=DEVNULL, env={**os.environ, **tickets}
+            )
+            await kinit.communicate(NED.password.encode())
+            assert kinit.returncode == 0
+            account = SipeAccount(NED.address, "", "", "krb5", tickets)
+            server = deployment.server("proxy", transport)
+            async with sipe(program, tmp_path, deployment, server, account) as client:
+                await client.until("connected")
+                await log.until(lambda log: len(log.of("verified", server=HOME_HOST)) >= 2, SECONDS)
+                assert await client.quit() == 0
+                await log.until(lambda log: bool(log.of("de-registered")), SECONDS)
+        return log
+
+    log = asyncio.run(run())
+    signed = log.of(*SIGNED)
+    assert {event.signature.verdict if event.signature else None for event in signed} == {Verdict.VALID}, str(log)
+    assert not log.of("refused", "dropped", "token"), str(log)
+    assert [event.server for event in log.of("authenticated")] == [PROXY_HOST, HOME_HOST]
+    assert {event.detail for event in signed} == {"ned@LITWAREINC.COM"}
