@@ -52,12 +52,13 @@ def detect(source: Source, path: str) -> InputKind:
         if beginning.startswith(magic):
             raise ReadError(f"{path} {what}. {remedy}.")
     text = decoded_beginning(source.peek())
-    if b"\x00" in text[:_BINARY_LOOK]:
+    # A zero byte may stand in the body of a message, but not before the first one.
+    kind = _kind_of_text(text.partition(b"\x00")[0])
+    if kind is None and b"\x00" in text[:_BINARY_LOOK]:
         raise ReadError(
             f"{path} is neither text nor a capture that is known. Readable are {_READABLE}; "
             "an ETL trace must be turned into text first."
         )
-    kind = _kind_of_text(text)
     if kind is None and len(source.peek(PEEK + 1)) <= PEEK:
         raise ReadError(f"{path} has no SIP messages. Readable are {_READABLE}.")
     return kind or InputKind.TEXT

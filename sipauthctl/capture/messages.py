@@ -111,8 +111,8 @@ class _Draft:
     def add(self, line: Line) -> None:
         self._too_large |= line.cut
         if self._body is not None:
-            # Bare LF may stand for CRLF, so that half the length can be enough and never more than the length.
-            limit = DEFAULT_LIMITS.body if self._length is None else self._length
+            # The log may show two bytes for each LF of the body.
+            limit = DEFAULT_LIMITS.body if self._length is None else 2 * self._length + 2
             if len(self._body) <= limit:
                 self._body += line.data + (line.end or b"\n")
         elif not line.data:
@@ -158,9 +158,11 @@ class _Draft:
         with_crlf = _LINE_END.sub(_CRLF, own)
         kept_ends = self._head[0].end == _CRLF
         order = (own, with_crlf) if kept_ends else (with_crlf, own)
-        for text in (*order, own.replace(_CRLF, b"\n")):
-            if _ends_a_line(text, length):
-                return text[:length], None
+        candidates = (*order, own.replace(_CRLF, b"\n"))
+        for fits in (_is_as_long, _ends_a_line):
+            for text in candidates:
+                if fits(text, length):
+                    return text[:length], None
         if len(order[0]) >= length:
             return order[0][:length], None
         body = order[0].rstrip(_CRLF)
@@ -215,6 +217,11 @@ def _unwrapped(lines: list[bytes]) -> list[list[bytes]]:
         else:
             parts[-1].append(line)
     return parts
+
+
+def _is_as_long(text: bytes, length: int) -> bool:
+    """Whether `text` has `length` bytes, or one line end more, which is the log's."""
+    return len(text) >= length and text[length:] in (b"", _CRLF, b"\n")
 
 
 def _ends_a_line(text: bytes, length: int) -> bool:

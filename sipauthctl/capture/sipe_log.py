@@ -17,6 +17,7 @@ from sipauthctl.capture.source import Line
 from sipauthctl.capture.text_reader import LOCAL, REMOTE, TextReader, text_of
 
 START = re.compile(rb"(?:.{0,200}\s)?MESSAGE START ((?:(>{5,20})|<{5,20}) (\w+)(?:\(([^)\s]+)\))? - (\S+))\s*")
+_OTHER = re.compile(rb"\(\d\d:\d\d:\d\d\) [\w.-]+: .*", re.DOTALL)  # how libpurple begins what is logged
 
 
 class SipeLogReader(TextReader):
@@ -31,7 +32,7 @@ class SipeLogReader(TextReader):
         for line in lines:
             begins = START.fullmatch(line.data) if b"MESSAGE START" in line.data else None
             if begins is None and (start is None or line.data.rstrip() != end):
-                if start is not None:
+                if start is not None and not _OTHER.fullmatch(line.data):
                     assembler.add(line)
                 continue
             if start is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import stat
 import zlib
 from collections.abc import Iterator
@@ -88,9 +89,11 @@ class Source:
     def _gunzipped(self, data: bytes) -> Iterator[bytes]:
         inflater = zlib.decompressobj(wbits=31)
         while data:
+            before = inflater.copy()
             try:
                 piece = inflater.decompress(data, _CHUNK)
             except zlib.error as error:
+                yield _up_to_the_damage(before, data)
                 self.problem = ("corrupt", f"The gzip data is damaged ({error}); what comes after is not read.")
                 return
             if piece:
@@ -156,6 +159,14 @@ class Input:
 def _unreadable(path: str, error: OSError | ValueError) -> ReadError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return ReadError(f"{path} cannot be read: {reason}.")
+
+
+def _up_to_the_damage(inflater: zlib._Decompress, data: bytes) -> bytes:
+    pieces = []
+    with contextlib.suppress(zlib.error):
+        for byte in data:
+            pieces.append(inflater.decompress(bytes((byte,))))
+    return b"".join(pieces)
 
 
 def _as_utf8(chunks: Iterator[bytes], beginning: bytes) -> Iterator[bytes]:
