@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.association.client import StopReason
+from sipauthctl.diagnosis.answers import NTLM_MISMATCH
+from sipauthctl.diagnosis.names import server_findings
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.ntlm.messages import ChallengeFacts
-from sipauthctl.probe.diagnosis.diagnostics import NTLM_MISMATCH, diagnostic_lines, hresults
+from sipauthctl.probe.diagnosis.diagnostics import diagnostic_lines, hresults
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
@@ -42,24 +44,4 @@ def _challenge(hop: HopFacts, challenge: ChallengeFacts) -> Iterator[Finding]:
     if not challenge.extended_session_security:
         detail = f"{host} does not offer extended session security."
         yield finding("ntlm-forgeable-signatures", detail, [flags])
-    names = challenge.names
-    domain, computer = names.netbios_domain or names.dns_domain, names.netbios_computer
-    if domain is None or (computer is not None and domain.lower() == computer.lower()):
-        told = f"computer {computer}" if computer else "no computer"
-        refused = hop.result is HopResult.REJECTED
-        why = " Domain accounts are refused for it." if refused else ""
-        detail = f"The NTLM challenge of {host} names no domain ({told}).{why}"
-        severity = Severity.ERROR if refused else None
-        evidence = [f"target info: {_target_info(challenge)}"]
-        yield finding("server-not-domain-joined", detail, evidence, severity=severity)
-
-
-def _target_info(challenge: ChallengeFacts) -> str:
-    names = challenge.names
-    pairs = (
-        ("NetBIOS domain", names.netbios_domain),
-        ("NetBIOS computer", names.netbios_computer),
-        ("DNS domain", names.dns_domain),
-        ("DNS computer", names.dns_computer),
-    )
-    return ", ".join(f"{name} {value}" for name, value in pairs if value) or "empty"
+    yield from server_findings(challenge.names, host, refused=hop.result is HopResult.REJECTED)
