@@ -143,6 +143,7 @@ class Tracked:
     steps: list[LadderStep] = field(default_factory=list)
     steps_left_out: int = 0
     ends_input: bool = False  # it was still open when the input ended
+    cut_off: bool = False  # and its last message was so late that no answer was due yet
     deregistered: bool = False
 
     def report(self, problem: Problem) -> None:

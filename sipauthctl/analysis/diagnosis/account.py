@@ -1,0 +1,62 @@
+"""Who is refused, and why as far as the server and the given secrets tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipauthctl.analysis.results import State
+from sipauthctl.analysis.tracked import Step, Tracked
+from sipauthctl.analysis.verification import NoKey
+from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
+from sipauthctl.diagnosis.refusals import refusal
+from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.mechanisms.logon_name import LogonName
+
+
+def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
+    """The refusal, and a given secret that is not the client's."""
+    wrong = tracked.no_key is NoKey.WRONG_SECRET
+    answer = tracked.answer
+    refused = answer is not None and (tracked.step is Step.REFUSED or answer.status >= 400)
+    if wrong:
+        yield _wrong_password(tracked, refused=tracked.step is Step.REFUSED)
+    if answer is None or not refused or NTLM_MISMATCH in hresults(answer):
+        return
+    found = refusal(
+        answer,
+        host=tracked.where,
+        user=logon_name(tracked),
+        sip_uri=tracked.endpoint.address,
+        scheme=tracked.scheme.value,
+        dns_domain=(tracked.challenge.names.dns_domain or "") if tracked.challenge is not None else "",
+        of_credentials=answer.status in (401, 407),
+    )
+    if wrong and found.id == "credentials-refused":
+        return  # the finer cause is told
+    if found.id == "credentials-refused" and tracked.verifier is not None:
+        right = f"The given secret is the one that {logon_name(tracked)} used, so the password is as expected."
+        yield finding(found.id, f"{found.detail} {right}", found.evidence, user=tracked.endpoint.address)
+        return
+    yield found
+
+
+def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
+    name = logon_name(tracked)
+    evidence = ["the proof in the AUTHENTICATE (NTProofStr) does not follow from the given secret"]
+    account = name.rpartition("\\")[2].partition("@")[0]
+    if refused and tracked.answer is not None:
+        detail = f"{tracked.where} refuses {name}, whose client used another password than the given one."
+        return finding("wrong-password", detail, [*evidence, *lines(tracked.answer)], user=account)
+    accepted = "accepted what the client used" if tracked.state is State.ESTABLISHED else "did not answer it"
+    detail = f"The secret that was given is not the one of {name}; {tracked.where} {accepted}."
+    given = tracked.secret.given if tracked.secret is not None else None
+    # A secret for everybody is expected not to fit some.
+    severity = Severity.INFO if given is not None and given.name is None else Severity.WARNING
+    return finding("wrong-password", detail, evidence, severity=severity, user=account)
+
+
+def logon_name(tracked: Tracked) -> str:
+    """The name in the AUTHENTICATE, else the SIP address."""
+    if tracked.authenticate is None:
+        return tracked.endpoint.address
+    return LogonName(tracked.authenticate.user, tracked.authenticate.domain).text

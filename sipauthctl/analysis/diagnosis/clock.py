@@ -1,0 +1,63 @@
+"""The server's clocks against the times of the capture: Date and the NTLM timestamp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
+from sipauthctl.association.clock import ClockReading, read_clock, read_exact_clock, server_date
+from sipauthctl.diagnosis.clock import ntlm_skew_finding, skew_finding
+from sipauthctl.findings import Finding, finding
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.sip.errors import ParseError
+
+_HERE = "that of the computer where the input was recorded"
+_ZONE = timedelta(minutes=15)
+_UNSEEN_TRIP = timedelta(seconds=2)
+"""The round trip that is assumed where the request was not seen."""
+
+
+def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
+    """Skew beyond a limit, and dates that cannot be compared."""
+    date: ClockReading | None = None
+    seen = tracked.offered
+    if seen is not None:
+        found, date = of_challenge(seen, ntlm=tracked.scheme is Scheme.NTLM, local_times=local_times)
+        yield from found
+    if tracked.challenge is None or tracked.challenge.timestamp is None or tracked.challenge_at is None:
+        return
+    sent = tracked.token_sent or tracked.challenge_at - _UNSEEN_TRIP
+    clock = read_exact_clock(tracked.challenge.timestamp, min(sent, tracked.challenge_at), tracked.challenge_at)
+    skew = ntlm_skew_finding(_zoned(clock, local_times), date, host=tracked.where, here=_HERE)
+    if skew is not None:
+        yield skew
+
+
+def of_challenge(seen: ChallengeSeen, *, ntlm: bool, local_times: bool) -> tuple[list[Finding], ClockReading | None]:
+    """What the Date of a first challenge shows."""
+    text = seen.response.headers.get("Date")
+    if text is None:
+        return [finding("date-missing", f"The challenge of {seen.server} has no Date header.", host=seen.server)], None
+    try:
+        date = server_date(seen.response)
+    except ParseError:
+        detail = f"The Date of {seen.server} cannot be read."
+        return [finding("date-malformed", detail, [f"Date: {text}"], host=seen.server)], None
+    if date is None or seen.received is None:
+        return [], None
+    clock = _zoned(_read(date, seen.sent, seen.received), local_times)
+    skew = skew_finding(clock, host=seen.server, here=_HERE, date_text=text, ntlm=ntlm)
+    return [skew] if skew is not None else [], clock
+
+
+def _read(date: datetime, sent: datetime | None, received: datetime) -> ClockReading:
+    return read_clock(date, min(sent or received - _UNSEEN_TRIP, received), received)
+
+
+def _zoned(clock: ClockReading, local_times: bool) -> ClockReading:
+    """Without the time zone, which is a whole number of quarters of an hour."""
+    if not local_times:
+        return clock
+    zones = round(clock.skew_seconds / _ZONE.total_seconds())
+    return ClockReading(clock.skew_seconds - zones * _ZONE.total_seconds(), clock.uncertainty_seconds)

@@ -1,0 +1,49 @@
+"""Handshakes that end in the middle, and dialogs that never came to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipauthctl.analysis.diagnosis import clock, offers
+from sipauthctl.analysis.dialogs import Dialog
+from sipauthctl.analysis.results import State
+from sipauthctl.analysis.tracked import Step, Tracked
+from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.mechanisms.base import Scheme
+
+ANSWER_SECONDS = 32.0
+"""How long a transaction may wait for its answer, RFC 3261 17.1.2.2."""
+
+
+def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
+    """One association that did not come to its end."""
+    if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:
+        detail = f"{tracked.who} at {tracked.where}: {tracked.step.value}."
+        severity = Severity.WARNING if tracked.cut_off else None
+        if tracked.cut_off:
+            detail = f"{detail[:-1]}; the input ends there."
+        port = tracked.server.port if tracked.server is not None else None
+        evidence = [f"last: {step.text} ({step.input}:{step.place})" for step in tracked.steps[-1:]]
+        yield finding("handshake-incomplete", detail, evidence, severity=severity, host=tracked.where, port=port)
+
+
+def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[Finding]:
+    """A REGISTER that never led to credentials of this family."""
+    seen, last = dialog.challenge, dialog.last
+    if seen is None:
+        if last is not None:
+            detail = f"A REGISTER of {dialog.endpoint.address} is answered {last.status} without a challenge."
+            yield finding("not-challenged", detail, [f"SIP/2.0 {last.status} {last.reason}"])
+        return
+    if dialog.went_on:
+        return
+    ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
+    found, _ = clock.of_challenge(seen, ntlm=ntlm, local_times=local_times)
+    yield from found
+    problems = list(offers.of_challenge(seen))
+    yield from problems
+    if not problems:
+        detail = f"{dialog.endpoint.address} did not answer the challenge of {seen.server}"
+        ending = "; the input ends there." if cut_off else "."
+        severity = Severity.WARNING if cut_off else None
+        yield finding("handshake-incomplete", detail + ending, [seen.where], severity=severity, host=seen.server)

@@ -1,0 +1,52 @@
+"""What the NTLM handshake shows, success or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipauthctl.analysis.results import State
+from sipauthctl.analysis.tracked import Tracked
+from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
+from sipauthctl.diagnosis.names import server_findings
+from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.ntlm.messages import key_bits
+
+STRONG_KEY_BITS = 128
+
+
+def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
+    """The version of NTLM, key strength, forgeable signatures, servers outside any domain."""
+    if tracked.scheme is not Scheme.NTLM:
+        return
+    if tracked.authenticate is not None and tracked.authenticate.version == 1:
+        detail = f"{tracked.who} answers {tracked.where} with NTLMv1."
+        yield finding("ntlm-v1", detail, [f"User-Agent: {tracked.user_agent}"] if tracked.user_agent else [])
+    yield from _strength(tracked)
+    if tracked.extended is False:
+        how = "The handshake" if tracked.handshake_seen else "The form of the signatures"
+        detail = f"{how} of {tracked.who} with {tracked.where} shows no extended session security."
+        yield finding("ntlm-forgeable-signatures", detail, _flags(tracked))
+    if tracked.challenge is not None:
+        refused = tracked.state is State.FAILED
+        yield from server_findings(tracked.challenge.names, tracked.where, refused=refused)
+
+
+def _strength(tracked: Tracked) -> Iterator[Finding]:
+    answer, host = tracked.answer, tracked.where
+    if answer is not None and NTLM_MISMATCH in hresults(answer):
+        detail = f"{host} refuses the strength or security level of the NTLM of {tracked.who}."
+        yield finding("ntlm-key-strength-mismatch", detail, [*lines(answer), *_flags(tracked)])
+        return
+    told = tracked.authenticate.flags if tracked.authenticate is not None else None
+    told = tracked.challenge.flags if told is None and tracked.challenge is not None else told
+    if told is not None and key_bits(told) < STRONG_KEY_BITS:
+        bits = key_bits(told)
+        detail = f"{tracked.who} and {host} negotiate NTLM keys of {bits} bits, which Windows 7 and later refuse."
+        severity = None if tracked.state is State.FAILED else Severity.WARNING
+        yield finding("ntlm-key-strength-mismatch", detail, _flags(tracked), severity=severity)
+
+
+def _flags(tracked: Tracked) -> list[str]:
+    parts = (("CHALLENGE", tracked.challenge), ("AUTHENTICATE", tracked.authenticate))
+    return [f"flags of the {name}: 0x{token.flags:08X}" for name, token in parts if token is not None]
