@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
+
 from sipauthctl.analysis.explanation import UNEXPLAINED, Explanation, KeyCheck, RelationCheck, explain, explain_pair
-from sipauthctl.analysis.keyless import Stream, form_problem, stream_of
+from sipauthctl.analysis.keyless import CrcRelation, Stream, form_problem, stream_of
 from sipauthctl.analysis.mistakes import SignedMessage
 from sipauthctl.analysis.reading import SignedHeader, start_line
 from sipauthctl.analysis.results import ExplainedSignature
@@ -156,10 +159,8 @@ class SignatureChecker:
         if not is_copy:
             agrees = side.relation.add(stream) or agrees
         if agrees:
-            row = self._accept(
-                tracked, record, message, sender, wire, buffer, Verdict.CONSISTENT, Method.CRC_RELATION, ""
-            )
-            del row
+            self._accept(tracked, record, message, sender, wire, buffer, Verdict.CONSISTENT, Method.CRC_RELATION, "")
+            tracked.version = tracked.version or _ASSUMED_VERSION
             for which in (side, other):
                 if stream in which.relation.streams and which.relation.settled is None:
                     which.relation.settled = stream
@@ -173,6 +174,8 @@ class SignatureChecker:
         row = self._accept(tracked, record, message, sender, wire, buffer, Verdict.UNVERIFIABLE, None, _ALONE)
         if not is_copy:
             side.pending.append(Pending(row, signed, wire.value, wire.num, stream, record))
+        if tracked.version is None and self._find_version(tracked):
+            return Verdict.CONSISTENT
         if len(side.pending) >= PENDING_KEPT:
             self._settle_side(tracked, sender, side)
         return Verdict.UNVERIFIABLE
@@ -185,6 +188,23 @@ class SignatureChecker:
                 self._change(tracked, one.row, Verdict.CONSISTENT, "")
             else:
                 self._inconsistent(tracked, one.record, sender, one.signed, one.num, one.signature, one.row)
+
+    def _find_version(self, tracked: Tracked) -> bool:
+        """Where no header tells the version: two signatures that wait, of either side, may agree under another."""
+        for version in _VERSIONS:
+            waiting = {
+                sender: [_under(one, version) for one in side.pending] for sender, side in tracked.sides.items()
+            }
+            streams = Counter(one.stream for ones in waiting.values() for one in ones)
+            agreed = next((stream for stream, count in streams.items() if count > 1), None)
+            if agreed is None:
+                continue
+            tracked.version = version
+            for sender, side in tracked.sides.items():
+                side.pending, side.relation = waiting[sender], CrcRelation(settled=agreed)
+                self._settled(tracked, sender, side)
+            return True
+        return False
 
     def _settle_side(self, tracked: Tracked, sender: Sender, side: Side) -> None:
         other = tracked.sides[sender.other].relation.settled
@@ -216,11 +236,6 @@ class SignatureChecker:
         found = explain_pair((first.signed, first.signature), (second.signed, second.signature))
         if found is None:
             return None
-        if found[0] == "string-of-another-version" and tracked.version is None:
-            tracked.version = first.signed.versions[0][0]
-            for one in side.pending:
-                self._change(tracked, one.row, Verdict.CONSISTENT, "")
-            side.pending = []
         return found[1]
 
     def _inconsistent(
@@ -388,6 +403,15 @@ def _buffer(
         targetname=tracked.name.targetname if targetname is None else targetname,
         version=version,
     )
+
+
+def _under(pending: Pending, version: int) -> Pending:
+    """The same signature, judged by the string of another version."""
+    buffer = dict(pending.signed.versions).get(version)
+    if buffer is None:
+        return pending
+    signed = replace(pending.signed, buffer=buffer, versions=((_ASSUMED_VERSION, pending.signed.buffer),))
+    return replace(pending, signed=signed, stream=stream_of(buffer.text, pending.signature))
 
 
 def _other_versions(

@@ -119,12 +119,14 @@ class Reconstruction:
     # --- requests
 
     def _request(self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]) -> None:
-        by_client = not any(header.sender is Sender.SERVER for header in headers)
+        by_client = all(header.sender is Sender.CLIENT for header in headers)
         known = self._requests.get(key)
         sent = SentRequest(record.time) if known is None else known
         sent.any_credentials = any(name.lower().endswith("authorization") for name in _names(message))
         self._requests.put(key, sent)
         dialog = self._dialog(record, message, key, headers) if by_client else None
+        if dialog is not None:
+            dialog.went_on = dialog.went_on or sent.any_credentials
         for header in headers:
             tracked = self._credentials(record, message, key, header, again=known is not None, dialog=dialog)
             if tracked is not None and not any(tracked is other for other in sent.credentials):
@@ -148,7 +150,6 @@ class Reconstruction:
             self._cseq(record, message, headers, dialog)
         if key[1] >= dialog.highest_cseq:
             dialog.highest_cseq, dialog.last_raw = key[1], raw
-        dialog.went_on = dialog.went_on or bool(headers)
         return dialog
 
     def _cseq(self, record: Record, message: Request, headers: list[SignedHeader], dialog: Dialog) -> None:

@@ -39,7 +39,7 @@ class FindingCollector:
             group.count += 1
             worse = _ORDER[found.severity] < _ORDER[group.finding.severity]
             first, second = (found, group.finding) if worse else (group.finding, found)
-            # Four lines is what one wrong signature needs: where, what should have been signed, what was, the difference.
+            # All lines of the second one or none: half of the evidence on a signature would mislead.
             room = EVIDENCE_LINES - len(first.evidence)
             more = second.evidence if len(second.evidence) <= room else ()
             fresh = tuple(line for line in more if line not in first.evidence)
