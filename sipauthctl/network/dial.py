@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 
@@ -38,3 +39,9 @@ async def dial(server: Endpoint, address: str, seconds: float) -> socket.socket:
 def reason(error: OSError) -> str:
     """The system's words for an error; asyncio puts its own in their place."""
     return os.strerror(error.errno).lower() if error.errno else "the connection was closed"
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    """Drops a connection at once, whatever state it is in."""
+    with contextlib.suppress(AttributeError):  # Python 3.11.2 raises it for TLS that is closed already
+        writer.transport.abort()

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 
-from sipauthctl.network.dial import dial, reason
+from sipauthctl.network.dial import abort, dial, reason
 from sipauthctl.network.errors import (
     ConnectTimeout,
     NetworkError,
@@ -86,7 +86,7 @@ async def look(server: Endpoint, address: str, context: ssl.SSLContext, seconds:
         _, writer, tls = await secure(server, tcp, context, seconds)
     except NetworkError:
         return None
-    writer.transport.abort()
+    abort(writer)
     return tls
 
 

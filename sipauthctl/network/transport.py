@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from sipauthctl.network.dial import dial
+from sipauthctl.network.dial import abort, dial
 from sipauthctl.network.errors import (
     AnswerTimeout,
     ConnectionClosed,
@@ -112,7 +112,7 @@ class Connection:
                 async with asyncio.timeout(_CLOSE_SECONDS):
                     await self._writer.wait_closed()
         finally:
-            self._writer.transport.abort()
+            abort(self._writer)
 
     async def _next(self) -> Message:
         while True:
