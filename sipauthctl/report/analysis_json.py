@@ -1,0 +1,97 @@
+"""An analysis as JSON, written association by association, so that memory does not grow with the input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any, TextIO
+
+from sipauthctl.analysis.results import AssociationResult, ExplainedSignature
+from sipauthctl.capture.record import Notice
+from sipauthctl.findings import Finding
+from sipauthctl.report.json_output import finding_list
+from sipauthctl.report.text import without_surrogates
+
+ANALYZE_SCHEMA = "sipauthctl/analyze/1"
+
+
+class AnalysisWriter:
+    """Writes one document to a stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._first = True
+        stream.write(f'{{\n"schema": {json.dumps(ANALYZE_SCHEMA)},\n"associations": [')
+
+    def association(self, association: AssociationResult) -> None:
+        """Writes one association."""
+        self._stream.write("\n" if self._first else ",\n")
+        self._first = False
+        self._stream.write(_dumps(_association(association)))
+
+    def end(
+        self, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
+    ) -> None:
+        """Writes what stands at the end; `inputs` are path, kind and number of messages."""
+        counted = [{"path": path, "kind": kind, "messages": messages} for path, kind, messages in inputs]
+        said = [{"kind": n.kind, "text": n.text, "input": n.input, "frame": n.place} for n in notices]
+        self._stream.write(f'\n],\n"inputs": {_dumps(counted)},\n"notices": {_dumps(said)},\n')
+        self._stream.write(f'"findings": {_dumps(finding_list(findings))}\n}}\n')
+        self._stream.flush()
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(_clean(value), ensure_ascii=True)
+
+
+def _clean(value: Any) -> Any:
+    """Without lone surrogates, which are no JSON text."""
+    if isinstance(value, str):
+        return without_surrogates(value)
+    if isinstance(value, dict):
+        return {key: _clean(item) for key, item in value.items()}
+    return [_clean(item) for item in value] if isinstance(value, list) else value
+
+
+def _association(association: AssociationResult) -> dict[str, Any]:
+    return {
+        "scheme": association.scheme,
+        "user": association.user,
+        "client": association.client,
+        "server": association.server,
+        "realm": association.realm,
+        "targetname": association.targetname,
+        "opaque": association.opaque,
+        "call_id": association.call_id,
+        "epid": association.epid,
+        "version": association.version,
+        "state": association.state.value,
+        "stopped_at": association.stopped_at,
+        "signatures": [
+            {
+                "input": signature.input,
+                "frame": signature.frame,
+                "from": signature.sender.value,
+                "num": signature.num,
+                "verdict": signature.verdict.value,
+                "method": signature.method.value if signature.method is not None else None,
+                "detail": signature.detail,
+            }
+            for signature in association.signatures
+        ],
+        "explained": [_explained(explained) for explained in association.explained],
+    }
+
+
+def _explained(explained: ExplainedSignature) -> dict[str, Any]:
+    return {
+        "input": explained.input,
+        "frame": explained.place,
+        "from": explained.sender.value,
+        "num": explained.num,
+        "mistake": explained.mistake,
+        "sentence": explained.sentence,
+        "signed": explained.signed,
+        "expected": explained.expected,
+        "difference": explained.difference,
+    }

@@ -1,0 +1,97 @@
+"""`sipauthctl analyze` from outside, on what other commands of the program wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from sipauthctl.report.json_output import schema
+from tests.association.test_recorded import COMMUNICATOR_REQUEST, OCS_RESPONSE
+from tests.cli.program import sipauthctl
+from tests.mechanisms.ntlm import recorded
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    """The recorded sign-in of Communicator 2007 R2 as plain SIP text; only the CHALLENGE's message is made up."""
+    import base64
+
+    challenge = (
+        "SIP/2.0 407 Proxy Authentication Required\r\n"
+        'Proxy-Authenticate: NTLM opaque="2BDBAC9D", '
+        f'gssapi-data="{base64.b64encode(recorded.CHALLENGE).decode()}", '
+        'targetname="cosmo-ocs-r2.cosmo.local", realm="SIP Communications Service", version=4\r\n'
+        "From: <sip:user@cosmo.local>;tag=3e49177a52;epid=c8ca638a15\r\n"
+        "To: <sip:user@cosmo.local>;tag=1\r\n"
+        "Call-ID: 4037df9284354df39065195bd57a4b14\r\n"
+        "CSeq: 2 REGISTER\r\n"
+        "Content-Length: 0\r\n\r\n"
+    )
+    file = tmp_path / "session.txt"
+    file.write_bytes("\r\n".join((challenge, COMMUNICATOR_REQUEST, OCS_RESPONSE)).encode())
+    return file
+
+
+def analyze(*args: str) -> dict[str, object]:
+    result = sipauthctl("analyze", *args, "--json")
+    assert result.err == ""
+    document: dict[str, object] = json.loads(result.out)
+    jsonschema.validate(document, schema("analyze"))
+    return document
+
+
+def verdicts(document: dict[str, object]) -> list[tuple[str, str, str | None]]:
+    associations = document["associations"]
+    assert isinstance(associations, list)
+    return [(s["from"], s["verdict"], s["method"]) for a in associations for s in a["signatures"]]
+
+
+def test_a_real_session_is_verified_with_its_password(session: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(recorded.PASSWORD, "utf-8")
+    document = analyze(str(session), "--password-file", str(secret))
+    assert verdicts(document) == [("client", "valid", "password"), ("server", "valid", "password")]
+
+
+def test_without_a_secret_nothing_is_claimed(session: Path) -> None:
+    assert verdicts(analyze(str(session))) == [("client", "unverifiable", None), ("server", "unverifiable", None)]
+
+
+def test_a_changed_field_makes_exactly_its_message_invalid(session: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(recorded.PASSWORD, "utf-8")
+    session.write_bytes(session.read_bytes().replace(b"Expires: 7200", b"Expires: 7201"))
+    document = analyze(str(session), "--password-file", str(secret))
+    assert verdicts(document) == [("client", "valid", "password"), ("server", "invalid", "password")]
+    findings = document["findings"]
+    assert isinstance(findings, list)
+    assert "signature-invalid" in [finding["id"] for finding in findings]
+
+
+def test_the_secret_is_in_no_output(session: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("not-the-password", "utf-8")
+    for extra in ([], ["--json"]):
+        result = sipauthctl("analyze", str(session), "--password-file", str(secret), *extra)
+        assert "not-the-password" not in result.out + result.err
+        assert recorded.AUTHENTICATE_BASE64 not in result.out + result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"", "empty"), (b"no sip in here\n" * 100, "SIP"), (b"\x00\x01\x02" * 50, "")]
+)
+def test_what_cannot_be_read_exits_with_3_and_says_why(tmp_path: Path, content: bytes, words: str) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    result = sipauthctl("analyze", str(file))
+    assert result.code == 3
+    assert words in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_missing_file_and_no_file() -> None:
+    assert sipauthctl("analyze", "/nonexistent/file").code == 3
+    assert sipauthctl("analyze").code == 2
