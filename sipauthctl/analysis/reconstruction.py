@@ -128,8 +128,8 @@ class Reconstruction:
         if dialog is not None:
             dialog.went_on = dialog.went_on or sent.any_credentials
         for header in headers:
-            tracked = self._credentials(record, message, key, header, again=known is not None, dialog=dialog)
-            if tracked is not None and not any(tracked is other for other in sent.credentials):
+            tracked = self._credentials(record, message, key, header, sent, dialog)
+            if not any(tracked is other for other in sent.credentials):
                 sent.credentials.append(tracked)
 
     def _dialog(
@@ -163,27 +163,27 @@ class Reconstruction:
     def _credentials(
         self,
         record: Record,
-        message: Request | Response,
+        message: Request,
         key: Transaction,
         header: SignedHeader,
-        *,
-        again: bool,
+        sent: SentRequest,
         dialog: Dialog | None,
-    ) -> Tracked | None:
-        """One credentials or info header of a request, or a credentials header of a response."""
+    ) -> Tracked:
+        """One credentials or info header of a request."""
         token = header.parameters.get("gssapi-data") if header.sender is Sender.CLIENT else None
         tracked = self._lookup(record, message, header)
-        if token is not None and isinstance(message, Request):
-            tracked = self._token(record, message, key, header, token, tracked, again=again, dialog=dialog)
+        if token is not None:
+            # The request may have been sent again, or be seen on another leg.
+            copies = (one for one in sent.credentials if one.name == name_of(header) and one.took_part(key))
+            tracked = next(copies, None) or self._token(record, message, key, header, token, tracked, dialog)
         elif tracked is None:
             tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
         self._heard(tracked, record, message, header)
         verdict = self._checker.check(tracked, record, message, header)
         if verdict is None:
             self._unsigned_request(tracked, record, message, key, header, token)
-        elif isinstance(message, Request):
-            sent = self._requests.get(key)
-            if sent is not None and not any(tracked is other for other in sent.signed):
+        else:
+            if not any(tracked is other for other in sent.signed):
                 sent.signed.append(tracked)
             if message.headers.get("Expires") == "0" and message.method == "REGISTER":
                 tracked.deregistered = True
@@ -237,12 +237,8 @@ class Reconstruction:
         header: SignedHeader,
         token: str,
         tracked: Tracked | None,
-        *,
-        again: bool,
         dialog: Dialog | None,
     ) -> Tracked:
-        if again and tracked is not None and key in (tracked.asked_at, tracked.final):
-            return tracked  # sent again, or seen on another leg
         if header.scheme is Scheme.NTLM and not token:
             return self._ask(record, message, key, header, dialog)
         if tracked is None or tracked.step is not Step.TOKEN_GIVEN:

@@ -170,6 +170,10 @@ class Tracked:
         client, server = ends if sender is Sender.CLIENT else ends[::-1]
         self.client, self.server = self.client or client, self.server or server
 
+    def took_part(self, transaction: tuple[str, int, str]) -> bool:
+        """Whether one of its tokens went with this request."""
+        return transaction in (self.asked_at, self.final)
+
     def on_connection(self, record: Record) -> bool:
         """Whether a record lies on the connection of the handshake. False where addresses are not known."""
         if record.source is None or record.destination is None:
