@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from sipauthctl.analysis.explanation import UNEXPLAINED, Explanation, KeyCheck, RelationCheck, explain, explain_pair
-from sipauthctl.analysis.keyless import CrcRelation, Stream, form_problem, stream_of
+from sipauthctl.analysis.explanation import (
+    UNEXPLAINED,
+    Explanation,
+    KeyCheck,
+    RelationCheck,
+    explain,
+    explain_together,
+)
+from sipauthctl.analysis.keyless import CrcRelation, form_problem, stream_of
 from sipauthctl.analysis.mistakes import SignedMessage
 from sipauthctl.analysis.reading import SignedHeader, start_line
 from sipauthctl.analysis.results import ExplainedSignature
@@ -86,6 +93,30 @@ class SignatureChecker:
         for sender, side in tracked.sides.items():
             if side.pending:
                 self._settle_side(tracked, sender, side)
+        client, server = (tracked.sides[sender].relation.settled for sender in Sender)
+        if client is not None and server is not None and client != server:
+            for sender in Sender:
+                self._always_wrong(tracked, sender)
+
+    def _always_wrong(self, tracked: Tracked, sender: Sender) -> None:
+        """One side agrees with itself and not with the other: it may make the same mistake each time.
+
+        A CRC32 is linear: a change of common text that keeps its length cancels out between the messages of one side.
+        Where no mistake explains it, the two sides use different sealing keys, which is no fault.
+        """
+        sample, settled = tracked.sides[sender].sample, tracked.sides[sender.other].relation.settled
+        if sample is None or settled is None:
+            return
+        check = RelationCheck(settled, sample.num, sample.signature)
+        found = explain(sample.signed, check, thorough=False)
+        if found.mistake is None or check.nearly(found.expected):
+            return
+        changed = tracked.signatures.change_all(
+            sender, Verdict.CONSISTENT, Verdict.INCONSISTENT, f"{_WRONG_KEYLESS}: {found.sentence}"
+        )
+        tracked.verdicts[Verdict.CONSISTENT] -= changed
+        tracked.verdicts[Verdict.INCONSISTENT] += changed
+        self._tell(tracked, sample.record, sample.signed.message, sender, sample.num, found)
 
     # --- with a key
 
@@ -159,6 +190,10 @@ class SignatureChecker:
         if not is_copy:
             agrees = side.relation.add(stream) or agrees
         if agrees:
+            if side.sample is None:
+                versions = _other_versions(tracked, message, header, wire)
+                signed = SignedMessage(message, buffer, versions, tuple(tracked.earlier))
+                side.sample = Pending(0, signed, wire.value, wire.num, stream, record)
             self._accept(tracked, record, message, sender, wire, buffer, Verdict.CONSISTENT, Method.CRC_RELATION, "")
             tracked.version = tracked.version or _ASSUMED_VERSION
             for which in (side, other):
@@ -219,7 +254,8 @@ class SignatureChecker:
             side.pending = []
             return
         else:
-            side.relation.settled = self._pair(tracked, sender, side, other)
+            together = [(one.signed, one.signature) for one in side.pending]
+            side.relation.settled = explain_together(together) if other is None else other
         if side.relation.settled is not None:
             self._settled(tracked, sender, side)
             return
@@ -227,16 +263,6 @@ class SignatureChecker:
         waiting, side.pending = side.pending, []
         for one in waiting:
             self._inconsistent(tracked, one.record, sender, one.signed, one.num, one.signature, one.row)
-
-    def _pair(self, tracked: Tracked, sender: Sender, side: Side, other: Stream | None) -> Stream | None:
-        """The key stream under which the waiting ones are all wrong in the same way."""
-        first, second = side.pending[:2]
-        if other is not None:
-            return other
-        found = explain_pair((first.signed, first.signature), (second.signed, second.signature))
-        if found is None:
-            return None
-        return found[1]
 
     def _inconsistent(
         self,

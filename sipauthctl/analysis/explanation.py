@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -131,15 +132,17 @@ def explain(signed: SignedMessage, check: Check, *, hints: Sequence[str] = (), t
     return Explanation(None, UNEXPLAINED, None, expected)
 
 
-def explain_pair(first: tuple[SignedMessage, bytes], second: tuple[SignedMessage, bytes]) -> tuple[str, Stream] | None:
-    """The mistake that both of two messages must have for their signatures to agree, and the key stream then.
+def explain_together(waiting: Sequence[tuple[SignedMessage, bytes]]) -> Stream | None:
+    """The key stream under which most of several messages have the same mistake, at least two of them.
 
-    Without a key and without any right message: one client makes the same mistake each time.
+    Without a key and without any right message: one client makes the same mistake each time. Where a CRC32 cannot
+    tell two mistakes apart (it is linear, so a change of common text cancels out), the first one in the table counts.
     """
     for mistake in STRING_MISTAKES:
-        streams = _streams(mistake, *first) & _streams(mistake, *second)
-        if streams:
-            return mistake.name, min(streams)
+        streams = Counter(stream for signed, signature in waiting for stream in _streams(mistake, signed, signature))
+        best = max(streams, key=lambda stream: streams[stream], default=None)
+        if best is not None and streams[best] > 1:
+            return best
     return None
 
 
@@ -155,8 +158,8 @@ def _piece(text: bytes, position: int) -> str:
     return ascii(piece.decode("utf-8", "surrogateescape")) if piece else "nothing more"
 
 
-def _streams(mistake: StringMistake, signed: SignedMessage, signature: bytes) -> set[Stream]:
-    return {stream_of(attempt.text, signature) for attempt in mistake.attempts(signed)}
+def _streams(mistake: StringMistake, signed: SignedMessage, signature: bytes) -> list[Stream]:
+    return list(dict.fromkeys(stream_of(attempt.text, signature) for attempt in mistake.attempts(signed)))
 
 
 def _both(signed: SignedMessage, check: Check) -> Explanation | None:

@@ -44,7 +44,10 @@ def stream_of(data: bytes, signature: bytes) -> Stream:
 
 @dataclass(slots=True)
 class CrcRelation:
-    """The key streams seen under one association. Two messages that agree prove each other, to 1 in 2**32."""
+    """The key streams seen in one direction. Two messages that agree prove each other, to 1 in 2**32.
+
+    `settled` is the right stream once that is known; whoever finds it sets it.
+    """
 
     streams: Counter[Stream] = field(default_factory=Counter)
     settled: Stream | None = None
@@ -56,8 +59,4 @@ class CrcRelation:
         if len(self.streams) >= _MOST_STREAMS and stream not in self.streams:
             return False
         self.streams[stream] += 1
-        if self.streams[stream] < 2:
-            return False
-        if self.settled is None:
-            self.settled = stream
-        return True
+        return self.streams[stream] > 1

@@ -57,6 +57,15 @@ class SignatureLog:
         row = (code, sender, _VERDICT_CODES[verdict], _METHOD_CODES[method], _code(self._details, detail), num, place)
         _ROW.pack_into(self._rows, offset, *row)
 
+    def change_all(self, sender: Sender, old: Verdict, new: Verdict, detail: str) -> int:
+        """Changes one verdict on all signatures of one side to another. Gives how many they were."""
+        wanted = _SENDER_CODES[sender], _VERDICT_CODES[old]
+        rows = [index for index, row in enumerate(_ROW.iter_unpack(bytes(self._rows))) if row[1:3] == wanted]
+        for index in rows:
+            method = _METHODS[_ROW.unpack_from(self._rows, index * _ROW.size)[3]]
+            self.change(index, new, method, detail)
+        return len(rows)
+
     def __len__(self) -> int:
         return len(self._rows) // _ROW.size
 

@@ -97,6 +97,7 @@ class Side:
     window: ReplayWindow = field(default_factory=ReplayWindow)
     relation: CrcRelation = field(default_factory=CrcRelation)
     pending: list[Pending] = field(default_factory=list)
+    sample: Pending | None = None  # one that agrees with others of its side
     hopeless: bool = False  # no two of its signatures agree
     copies: OrderedDict[int, Copy] = field(default_factory=OrderedDict)
 
