@@ -65,6 +65,7 @@ class Dialog:
     highest_cseq: int = 0
     last_raw: int = 0  # hash of the request with the highest CSeq
     challenge: ChallengeSeen | None = None
+    answered: bool = False  # by any final answer
     went_on: bool = False  # credentials followed the challenge
     last: Response | None = None
     last_time: datetime | None = None

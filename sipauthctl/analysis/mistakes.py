@@ -271,7 +271,7 @@ def _target(signed: SignedMessage) -> Iterator[Attempt]:
 
 def _method(signed: SignedMessage) -> Iterator[Attempt]:
     if isinstance(signed.message, Request):
-        sentence = "the method of the request line was signed instead of that of CSeq"
+        sentence = "the method of the request line was signed, from which the CSeq method differs"
         yield Attempt(sentence, _replaced(signed.fields, {"CSeq method": signed.message.method}))
 
 

@@ -107,7 +107,7 @@ class Reconstruction:
         for tracked in self._open:
             tracked.ends_input = True
             self._finish(tracked)
-        self.dialogs_over += [dialog for dialog in self._dialogs.take_all() if dialog.challenge is not None]
+        self.dialogs_over += self._dialogs.take_all()
         yield from self._emit()
 
     def _emit(self) -> Iterator[Tracked]:
@@ -143,8 +143,9 @@ class Reconstruction:
         if dialog is None:
             dialog = Dialog(client, key[0])
             over = self._dialogs.put((key[0], client), dialog)
-            if over is not None and over.challenge is not None:
+            if over is not None:
                 self.dialogs_over.append(over)
+        dialog.last_time = record.time
         raw = hash(record.raw)
         if key[1] <= dialog.highest_cseq and raw != dialog.last_raw and headers:
             self._cseq(record, message, headers, dialog)
@@ -384,7 +385,7 @@ class Reconstruction:
             server=(where or "").partition("/")[2] or where or address_text(record.source) or "the server",
             input=record.input,
         )
-        dialog.went_on = False
+        dialog.went_on, dialog.answered = False, True
         dialog.last, dialog.last_time = message, record.time
 
     def _server_token(
@@ -479,8 +480,8 @@ class Reconstruction:
             if not any(tracked is other for other in answered):
                 self._unsigned_answer(tracked, record, message, key)
                 self._arrived(tracked, record, message, key)
-        if sent is not None and not sent.any_credentials and key[2] == "REGISTER" and message.status < 400:
-            self._not_challenged(record, message, key)
+        if key[2] == "REGISTER":
+            self._answered(record, message, key, sent)
 
     def _arrived(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
         """The answer to the last token, or to the signed request that ends the registration."""
@@ -509,9 +510,14 @@ class Reconstruction:
         id_ = "redirect-unsigned" if redirect else "signature-missing"
         tracked.report(Problem(id_, told, (place_text(record), *status_lines(message, ())), mild, fields))
 
-    def _not_challenged(self, record: Record, message: Response, key: Transaction) -> None:
+    def _answered(self, record: Record, message: Response, key: Transaction, sent: SentRequest | None) -> None:
+        """A final answer to a REGISTER. Without any challenge before it, a success proves nothing."""
         dialog = self._dialogs.get((key[0], endpoint(message.from_)))
-        if dialog is not None and not dialog.went_on and dialog.challenge is None:
+        if dialog is None:
+            return
+        dialog.answered = True
+        unasked = sent is not None and not sent.any_credentials and not dialog.went_on and dialog.challenge is None
+        if unasked and message.status < 400:
             dialog.last, dialog.last_time = message, record.time
             self._dialogs.pop((key[0], dialog.endpoint))
             self.dialogs_over.append(dialog)

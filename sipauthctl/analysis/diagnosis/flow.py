@@ -29,13 +29,13 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[Finding]:
     """A REGISTER that never led to credentials of this family."""
-    seen, last = dialog.challenge, dialog.last
-    if seen is None:
-        if last is not None:
-            detail = f"A REGISTER of {dialog.endpoint.address} is answered {last.status} without a challenge."
-            yield finding("not-challenged", detail, [f"SIP/2.0 {last.status} {last.reason}"])
-        return
-    if dialog.went_on:
+    seen, last, user = dialog.challenge, dialog.last, dialog.endpoint.address
+    if seen is None and last is not None:
+        detail = f"A REGISTER of {user} is answered {last.status} without a challenge."
+        yield finding("not-challenged", detail, [f"SIP/2.0 {last.status} {last.reason}"])
+    if seen is None and not dialog.answered and not dialog.went_on:
+        yield _incomplete(f"The REGISTER of {user} is not answered", dialog, cut_off, "")
+    if seen is None or dialog.went_on:
         return
     ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
     found, _ = clock.of_challenge(seen, ntlm=ntlm, local_times=local_times)
@@ -43,7 +43,11 @@ def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[F
     problems = list(offers.of_challenge(seen))
     yield from problems
     if not problems:
-        detail = f"{dialog.endpoint.address} did not answer the challenge of {seen.server}"
-        ending = "; the input ends there." if cut_off else "."
-        severity = Severity.WARNING if cut_off else None
-        yield finding("handshake-incomplete", detail + ending, [seen.where], severity=severity, host=seen.server)
+        yield _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, cut_off, seen.server)
+
+
+def _incomplete(what: str, dialog: Dialog, cut_off: bool, host: str) -> Finding:
+    ending = "; the input ends there." if cut_off else "."
+    evidence = [dialog.challenge.where] if dialog.challenge is not None else [f"Call-ID: {dialog.call_id}"]
+    severity = Severity.WARNING if cut_off else None
+    return finding("handshake-incomplete", what + ending, evidence, severity=severity, host=host)
