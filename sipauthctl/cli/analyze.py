@@ -39,6 +39,12 @@ from sipauthctl.cli.main import GlobalOptions
     metavar="PORT",
     help="Take this port of a capture for SIP.",
 )
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the result as one HTML file, too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.pass_obj
 def command(
@@ -50,6 +56,7 @@ def command(
     domain: str,
     keylog: Path | None,
     decode_as: tuple[int, ...],
+    html: Path | None,
     as_json: bool,
 ) -> int:
     """Rebuild handshakes from captures and logs and verify every signature.
@@ -63,5 +70,5 @@ def command(
     from sipauthctl.cli.analyze_run import execute, read_secrets
 
     secrets = read_secrets(password_file, nt_hash_file, username, domain)
-    failed = execute(files, secrets, keylog, decode_as, as_json=as_json, no_color=options.no_color)
+    failed = execute(files, secrets, keylog, decode_as, html, as_json=as_json, no_color=options.no_color)
     return EXIT_PROBLEM if failed else 0

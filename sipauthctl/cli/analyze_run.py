@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TextIO
 
 import click
-from rich.console import Console
 
 from sipauthctl.analysis.analyze import Analysis, analyze
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
@@ -17,7 +18,8 @@ from sipauthctl.capture.record import InputKind, Reader, ReadError
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.report.analysis import print_association, print_summary
+from sipauthctl.report.analysis import AnalysisRenderer, ConsoleRenderer
+from sipauthctl.report.analysis_html import HtmlWriter
 from sipauthctl.report.analysis_json import AnalysisWriter
 from sipauthctl.report.console import stdout
 
@@ -45,6 +47,7 @@ def execute(
     secrets: Secrets,
     keylog: Path | None,
     decode_as: tuple[int, ...],
+    html: Path | None,
     *,
     as_json: bool,
     no_color: bool,
@@ -52,7 +55,7 @@ def execute(
     """Analyses the files and prints the result; whether a problem was found.
 
     Raises:
-        CannotRun: an input cannot be read.
+        CannotRun: an input cannot be read, or the HTML file cannot be written.
     """
 
     def capture(path: str) -> Reader:
@@ -63,25 +66,27 @@ def execute(
         kinds = {path: reader.kind for path, reader in zip(files, readers, strict=True)}
         local = [path for path, kind in kinds.items() if kind in LOCAL_TIMES]
         analysis = analyze(merge(readers), secrets, local_times=local)
-        render = _as_json if as_json else _on_console
-        render(analysis, kinds, stdout(no_color=no_color))
+        with ExitStack() as stack:
+            renderers: list[AnalysisRenderer] = [
+                AnalysisWriter(sys.stdout) if as_json else ConsoleRenderer(stdout(no_color=no_color))
+            ]
+            if html is not None:
+                renderers.append(HtmlWriter(stack.enter_context(_create(html))))
+            for association in analysis.associations():
+                for renderer in renderers:
+                    renderer.association(association)
+            for renderer in renderers:
+                renderer.end(_inputs(analysis, kinds), analysis.notices, analysis.findings)
     except ReadError as error:
         raise CannotRun(str(error)) from None
     return any(finding.severity is Severity.ERROR for finding in analysis.findings)
 
 
-def _as_json(analysis: Analysis, kinds: dict[str, InputKind], console: Console) -> None:
-    writer = AnalysisWriter(sys.stdout)
-    for association in analysis.associations():
-        writer.association(association)
-    writer.end(_inputs(analysis, kinds), analysis.notices, analysis.findings)
-
-
-def _on_console(analysis: Analysis, kinds: dict[str, InputKind], console: Console) -> None:
-    for association in analysis.associations():
-        print_association(console, association)
-        console.print()
-    print_summary(console, _inputs(analysis, kinds), analysis.notices, analysis.findings)
+def _create(path: Path) -> TextIO:
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"Cannot write {path}: {error.strerror}.") from None
 
 
 def _inputs(analysis: Analysis, kinds: dict[str, InputKind]) -> list[tuple[str, str, int]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
+from typing import Protocol
 
 from rich.console import Console
 
@@ -27,6 +29,36 @@ _VERDICTS = {
 STEPS_SHOWN = 12
 EXPLAINED_SHOWN = 5
 _LEFT_WIDTH = 35
+
+
+class AnalysisRenderer(Protocol):
+    """Shows an analysis while it runs: each association once, then the end."""
+
+    def association(self, association: AssociationResult) -> None:
+        """One association that is over."""
+
+    def end(
+        self, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
+    ) -> None:
+        """What was read (path, kind and number of messages), what could not be, and the findings, errors first."""
+
+
+class ConsoleRenderer:
+    """Prints it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def association(self, association: AssociationResult) -> None:
+        """One association."""
+        print_association(self._console, association)
+        self._console.print()
+
+    def end(
+        self, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
+    ) -> None:
+        """The rest."""
+        print_summary(self._console, inputs, notices, findings)
 
 
 def print_association(console: Console, association: AssociationResult) -> None:
@@ -61,7 +93,7 @@ def print_explanation(console: Console, explained: ExplainedSignature) -> None:
 
 
 def print_summary(
-    console: Console, inputs: list[tuple[str, str, int]], notices: list[Notice], findings: tuple[Finding, ...]
+    console: Console, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
 ) -> None:
     """What was read, what could not be read, and the findings.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +13,7 @@ import pytest
 from sipauthctl.report.json_output import schema
 from tests.association.test_recorded import COMMUNICATOR_REQUEST, OCS_RESPONSE
 from tests.cli.program import sipauthctl
+from tests.external import DEMANDED
 from tests.mechanisms.ntlm import recorded
 
 
@@ -95,3 +98,43 @@ def test_what_cannot_be_read_exits_with_3_and_says_why(tmp_path: Path, content: 
 def test_a_missing_file_and_no_file() -> None:
     assert sipauthctl("analyze", "/nonexistent/file").code == 3
     assert sipauthctl("analyze").code == 2
+
+
+HOSTILE = '<script>alert(1)</script>\x1b[2J<img src=x onerror="alert(2)">'
+
+
+def test_the_html_page_is_self_contained_and_safe(session: Path, tmp_path: Path) -> None:
+    session.write_bytes(session.read_bytes().replace(b"200 OK", f"200 {HOSTILE}".encode()))
+    page = tmp_path / "page.html"
+    result = sipauthctl("analyze", str(session), "--html", str(page))
+    assert "sip:user@cosmo.local" in result.out
+    text = page.read_text("utf-8")
+    assert "&lt;script&gt;alert(1)" in text
+    assert "<img" not in text
+    assert "\x1b" not in text
+    assert text.count("<script>") == 1
+    for outside in ("http://", "https://", "src=", "href="):
+        assert outside not in text.replace("&quot;", '"').replace('src=x onerror="alert(2)"', "")
+
+
+@pytest.mark.external
+@pytest.mark.skipif(shutil.which("chromium") is None and not DEMANDED, reason="needs chromium")
+def test_the_html_page_in_a_browser(session: Path, tmp_path: Path) -> None:
+    session.write_bytes(session.read_bytes().replace(b"200 OK", f"200 {HOSTILE}".encode()))
+    page = tmp_path / "page.html"
+    sipauthctl("analyze", str(session), "--html", str(page))
+    done = subprocess.run(
+        [
+            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
+            *("--disable-component-update", "--disable-sync", "--no-first-run", f"--user-data-dir={tmp_path}/profile"),
+            *("--dump-dom", page.as_uri()),
+        ],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=90,
+        check=True,
+    )
+    dom = done.stdout
+    assert "sip:user@cosmo.local" in dom
+    assert dom.count("<script>") == 1  # the page's own; what came from outside stayed text
+    assert "&lt;script&gt;alert(1)" in dom
