@@ -142,7 +142,7 @@ class SignatureChecker:
                     tracked.version = version
                     self._accept(tracked, record, message, sender, wire, other, Verdict.VALID, verifier.method, "")
                     return Verdict.VALID
-        signed = SignedMessage(message, buffer, others, tuple(tracked.earlier))
+        signed = SignedMessage(message, buffer, others, tracked.earlier_values())
         check = KeyCheck(verifier, sender, wire.num, wire.value)
         explanation = self._explain(tracked, sender, signed, check)
         detail = f"{_WRONG}: {explanation.sentence}"
@@ -190,19 +190,21 @@ class SignatureChecker:
         if not is_copy:
             agrees = side.relation.add(stream) or agrees
         if agrees:
-            if side.sample is None:
-                versions = _other_versions(tracked, message, header, wire)
-                signed = SignedMessage(message, buffer, versions, tuple(tracked.earlier))
-                side.sample = Pending(0, signed, wire.value, wire.num, stream, record)
             self._accept(tracked, record, message, sender, wire, buffer, Verdict.CONSISTENT, Method.CRC_RELATION, "")
             tracked.version = tracked.version or _ASSUMED_VERSION
             for which in (side, other):
                 if stream in which.relation.streams and which.relation.settled is None:
                     which.relation.settled = stream
                     self._settled(tracked, sender if which is side else sender.other, which)
+            if side.relation.settled == other.relation.settled:
+                side.sample = other.sample = None
+            elif side.sample is None:
+                versions = _other_versions(tracked, message, header, wire)
+                signed = SignedMessage(message, buffer, versions, tracked.earlier_values())
+                side.sample = Pending(0, signed, wire.value, wire.num, stream, record)
             return Verdict.CONSISTENT
         signed = SignedMessage(
-            message, buffer, _other_versions(tracked, message, header, wire), tuple(tracked.earlier)
+            message, buffer, _other_versions(tracked, message, header, wire), tracked.earlier_values()
         )
         if side.relation.settled is not None or side.hopeless:
             return self._inconsistent(tracked, record, sender, signed, wire.num, wire.value, None)

@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 
 from sipauthctl.analysis.reading import Endpoint
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
-from sipauthctl.sip.message import Response
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -67,5 +66,5 @@ class Dialog:
     challenge: ChallengeSeen | None = None
     answered: bool = False  # by any final answer
     went_on: bool = False  # credentials followed the challenge
-    last: Response | None = None
+    unasked: str | None = None  # the status of a success that no challenge went before
     last_time: datetime | None = None

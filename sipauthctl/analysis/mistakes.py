@@ -6,7 +6,7 @@ search in `explanation` tries which of them makes the signature hold. What is ri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sipauthctl.association.signing import SignatureBuffer
@@ -31,13 +31,13 @@ class SignedMessage:
         message: as it was received.
         buffer: the string that should have been signed.
         versions: the strings of the other protocol versions, by number.
-        earlier: the fields of other messages of the same client, newest first.
+        earlier: the values that each field had in other messages of the same association.
     """
 
     message: Message
     buffer: SignatureBuffer
     versions: tuple[tuple[int, SignatureBuffer], ...]
-    earlier: Sequence[Fields] = field(default=())
+    earlier: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def fields(self) -> Fields:
@@ -290,8 +290,7 @@ def _on_the_way(signed: SignedMessage) -> Iterator[Attempt]:
 
 def _earlier_values(signed: SignedMessage, name: str) -> list[str]:
     own = signed.get(name)
-    values = (value for fields in signed.earlier for key, value in fields if key == name)
-    return [value for value in dict.fromkeys(values) if value != own]
+    return [value for value in signed.earlier.get(name, ()) if value != own]
 
 
 STRING_MISTAKES = (

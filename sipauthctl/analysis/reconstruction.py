@@ -52,8 +52,8 @@ from sipauthctl.sip.message import Message, Request, Response
 from sipauthctl.sip.via import Via
 
 OPEN_ASSOCIATIONS = 4096
-REMEMBERED_REQUESTS = 8192
-REMEMBERED_DIALOGS = 8192
+REMEMBERED_REQUESTS = 2048
+REMEMBERED_DIALOGS = 2048
 LINGER = timedelta(seconds=64)
 """How long after a de-registration messages of the association may still come: twice the time of a transaction,
 RFC 3261 17.1.2.2."""
@@ -377,7 +377,7 @@ class Reconstruction:
             self._dialogs.put((key[0], client), dialog)
         where = next((offer.targetname for offer in found if offer.targetname), None)
         dialog.challenge = ChallengeSeen(
-            response=message,
+            date=message.headers.get("Date"),
             offers=found,
             sent=None if sent is None else sent.time,
             received=record.time,
@@ -386,7 +386,7 @@ class Reconstruction:
             input=record.input,
         )
         dialog.went_on, dialog.answered = False, True
-        dialog.last, dialog.last_time = message, record.time
+        dialog.last_time = record.time
 
     def _server_token(
         self, record: Record, message: Response, key: Transaction, offer: Offer, waiting: list[Tracked]
@@ -490,7 +490,7 @@ class Reconstruction:
         if tracked.final == key and tracked.step is Step.FINAL_SENT:
             refused = message.status >= 400 and not _has_info(message)
             tracked.step = Step.REFUSED if refused else Step.ESTABLISHED
-            tracked.answer = message
+            tracked.answer = message if message.status >= 400 else None
             self._seen_as(tracked, message)
             if refused:
                 self._finish(tracked)
@@ -518,7 +518,7 @@ class Reconstruction:
         dialog.answered = True
         unasked = sent is not None and not sent.any_credentials and not dialog.went_on and dialog.challenge is None
         if unasked and message.status < 400:
-            dialog.last, dialog.last_time = message, record.time
+            dialog.unasked, dialog.last_time = start_line(message), record.time
             self._dialogs.pop((key[0], dialog.endpoint))
             self.dialogs_over.append(dialog)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,9 +28,10 @@ from sipauthctl.sip.message import Message, Response
 STEPS_KEPT = 40
 PROBLEMS_KEPT = 12
 EXPLAINED_KEPT = 20
-EARLIER_KEPT = 8
-RECENT_KEPT = 64
+EARLIER_KEPT = 4
+RECENT_KEPT = 32
 PENDING_KEPT = 6
+_ALWAYS_OTHER = frozenset({"rand", "num", "CSeq number"})
 
 
 class Step(Enum):
@@ -59,7 +60,7 @@ class Problem:
 class ChallengeSeen:
     """The first challenge of a dialog: what it offers and when it came. `sent` is the time of the request."""
 
-    response: Response
+    date: str | None
     offers: tuple[Offer, ...]
     sent: datetime | None
     received: datetime | None
@@ -138,7 +139,7 @@ class Tracked:
     verdicts: Counter[Verdict] = field(default_factory=Counter)
     explained: list[ExplainedSignature] = field(default_factory=list)
     mistakes: dict[Sender, list[str]] = field(default_factory=lambda: {sender: [] for sender in Sender})
-    earlier: deque[Fields] = field(default_factory=lambda: deque(maxlen=EARLIER_KEPT))
+    earlier: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     problem_counts: Counter[str] = field(default_factory=Counter)
     steps: list[LadderStep] = field(default_factory=list)
@@ -182,8 +183,15 @@ class Tracked:
         return {record.source, record.destination} == {self.client, self.server}
 
     def remember(self, fields: Fields) -> None:
-        """Keeps the fields of a message to compare others with."""
-        self.earlier.appendleft(fields)
+        """Keeps the values of a message to compare others with, the last few different ones of each field."""
+        for name, value in fields:
+            known = self.earlier.get(name, ())
+            if value not in known and name not in _ALWAYS_OTHER:
+                self.earlier[name] = (value, *known)[:EARLIER_KEPT]
+
+    def earlier_values(self) -> dict[str, tuple[str, ...]]:
+        """What was remembered up to now."""
+        return dict(self.earlier)
 
     @property
     def state(self) -> State:

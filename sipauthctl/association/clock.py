@@ -32,8 +32,15 @@ def server_date(message: Message) -> datetime | None:
         ParseError: it is not an RFC 1123 date.
     """
     text = message.headers.get("Date")
-    if text is None:
-        return None
+    return None if text is None else read_date(text)
+
+
+def read_date(text: str) -> datetime:
+    """The value of a Date header in UTC.
+
+    Raises:
+        ParseError: it is not an RFC 1123 date.
+    """
     try:
         date = parsedate_to_datetime(text)
         return date.astimezone(UTC) if date.tzinfo else date.replace(tzinfo=UTC)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
-from sipauthctl.association.clock import ClockReading, read_clock, read_exact_clock, server_date
+from sipauthctl.association.clock import ClockReading, read_clock, read_date, read_exact_clock
 from sipauthctl.diagnosis.clock import ntlm_skew_finding, skew_finding
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
@@ -36,15 +36,15 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 def of_challenge(seen: ChallengeSeen, *, ntlm: bool, local_times: bool) -> tuple[list[Finding], ClockReading | None]:
     """What the Date of a first challenge shows."""
-    text = seen.response.headers.get("Date")
+    text = seen.date
     if text is None:
         return [finding("date-missing", f"The challenge of {seen.server} has no Date header.", host=seen.server)], None
     try:
-        date = server_date(seen.response)
+        date = read_date(text)
     except ParseError:
         detail = f"The Date of {seen.server} cannot be read."
         return [finding("date-malformed", detail, [f"Date: {text}"], host=seen.server)], None
-    if date is None or seen.received is None:
+    if seen.received is None:
         return [], None
     clock = _zoned(_read(date, seen.sent, seen.received), local_times)
     skew = skew_finding(clock, host=seen.server, here=_HERE, date_text=text, ntlm=ntlm)

@@ -29,10 +29,10 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[Finding]:
     """A REGISTER that never led to credentials of this family."""
-    seen, last, user = dialog.challenge, dialog.last, dialog.endpoint.address
-    if seen is None and last is not None:
-        detail = f"A REGISTER of {user} is answered {last.status} without a challenge."
-        yield finding("not-challenged", detail, [f"SIP/2.0 {last.status} {last.reason}"])
+    seen, unasked, user = dialog.challenge, dialog.unasked, dialog.endpoint.address
+    if seen is None and unasked is not None:
+        detail = f"A REGISTER of {user} is answered {unasked} without a challenge."
+        yield finding("not-challenged", detail, [f"SIP/2.0 {unasked}"])
     if seen is None and not dialog.answered and not dialog.went_on:
         yield _incomplete(f"The REGISTER of {user} is not answered", dialog, cut_off, "")
     if seen is None or dialog.went_on:
