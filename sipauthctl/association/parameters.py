@@ -17,6 +17,7 @@ from sipauthctl.sip.params import quote, unquote
 _TOKEN = r"[A-Za-z0-9!%*_+`'~.-]+"
 _SCHEME_START = re.compile(rf"({_TOKEN})(?:\s+(?=\S)|$)(?!\s*=)")
 _PARAMETER = re.compile(rf"({_TOKEN})\s*=\s*(.*)", re.DOTALL)
+_PLAIN = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"([^"\\]*)"|([^\s",<>\\]+))\s*(?:,|$)')
 _BARE = frozenset({"version"})
 
 
@@ -30,7 +31,10 @@ class AuthParameters:
     def get(self, name: str) -> str | None:
         """The value of parameter `name` in any case, None when it is absent. A repeated one counts the first time."""
         wanted = name.lower()
-        return next((value for key, value in self.params if key.lower() == wanted), None)
+        for key, value in self.params:
+            if key == name or key.lower() == wanted:
+                return value
+        return None
 
     def format(self) -> str:
         """The header value, parameters in the given order."""
@@ -57,6 +61,9 @@ class AuthParameters:
         Raises:
             ParseError: as `parse`.
         """
+        plain = _parse_plain(text)
+        if plain is not None:
+            return (cls(*plain),)
         found: list[tuple[str, list[tuple[str, str]]]] = []
         for element in split_list(text):
             start = _SCHEME_START.match(element)
@@ -69,6 +76,23 @@ class AuthParameters:
             if rest:
                 found[-1][1].append(_parameter(rest))
         return tuple(cls(scheme, tuple(params)) for scheme, params in found)
+
+
+def _parse_plain(text: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
+    """The usual case in one pass: one scheme, values without escapes. None for anything else, right or wrong."""
+    start = _SCHEME_START.match(text)
+    if start is None:
+        return None
+    params: list[tuple[str, str]] = []
+    position = start.end()
+    while position < len(text):
+        match = _PLAIN.match(text, position)
+        if match is None:
+            return None
+        name, quoted, bare = match.groups()
+        params.append((name, bare if quoted is None else quoted))
+        position = match.end()
+    return start[1], tuple(params)
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 _COMPACT = {  # RFC 3261 7.3.3 and 20, RFC 6665 8.2, RFC 3515, RFC 3891, RFC 3892, RFC 4028
     "a": "accept-contact",
@@ -131,6 +132,7 @@ def split_list(value: str, separator: str = ",") -> tuple[str, ...]:
     return tuple(parts)
 
 
+@lru_cache(maxsize=512)
 def _key(name: str) -> str:
     lower = name.lower()
     return _COMPACT.get(lower, lower)

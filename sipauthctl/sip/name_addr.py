@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sipauthctl.sip.errors import ParseError, excerpt
 from sipauthctl.sip.params import Params, find_param, parse_params, unquote
@@ -28,15 +29,7 @@ class NameAddr:
         Raises:
             ParseError: no URI, an unbalanced quote or bracket, or malformed parameters.
         """
-        if "<" not in text:
-            uri, _, rest = text.partition(";")
-            return cls(None, _uri(uri.strip(), text), parse_params(";" + rest if rest else ""))
-        match = _NAME_ADDR.fullmatch(text.strip())
-        if match is None:
-            raise ParseError(f"not an address: {excerpt(text)}")
-        name = match["name"].strip()
-        display_name = (unquote(name) if name.startswith('"') else name) if name else None
-        return cls(display_name, _uri(match["uri"], text), parse_params(match["params"]))
+        return _parse(text)
 
     @classmethod
     def parse_list(cls, values: Iterable[str]) -> tuple[NameAddr, ...]:
@@ -51,6 +44,19 @@ class NameAddr:
     def tag(self) -> str | None:
         """The tag, None when absent."""
         return self.param("tag")
+
+
+@lru_cache(maxsize=512)  # the same few addresses stand in every message of a dialog
+def _parse(text: str) -> NameAddr:
+    if "<" not in text:
+        uri, _, rest = text.partition(";")
+        return NameAddr(None, _uri(uri.strip(), text), parse_params(";" + rest if rest else ""))
+    match = _NAME_ADDR.fullmatch(text.strip())
+    if match is None:
+        raise ParseError(f"not an address: {excerpt(text)}")
+    name = match["name"].strip()
+    display_name = (unquote(name) if name.startswith('"') else name) if name else None
+    return NameAddr(display_name, _uri(match["uri"], text), parse_params(match["params"]))
 
 
 def _uri(uri: str, text: str) -> str:
