@@ -227,6 +227,7 @@ def peak_of(log: bytes, times: int) -> tuple[int, int]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "block",
     [LOG, trace_record(REGISTER) + trace_record(OK), sipe_log(REGISTER) + sipe_log(OK), REGISTER + MESSAGE],
@@ -240,6 +241,7 @@ def test_memory_does_not_grow_with_the_log(block: bytes) -> None:
     assert large < 1.2 * small
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("start", "endless", "times"),
     [

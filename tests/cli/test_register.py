@@ -38,6 +38,7 @@ def test_a_healthy_run_fits_80_columns_and_has_no_colour_in_a_pipe() -> None:
     assert not CONTROL.search(result.out + result.err)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [name for name in FAULTS if name not in ("slow", "silent")])
 def test_the_json_document_follows_its_schema_whatever_the_fault(fault: str) -> None:
     result = sipauthctl("register", "--lab", "--fault", fault, "--json")
@@ -168,6 +169,7 @@ def test_a_profile_with_an_unknown_option_is_refused(tmp_path: Path) -> None:
     assert "sets serfer" in result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_with_130_and_leaves_nothing_registered(number: signal.Signals) -> None:
     args = ["register", "--lab", "--fault", "slow=0.2", "--refresh", "500"]
