@@ -39,7 +39,7 @@ from sipauthctl.analysis.tracked import (
 )
 from sipauthctl.analysis.verification import NoKey, kerberos_verifier, ntlm_verifier
 from sipauthctl.analysis.words import Sender
-from sipauthctl.association.family import HeaderFamily
+from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS, HeaderFamily
 from sipauthctl.association.offers import OWN_VERSION, Offer, offers, read_version
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.association.signing import signature_buffer
@@ -51,7 +51,7 @@ from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response
 from sipauthctl.sip.via import Via
 
-OPEN_ASSOCIATIONS = 4096
+OPEN_ASSOCIATIONS = 2048
 REMEMBERED_REQUESTS = 2048
 REMEMBERED_DIALOGS = 2048
 LINGER = timedelta(seconds=64)
@@ -122,7 +122,7 @@ class Reconstruction:
         by_client = all(header.sender is Sender.CLIENT for header in headers)
         known = self._requests.get(key)
         sent = SentRequest(record.time) if known is None else known
-        sent.any_credentials = any(name.lower().endswith("authorization") for name in _names(message))
+        sent.any_credentials = any(name in message.headers for name in CREDENTIALS_HEADERS)
         self._requests.put(key, sent)
         dialog = self._dialog(record, message, key, headers) if by_client else None
         if dialog is not None:
@@ -492,6 +492,7 @@ class Reconstruction:
             tracked.step = Step.REFUSED if refused else Step.ESTABLISHED
             tracked.answer = message if message.status >= 400 else None
             self._seen_as(tracked, message)
+            tracked.slim()
             if refused:
                 self._finish(tracked)
         elif tracked.deregistered and key[2] == "REGISTER" and message.status < 300:
@@ -647,12 +648,8 @@ def _distinct(tracked: list[Tracked]) -> list[Tracked]:
     return list({id(one): one for one in tracked}.values())
 
 
-def _names(message: Message) -> set[str]:
-    return {field.name for field in message.headers}
-
-
 def _has_info(message: Response) -> bool:
-    return any(name.lower().endswith(("authentication-info", "authenticate-info")) for name in _names(message))
+    return any(name in message.headers for name in INFO_HEADERS)
 
 
 def _token_words(token: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
@@ -29,7 +29,7 @@ STEPS_KEPT = 40
 PROBLEMS_KEPT = 12
 EXPLAINED_KEPT = 20
 EARLIER_KEPT = 4
-RECENT_KEPT = 32
+RECENT_KEPT = 8
 PENDING_KEPT = 6
 _ALWAYS_OTHER = frozenset({"rand", "num", "CSeq number"})
 
@@ -171,6 +171,13 @@ class Tracked:
         ends = (record.source, record.destination)
         client, server = ends if sender is Sender.CLIENT else ends[::-1]
         self.client, self.server = self.client or client, self.server or server
+
+    def slim(self) -> None:
+        """Lets go of the bytes of the tokens, once the keys are known: thousands of associations may be open."""
+        if self.challenge is not None:
+            self.challenge = replace(self.challenge, raw=b"")
+        if self.authenticate is not None:
+            self.authenticate = replace(self.authenticate, raw=b"", raw_without_mic=b"")
 
     def took_part(self, transaction: tuple[str, int, str]) -> bool:
         """Whether one of its tokens went with this request."""
