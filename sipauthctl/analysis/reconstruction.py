@@ -7,13 +7,12 @@ have an association each.
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import Bounded, Dialog, SentRequest, Transaction
+from sipauthctl.analysis.lookup import Lookup, note_opaque
 from sipauthctl.analysis.reading import (
     AssociationName,
     Endpoint,
@@ -28,6 +27,7 @@ from sipauthctl.analysis.reading import (
 )
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.table import AssociationTable
+from sipauthctl.analysis.tokens import open_key, take_challenge
 from sipauthctl.analysis.tracked import (
     ChallengeSeen,
     Problem,
@@ -37,7 +37,7 @@ from sipauthctl.analysis.tracked import (
     place_text,
     status_lines,
 )
-from sipauthctl.analysis.verification import NoKey, kerberos_verifier, ntlm_verifier
+from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS, HeaderFamily
 from sipauthctl.association.offers import OWN_VERSION, Offer, offers, read_version
@@ -45,8 +45,7 @@ from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.association.signing import signature_buffer
 from sipauthctl.capture.record import Record
 from sipauthctl.findings import Severity
-from sipauthctl.mechanisms.base import MalformedToken, Scheme
-from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response
 from sipauthctl.sip.via import Via
@@ -73,6 +72,7 @@ class Reconstruction:
         self._secrets = secrets
         self._checker = SignatureChecker()
         self._open = AssociationTable(OPEN_ASSOCIATIONS)
+        self._lookup = Lookup(self._open)
         self._requests: Bounded[Transaction, SentRequest] = Bounded(REMEMBERED_REQUESTS)
         self._dialogs: Bounded[tuple[str, Endpoint], Dialog] = Bounded(REMEMBERED_DIALOGS)
         self._done: list[Tracked] = []
@@ -157,7 +157,7 @@ class Reconstruction:
         number = message.cseq.number_text
         detail = f"A REGISTER of {dialog.endpoint.address} has CSeq {number} after {dialog.highest_cseq}."
         for header in headers:
-            tracked = self._lookup(record, message, header)
+            tracked = self._lookup.find(record, message, header)
             if tracked is not None:
                 tracked.report(Problem("cseq-not-increased", detail, (place_text(record), f"CSeq: {number} REGISTER")))
 
@@ -172,10 +172,12 @@ class Reconstruction:
     ) -> Tracked:
         """One credentials or info header of a request."""
         token = header.parameters.get("gssapi-data") if header.sender is Sender.CLIENT else None
-        tracked = self._lookup(record, message, header)
+        tracked = self._lookup.find(record, message, header)
         if token is not None:
             # The request may have been sent again, or be seen on another leg.
-            copies = (one for one in sent.credentials if one.name == name_of(header) and one.took_part(key))
+            copies = (
+                one for one in self._still_open(sent.credentials) if one.name == name_of(header) and one.took_part(key)
+            )
             tracked = next(copies, None) or self._token(record, message, key, header, token, tracked, dialog)
         elif tracked is None:
             tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
@@ -248,7 +250,7 @@ class Reconstruction:
                 tracked = self._begin(record, message, header, Step.FINAL_SENT, handshake_seen=True)
                 tracked.offered = None if dialog is None else dialog.challenge
             else:
-                self._opaque(tracked, record, header)
+                note_opaque(tracked, record, header)
         if tracked.call_id != key[0] and tracked.step is Step.TOKEN_GIVEN:
             detail = (
                 f"The token of {tracked.where} came under Call-ID {tracked.call_id!a}, its answer under {key[0]!a}."
@@ -260,7 +262,7 @@ class Reconstruction:
             tracked.version = min(version, tracked.version or OWN_VERSION)
         elif tracked.version is None and tracked.offered is not None:
             tracked.version = 2
-        self._open_key(tracked, record, token)
+        open_key(self._secrets, tracked, record, token)
         return tracked
 
     def _ask(
@@ -285,61 +287,6 @@ class Reconstruction:
         same = [tracked for tracked in waiting if tracked.call_id == call_id]
         return same[0] if same else None
 
-    def _opaque(self, tracked: Tracked, record: Record, header: SignedHeader) -> None:
-        given = header.parameters.get("opaque")
-        if given == tracked.opaque or tracked.opaque is None:
-            return
-        got = "none" if given is None else ascii(given)
-        detail = f"{tracked.where} gave opaque {tracked.opaque!a}, and {tracked.who} sends {got}."
-        tracked.report(Problem("opaque-changed", detail, (place_text(record),)))
-
-    def _open_key(self, tracked: Tracked, record: Record, token: str) -> None:
-        data = self._decode(tracked, record, token)
-        if data is None:
-            tracked.no_key = NoKey.DAMAGED
-        elif tracked.scheme is Scheme.NTLM:
-            self._open_ntlm(tracked, record, data)
-        elif tracked.scheme is Scheme.KERBEROS:
-            tracked.verifier, tracked.no_key, words = kerberos_verifier(self._secrets, data)
-            if tracked.no_key is NoKey.KEYTAB_UNFIT:
-                detail = f"The ticket of {tracked.who} for {tracked.name.targetname} does not decrypt: {words}."
-                fields = {"spn": tracked.name.targetname}
-                tracked.report(Problem("service-key-mismatch", detail, (place_text(record),), fields=fields))
-        else:
-            tracked.no_key = NoKey.NOT_SUPPORTED
-
-    def _open_ntlm(self, tracked: Tracked, record: Record, data: bytes) -> None:
-        try:
-            tracked.authenticate = authenticate = read_authenticate(data)
-        except MalformedToken as error:
-            self._malformed(tracked, record, Sender.CLIENT, str(error))
-            tracked.no_key = NoKey.DAMAGED
-            return
-        tracked.extended = bool(authenticate.flags & Flags.extended_session_security)
-        if tracked.challenge is None:
-            tracked.no_key = NoKey.NO_CHALLENGE
-            return
-        tracked.secret = ntlm_verifier(self._secrets, tracked.challenge, authenticate)
-        tracked.verifier, tracked.no_key = tracked.secret.verifier, tracked.secret.problem
-        if tracked.secret.tampered:
-            detail = f"The MIC of the AUTHENTICATE of {tracked.who} is wrong: a token was changed on the way."
-            tracked.report(Problem("ntlm-malformed-token", detail, (place_text(record),)))
-
-    def _decode(self, tracked: Tracked, record: Record, token: str) -> bytes | None:
-        try:
-            return base64.b64decode(token, validate=True)
-        except (binascii.Error, ValueError):
-            self._malformed(tracked, record, Sender.CLIENT, "gssapi-data is not base64")
-            return None
-
-    def _malformed(self, tracked: Tracked, record: Record, sender: Sender, problem: str) -> None:
-        whose = tracked.who if sender is Sender.CLIENT else tracked.where
-        evidence = (place_text(record),)
-        if tracked.scheme is Scheme.NTLM:
-            tracked.report(
-                Problem("ntlm-malformed-token", f"The token of {whose} cannot be read: {problem}.", evidence)
-            )
-
     # --- challenges
 
     def _challenged(self, record: Record, message: Response, key: Transaction) -> None:
@@ -349,7 +296,7 @@ class Reconstruction:
             self._unreadable(record, message, key, str(error))
             found = ()
         sent = self._requests.get(key)
-        waiting = [] if sent is None else list(sent.credentials)
+        waiting = [] if sent is None else self._still_open(sent.credentials)
         tokens = [offer for offer in found if offer.gssapi_data and offer.scheme in _SCHEMES]
         answered: list[Tracked] = []
         for offer in tokens:
@@ -418,20 +365,11 @@ class Reconstruction:
             tracked.step, tracked.opaque = Step.TOKEN_GIVEN, offer.opaque or tracked.opaque
             tracked.version = min(offer.spoken_version, tracked.version or OWN_VERSION)
             tracked.challenge_at, tracked.challenge_input = record.time, record.input
-            self._read_challenge(tracked, record, offer.gssapi_data or "")
+            take_challenge(tracked, record, offer.gssapi_data or "")
         tracked.touch(record, Sender.SERVER)
         tracked.draw(record, Sender.SERVER, start_line(message), "the server's token", None)
         self._add(tracked)
         return tracked
-
-    def _read_challenge(self, tracked: Tracked, record: Record, token: str) -> None:
-        if tracked.scheme is not Scheme.NTLM:
-            return
-        try:
-            tracked.challenge = read_challenge(base64.b64decode(token, validate=True))
-        except (MalformedToken, binascii.Error, ValueError) as error:
-            words = str(error) if isinstance(error, MalformedToken) else "gssapi-data is not base64"
-            self._malformed(tracked, record, Sender.SERVER, words)
 
     def _challenged_again(
         self, tracked: Tracked, record: Record, message: Response, key: Transaction, found: tuple[Offer, ...]
@@ -460,11 +398,11 @@ class Reconstruction:
 
     def _response(self, record: Record, message: Response, key: Transaction, headers: list[SignedHeader]) -> None:
         sent = self._requests.get(key)
-        signed = [] if sent is None else list(sent.signed)
-        waiting = [] if sent is None else [tracked for tracked in sent.credentials if tracked.final == key]
+        signed = [] if sent is None else self._still_open(sent.signed)
+        waiting = [] if sent is None else [one for one in self._still_open(sent.credentials) if one.final == key]
         answered: list[Tracked] = []
         for header in headers:
-            tracked = self._lookup(record, message, header, among=[*waiting, *signed])
+            tracked = self._lookup.find(record, message, header, among=[*waiting, *signed])
             if tracked is None:
                 tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
             self._heard(tracked, record, message, header)
@@ -525,57 +463,6 @@ class Reconstruction:
 
     # --- finding and keeping associations
 
-    def _lookup(
-        self, record: Record, message: Message, header: SignedHeader, among: list[Tracked] | None = None
-    ) -> Tracked | None:
-        """The association of a header, among those that are open."""
-        name, client = name_of(header), client_of(message, header.sender)
-        opaque = header.parameters.get("opaque")
-        same_transaction = [tracked for tracked in among or () if tracked.scheme is header.scheme]
-        if opaque is not None:
-            exact = self._open.by_name(name, opaque, client, message.call_id, record)
-            if exact is not None:
-                self._epid(exact, client, record)
-                return exact
-            other_name = self._open.by_opaque(opaque, client)
-            if other_name is not None and other_name.scheme is header.scheme:
-                return other_name
-            for tracked in same_transaction:
-                if tracked.opaque is None:  # Kerberos: the answer brings it
-                    tracked.opaque = opaque
-                    self._add(tracked)
-                    return tracked
-            return self._other_opaque(record, message, header, name, client, same_transaction)
-        for tracked in same_transaction:
-            if tracked.name == name or not header.parameters.get("realm"):
-                return tracked
-        return next((one for one in self._open.by_endpoint(name, client) if one.step is Step.ESTABLISHED), None)
-
-    def _other_opaque(
-        self,
-        record: Record,
-        message: Message,
-        header: SignedHeader,
-        name: AssociationName,
-        client: Endpoint,
-        same_transaction: list[Tracked],
-    ) -> Tracked | None:
-        """An opaque that no challenge gave: a mistake, where everything else fits to one association."""
-        for tracked in (*same_transaction, *self._open.by_endpoint(name, client)):
-            same = tracked.handshake_seen and tracked.opaque is not None and tracked.name == name
-            near = tracked.on_connection(record) or tracked.call_id == message.call_id
-            due = tracked.step is Step.TOKEN_GIVEN or header.parameters.get("gssapi-data") is None
-            if same and near and due:
-                self._opaque(tracked, record, header)
-                return tracked
-        return None
-
-    def _epid(self, tracked: Tracked, client: Endpoint, record: Record) -> None:
-        known = tracked.endpoint
-        if client.address == known.address and client.epid != known.epid and client.epid is not None:
-            detail = f"{known.address} used epid {known.epid!a}, and now {client.epid!a}."
-            tracked.report(Problem("epid-changed", detail, (place_text(record),)))
-
     def _begin(
         self, record: Record, message: Message, header: SignedHeader, step: Step, *, handshake_seen: bool
     ) -> Tracked:
@@ -594,6 +481,10 @@ class Reconstruction:
         tracked.touch(record, header.sender)
         self._add(tracked)
         return tracked
+
+    def _still_open(self, tracked: list[Tracked]) -> list[Tracked]:
+        """Those that did not come out meanwhile: each comes out once."""
+        return [one for one in tracked if one in self._open]
 
     def _add(self, tracked: Tracked) -> None:
         over = self._open.put(tracked)

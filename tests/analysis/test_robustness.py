@@ -52,6 +52,7 @@ def test_damaged_sessions(extended: bool, data: st.DataObject) -> None:
     secrets = data.draw(st.sampled_from([GIVEN, NOTHING]))
     seen = outcome(items, secrets)
     signed = sum(len(association.signatures) for association in seen.associations)
+    assert len({id(association.signatures) for association in seen.associations}) == len(seen.associations)
     assert signed == len(seen.signatures) <= 8 * len(items)
     assert all(isinstance(finding, Finding) for finding in seen.findings)
     finding_list(seen.findings)
