@@ -185,7 +185,7 @@ class Reconstruction:
         verdict = self._checker.check(tracked, record, message, header)
         if verdict is None:
             self._unsigned_request(tracked, record, message, key, header, token)
-        else:
+        elif header.sender is Sender.CLIENT:  # whose answers the server has to sign
             if not any(tracked is other for other in sent.signed):
                 sent.signed.append(tracked)
             if message.headers.get("Expires") == "0" and message.method == "REGISTER":
