@@ -59,7 +59,9 @@ def execute(
     """
 
     def capture(path: str) -> Reader:
-        raise ReadError(f"{path} is a packet capture, which this version cannot read; give a log instead.")
+        from sipauthctl.capture.pcap import PcapReader
+
+        return PcapReader(path, keylog=keylog, decode_as=decode_as)
 
     try:
         readers = [open_reader(path, captures=capture) for path in files]
