@@ -172,3 +172,8 @@ def test_a_short_ticket_bounds_the_association() -> None:
             assert hop.association is not None
             lifetime = hop.association.expires - hop.association.established
             assert most - timedelta(seconds=30) < lifetime <= most
+
+
+def test_a_user_of_another_domain_than_the_server() -> None:
+    registration, _ = run(setup=Setup(logon="fabrikam.com\\ned"))
+    assert [f.id for f in registration.findings] == ["kdc-not-found", "client-domain-differs"]

@@ -56,7 +56,8 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     id_ = _UNNAMED.get(error.cause, error.cause.value)
     instead = " NTLM was used instead." if hop.scheme is Scheme.NTLM else ""
     spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
-    user, realm = options.logon_name.user, (hop.kerberos_client or "").partition("@")[2]
+    user, domain = options.logon_name.user, options.logon_name.domain
+    realm = (hop.kerberos_client or "").partition("@")[2] or (domain.upper() if "." in domain else "")
     fields: dict[str, Any] = {"user": user, "spn": spn, "realm": realm, "host": hop.server.host}
     evidence = [f"Kerberos offer: targetname={spn}", f"libkrb5's code: {error.code}"]
     words = str(error)
@@ -64,7 +65,7 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     parsed = Spn.parse(spn)
     service_domain = parsed.host.partition(".")[2] if parsed is not None else ""
     if error.cause in _WRONG_REALM and realm and service_domain and realm.lower() != service_domain.lower():
-        detail = f"{hop.kerberos_client} is of another realm than {spn}."
+        detail = f"{options.logon_name.text} is of the realm {realm}, and {spn} is not."
         yield finding("client-domain-differs", detail, [spn], severity=_severity(hop, Severity.WARNING))
     suffix = user.partition("@")[2].lower()
     if error.cause in _WRONG_NAME and suffix and suffix != options.sip_domain.lower():
