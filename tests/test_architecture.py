@@ -44,7 +44,8 @@ ONLY_IN = {
     "dnslib": {"lab"},
     "trustme": {"lab"},
     "socket": {"network", "cli", "lab"},
-    "asyncio": {"network", "probe", "lab", "cli", "mechanisms"},  # a KDC is waited for
+    "asyncio": {"network", "probe", "lab", "cli", "mechanisms", "capture"},  # a KDC and tshark are waited for
+    "pyshark": {"capture"},
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
 

@@ -9,6 +9,7 @@ from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tracked import Problem, Tracked, place_text
 from sipauthctl.analysis.verification import NoKey, kerberos_verifier, ntlm_verifier
 from sipauthctl.analysis.words import Sender
+from sipauthctl.association.redaction import was_removed
 from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import MalformedToken, Scheme
 from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
@@ -27,6 +28,9 @@ def take_challenge(tracked: Tracked, record: Record, token: str) -> None:
 
 def open_key(secrets: Secrets, tracked: Tracked, record: Record, token: str) -> None:
     """Takes the client's last token: opens the verifier of the association with it, or notes why it cannot."""
+    if was_removed(token):
+        tracked.no_key = NoKey.REMOVED
+        return
     data = _decode(tracked, record, token)
     if data is None:
         tracked.no_key = NoKey.DAMAGED

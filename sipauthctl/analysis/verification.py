@@ -27,6 +27,7 @@ class NoKey(Enum):
     NO_CHALLENGE = "the CHALLENGE of the handshake is not in the input"
     NTLM_V1 = "the client answered with NTLMv1, whose keys are not computed here"
     ANONYMOUS = "the AUTHENTICATE is anonymous"
+    REMOVED = "the token was taken out of this trace"
     DAMAGED = "the tokens of the handshake are damaged"
     NOT_SUPPORTED = "signatures of this scheme are not verified here"
     NO_KEYTAB = "no keytab was given"

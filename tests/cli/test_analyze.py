@@ -138,3 +138,18 @@ def test_the_html_page_in_a_browser(session: Path, tmp_path: Path) -> None:
     assert "sip:user@cosmo.local" in dom
     assert dom.count("<script>") == 1  # the page's own; what came from outside stayed text
     assert "&lt;script&gt;alert(1)" in dom
+
+
+def test_a_trace_of_register_is_read_and_its_removed_tokens_are_no_damage(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    assert sipauthctl("register", "--lab", "--trace", str(trace)).code == 0
+    document = analyze(str(trace))
+    associations = document["associations"]
+    assert isinstance(associations, list)
+    assert [a["state"] for a in associations] == ["established", "established"]
+    signatures = [s for a in associations for s in a["signatures"]]
+    assert {(s["verdict"], s["detail"]) for s in signatures} == {
+        ("unverifiable", "the token was taken out of this trace")
+    }
+    assert len(signatures) == 6
+    assert document["findings"] == []
