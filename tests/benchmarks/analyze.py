@@ -1,4 +1,4 @@
-"""`sipauthctl analyze` on generated captures, against what tshark itself needs to print the SIP headers of the same file.
+"""`sipauthctl analyze` on generated captures, against what tshark needs to print the SIP headers of the same file.
 
     python tests/benchmarks/analyze.py [MESSAGES] [OTHER_PACKETS]
 
@@ -91,20 +91,8 @@ def main() -> None:
         secret.write_text("Litware-Ned-1", "utf-8")
         generate(capture, messages, others)
         ours = [sys.executable, "-m", "sipauthctl", "analyze", str(capture), "--password-file", str(secret), "--json"]
-        theirs = [
-            "tshark",
-            "-n",
-            "-r",
-            str(capture),
-            "-Y",
-            "sip",
-            "-T",
-            "fields",
-            "-e",
-            "frame.number",
-            "-e",
-            "sip.msg_hdr",
-        ]
+        fields = ["-Y", "sip", "-T", "fields", "-e", "frame.number", "-e", "sip.msg_hdr"]
+        theirs = ["tshark", "-n", "-r", str(capture), *fields]
 
         def process(command: list[str]) -> None:
             subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TOP)

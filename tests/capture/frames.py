@@ -22,11 +22,11 @@ class Pcap:
         return len(self.frames)
 
     def to_bytes(self) -> bytes:
-        out = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)
+        parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
         for index, frame in enumerate(self.frames):
             time = 1_772_366_400_000 + index  # 2026-03-01 12:00:00 UTC, in ms
-            out += struct.pack("<IIII", time // 1000, time % 1000 * 1000, len(frame), len(frame)) + frame
-        return out
+            parts += [struct.pack("<IIII", time // 1000, time % 1000 * 1000, len(frame), len(frame)), frame]
+        return b"".join(parts)
 
 
 @dataclass
