@@ -106,9 +106,10 @@ def main() -> None:
             f"{messages} SIP messages, {others} other packets: {mine:6.2f} s   tshark fields {reference:6.2f} s"
             f"   {mine / reference:5.2f}"
         )
+        # Not ru_maxrss, which a process takes over from the one that started it.
         code = (
-            "import resource, sys; from sipauthctl.cli.main import main; main(sys.argv[1:]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+            "import re, sys; from sipauthctl.cli.main import main; main(sys.argv[1:]);"
+            "print(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
         )
         done = subprocess.run(
             [sys.executable, "-c", code, *ours[3:]], capture_output=True, encoding="utf-8", cwd=TOP, check=True
