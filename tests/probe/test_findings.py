@@ -160,3 +160,10 @@ def test_the_evidence_of_a_wrong_signature_is_the_string_that_should_have_been_s
     assert "<NTLM>" in signed
     assert "<6><REGISTER><sip:ned@litwareinc.com>" in signed
     assert signed.endswith("<200>")
+
+
+@pytest.mark.parametrize("server", [None, ServerChoice("hs1.litwareinc.com", None)])
+def test_a_name_server_that_does_not_answer_is_not_taken_for_missing_records(server: ServerChoice | None) -> None:
+    result = run(options={"nameserver": "127.0.0.1:1", "server": server})
+    assert result.ids == ["dns-server-unreachable"]
+    assert result.registration.outcome is Outcome.UNREACHABLE

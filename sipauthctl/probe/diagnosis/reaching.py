@@ -21,7 +21,7 @@ from sipauthctl.network.errors import (
     TlsUntrusted,
 )
 from sipauthctl.network.evidence import TlsEvidence
-from sipauthctl.network.resolver import Query
+from sipauthctl.network.resolver import Query, QueryOutcome
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 
@@ -40,10 +40,17 @@ _IDS: dict[type[NetworkError], str] = {
 }
 
 
+_UNANSWERED = (QueryOutcome.TIMEOUT, QueryOutcome.FAILED)
+
+
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     """What kept the run from a server, and what DNS shows."""
     if run.discovered_nothing:
         asked = [query_text(query) for query in run.queries]
+        if run.queries and all(query.outcome in _UNANSWERED for query in run.queries):
+            detail = "None of the questions about the SIP domain was answered."
+            yield finding("dns-server-unreachable", detail, asked, domain=options.sip_domain)
+            return
         detail = f"No server was found for {options.sip_domain} by {options.transport.value.upper()}."
         yield finding("dns-no-srv", detail, asked, domain=options.sip_domain, pool=f"pool.{options.sip_domain}")
     if run.discovery is not None and run.discovery.by_srv:
@@ -66,10 +73,18 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 _PASSED_OVER = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
 
 
+def _unanswered(run: RunFacts, host: str) -> bool:
+    """Whether the name server left every question for the addresses of a host unanswered."""
+    asked = [query for query in run.queries if query.name == host]
+    return bool(asked) and all(query.outcome in _UNANSWERED for query in asked)
+
+
 def _failure(run: RunFacts, hop: HopFacts, id_: str, severity: Severity | None) -> Finding:
     server = hop.server
     where = f"{server.host} port {server.port} by {server.transport.value.upper()}"
     name, _, domain = server.host.partition(".")
+    if isinstance(hop.error, HostUnresolvable) and _unanswered(run, server.host):
+        id_ = "dns-server-unreachable"
     evidence = _asked(run, server.host) if isinstance(hop.error, HostUnresolvable) else []
     if isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired):
         evidence += certificate_lines(hop.tls)
