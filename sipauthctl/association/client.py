@@ -10,7 +10,6 @@ The driver sends requests and hands over each answer; the machine says what to d
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -220,7 +219,7 @@ class ClientHandshake:
         self._opaque = same[0].opaque if same[0].opaque is not None else self._opaque
         try:
             self._token = initiator.step(base64.b64decode(same[0].gssapi_data or "", validate=True))
-        except binascii.Error:
+        except ValueError:  # also raised for characters beyond ASCII
             return Stopped(StopReason.MALFORMED_TOKEN, "gssapi-data is not base64")
         except MalformedToken as error:
             return Stopped(StopReason.MALFORMED_TOKEN, str(error), error)

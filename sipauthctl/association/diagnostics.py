@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import split_list
 from sipauthctl.sip.message import Message
 from sipauthctl.sip.params import unquote
@@ -44,7 +45,10 @@ def _read(value: str) -> Diagnostic | None:
     if not (number.isascii() and number.isdigit() and len(number) <= 10):
         return None
     pairs = (part.partition("=") for part in parts)
-    return Diagnostic(int(number), tuple((name.strip().lower(), _text(text.strip())) for name, _, text in pairs))
+    try:
+        return Diagnostic(int(number), tuple((name.strip().lower(), _text(text.strip())) for name, _, text in pairs))
+    except ParseError:
+        return None
 
 
 def _text(value: str) -> str:

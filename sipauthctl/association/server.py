@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -180,7 +179,7 @@ class ServerAuthenticator:
     def _token(self, request: Request, credentials: AuthParameters, now: datetime) -> ServerStep:
         try:
             token = base64.b64decode(credentials.get("gssapi-data") or "", validate=True)
-        except binascii.Error:
+        except ValueError:  # also raised for characters beyond ASCII
             return self._refuse(RefusalReason.MALFORMED, "gssapi-data is not base64")
         scheme = Scheme.parse(credentials.scheme_text)
         if scheme is None:

@@ -16,10 +16,10 @@ from sipauthctl.sip.errors import (
     excerpt,
 )
 from sipauthctl.sip.limits import DEFAULT_LIMITS, Limits
-from sipauthctl.sip.message import Message, content_length, parse_head
+from sipauthctl.sip.message import HEADER_END, Message, content_length, parse_head
 from sipauthctl.sip.recognise import describe, looks_like
 
-_HEADER_END = re.compile(rb"\r\n\r\n|\n\n")
+_PARTIAL_END = len(b"\r\n\r")  # the most of a header end that may stand in the buffer unrecognised
 _KEEP_ALIVE = re.compile(rb"[\r\n]+")
 
 
@@ -102,7 +102,7 @@ class StreamFramer:
         kind = looks_like(bytes(self._buffer[:16]))
         if kind is not None:
             raise ParseError(f"not SIP: {describe(kind)}")
-        end = _HEADER_END.search(self._buffer, self._scanned)
+        end = HEADER_END.search(self._buffer, self._scanned)
         if end is None:
             self._check_unfinished()
             return None
@@ -123,8 +123,8 @@ class StreamFramer:
             self._line_start = newline + 1
         if self._line_start == 0 and size > 3 and b"\x00" in self._buffer[:16]:
             raise ParseError(f"not SIP: binary data {excerpt(bytes(self._buffer[:16]))}")
-        if size - self._line_start > self._limits.line:
+        if size - self._line_start - self._buffer.endswith(b"\r") > self._limits.line:
             raise LineTooLong(f"a line exceeds {self._limits.line} bytes")
-        if size > self._limits.header_block:
+        if size > self._limits.header_block + _PARTIAL_END:
             raise HeaderBlockTooLarge(f"the header block exceeds {self._limits.header_block} bytes")
-        self._scanned = max(0, size - 3)
+        self._scanned = max(0, size - _PARTIAL_END)

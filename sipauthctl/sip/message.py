@@ -24,13 +24,13 @@ from sipauthctl.sip.name_addr import NameAddr
 from sipauthctl.sip.recognise import describe, looks_like
 
 VERSION = "SIP/2.0"
+HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 _TOKEN = r"[A-Za-z0-9.!%*_+`'~-]+"
 _METHOD = re.compile(_TOKEN)
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 +([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _FIELD_NAME = re.compile(_TOKEN)
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def parse_message(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
         ParseError: it is not a SIP message.
         LimitExceeded: it is larger than `limits` allow.
     """
-    end = _HEADER_END.search(data, 0, limits.header_block + 4)
+    end = HEADER_END.search(data, 0, limits.header_block + 4)
     block = data[: end.start()] if end else data.rstrip(b"\r\n")
     if len(block) > limits.header_block:
         raise HeaderBlockTooLarge(f"the header block exceeds {limits.header_block} bytes")
@@ -160,12 +160,12 @@ def parse_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
     kind = looks_like(block)
     if kind is not None:
         raise ParseError(f"not SIP: {describe(kind)}")
-    lines = block.decode("utf-8", "surrogateescape").split("\n")
-    if len(lines) > limits.headers + 1:
+    raw_lines = [line.removesuffix(b"\r") for line in block.split(b"\n")]
+    if len(raw_lines) > limits.headers + 1:
         raise TooManyHeaders(f"more than {limits.headers} header lines")
-    if len(max(lines, key=len)) > limits.line:
+    if max(map(len, raw_lines)) > limits.line:
         raise LineTooLong(f"a line exceeds {limits.line} bytes")
-    lines = [line.removesuffix("\r") for line in lines]
+    lines = [line.decode("utf-8", "surrogateescape") for line in raw_lines]
     headers = Headers(_fields(lines[1:]))
     start = lines[0]
     if start[:4].upper() == "SIP/":
@@ -185,8 +185,10 @@ def content_length(headers: Headers) -> int | None:
     values = set(headers.get_all("Content-Length"))
     if not values:
         return None
+    if len(values) > 1:
+        raise ParseError("several Content-Length headers differ")
     value = values.pop()
-    if values or not (value.isascii() and value.isdigit() and len(value) <= 12):
+    if not (value.isascii() and value.isdigit() and len(value) <= 12):
         raise ParseError(f"Content-Length is not a number: {excerpt(value)}")
     return int(value)
 
