@@ -95,7 +95,7 @@ def command(
     from sipauthctl.cli.lab_run import run_lab
 
     try:
-        asyncio.run(run_lab(settings, out, err, as_json=as_json, verbose=options.verbose))
+        asyncio.run(run_lab(settings, out, err, as_json=as_json))
     except KdcError as error:
         raise CannotRun(f"{error}.") from None
     except OSError as error:

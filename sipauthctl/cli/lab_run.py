@@ -20,7 +20,7 @@ from sipauthctl.report.text import safe
 _BAD = frozenset({"refused", "dropped"})
 
 
-async def run_lab(settings: LabSettings, out: Console, err: Console, *, as_json: bool, verbose: bool) -> None:
+async def run_lab(settings: LabSettings, out: Console, err: Console, *, as_json: bool) -> None:
     """Starts the deployment, describes it on `out`, logs to `err`, and ends with SIGINT or SIGTERM.
 
     Raises:

@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file in TOML.")
 @click.option("--profile", metavar="NAME", help="Take options from this profile of the configuration file.")
 @click.option("--no-color", is_flag=True, help="Do not colour the output; NO_COLOR does the same.")
-@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: DNS and TLS.")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, profile: str | None, no_color: bool, verbose: bool) -> None:
     """Tell why sign-in to Microsoft's SIP servers works or fails.

@@ -10,6 +10,8 @@ import sys
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 
+from rich.console import Console
+
 from sipauthctl.association.choice import Wanted
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.mechanisms import Credentials, credentials, mechanisms, now, workstation
@@ -19,6 +21,7 @@ from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy, TrustError
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.conversation import Tools
+from sipauthctl.probe.diagnosis.reaching import certificate_lines, query_text
 from sipauthctl.probe.events import Event, Observer
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions, ServerChoice
@@ -29,6 +32,7 @@ from sipauthctl.report.console import put, stderr, stdout
 from sipauthctl.report.json_output import dump, registration_document
 from sipauthctl.report.ladder import Ladder
 from sipauthctl.report.registration import print_registration
+from sipauthctl.report.text import safe
 from sipauthctl.sip.uri import SipUri
 
 
@@ -66,6 +70,8 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
         except OSError as error:
             raise CannotRun(f"The registration cannot run: {error.strerror or type(error).__name__}.") from None
     registration = summarize(facts, options)
+    if verbose:
+        _say_more(err, facts)
     if as_json:
         dump(registration_document(registration), sys.stdout)
     else:
@@ -118,6 +124,17 @@ def _options(request: Request, user: SipUri, given: Credentials, kerberos_unavai
         workstation=workstation(),
         kerberos_unavailable=kerberos_unavailable,
     )
+
+
+def _say_more(err: Console, facts: RunFacts) -> None:
+    """What was asked of DNS, and whom TLS showed."""
+    for query in facts.queries:
+        put(err, f"DNS {safe(query_text(query))}", wrap=False)
+    for hop in facts.hops:
+        if hop.tls is not None:
+            put(err, f"TLS {safe(hop.server.host)}: {hop.tls.version}, {hop.tls.cipher}", wrap=False)
+            for line in certificate_lines(hop.tls):
+                put(err, safe(line), indent=4, wrap=False)
 
 
 def _warnings(request: Request) -> list[str]:

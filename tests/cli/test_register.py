@@ -213,3 +213,11 @@ def on_a_terminal(**changes: str) -> str:
     os.close(ours)
     assert process.wait(timeout=30) == 0
     return output.decode("utf-8")
+
+
+def test_verbose_tells_of_dns_and_tls_on_stderr() -> None:
+    result = sipauthctl("-v", "register", "--lab", "--json")
+    assert json.loads(result.out)["outcome"] == "registered"
+    assert "DNS SRV _sipinternaltls._tcp.litwareinc.com: answered" in result.err
+    assert "TLS hs2.litwareinc.com: TLSv1." in result.err
+    assert "names: hs2.litwareinc.com" in result.err
