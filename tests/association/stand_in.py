@@ -55,7 +55,7 @@ class Initiator:
 
 
 class Acceptor:
-    """Accepts what `Initiator` sends."""
+    """Accepts what `Initiator` sends; an answer only to its own challenge."""
 
     def __init__(self, scheme: Scheme, key: bytes = b"session key", expires: datetime | None = None) -> None:
         self.scheme = scheme
@@ -63,13 +63,15 @@ class Acceptor:
         self.peer: str | None = None
         self._key = key
         self._expires = expires
+        self._challenged = scheme is not Scheme.NTLM
 
     def step(self, token: bytes) -> bytes | None:
         if self.scheme is Scheme.NTLM and token == b"":
+            self._challenged = True
             return CHALLENGE + self._key
         if token == LOCKED + self._key:
             raise LogonRefused(ACCOUNT_LOCKED_OUT, "the account is locked out")
-        if token not in (ANSWER + self._key, TICKET + self._key):
+        if not self._challenged or token not in (ANSWER + self._key, TICKET + self._key):
             raise MalformedToken("not a token of this mechanism")
         self.context, self.peer = Context(self._key, self._expires), "LITWAREINC\\ned"
         return None
