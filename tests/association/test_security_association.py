@@ -13,6 +13,7 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import NumState, ReplayWindow
 from sipauthctl.mechanisms.ntlm.context import Role
 from sipauthctl.sip.message import Request
+from tests.association import stand_in
 from tests.association.messages import NOW, association, request, response
 
 
@@ -118,6 +119,31 @@ def test_it_lives_eight_hours() -> None:
     client, _ = pair()
     assert client.end(NOW + timedelta(hours=8) - timedelta(seconds=1)) is None
     assert client.end(NOW + timedelta(hours=8)) is EndReason.LIFETIME
+
+
+def test_it_ends_with_the_credentials_behind_it() -> None:
+    ends = association("ess", Role.INITIATOR)
+    ends.context = stand_in.Context(b"key", expires=NOW + timedelta(hours=1))
+    assert ends.expires == NOW + timedelta(hours=1)
+    assert ends.end(NOW + timedelta(minutes=59)) is None
+    assert ends.end(NOW + timedelta(hours=1)) is EndReason.CREDENTIALS_EXPIRED
+    ends.context = stand_in.Context(b"key", expires=NOW + timedelta(hours=10))
+    assert ends.end(NOW + timedelta(hours=8)) is EndReason.LIFETIME
+
+
+def test_a_refused_message_does_not_use_up_its_number() -> None:
+    client, server = pair()
+    signed = client.sign_request(request())
+    assert not server.verify_request(signed.with_headers(signed.headers.replace("Expires", "1")), NOW).trusted
+    checked = server.verify_request(signed, NOW)
+    assert (checked.trusted, checked.problem) == (True, None)
+
+
+def test_the_opaque_of_the_first_trusted_answer_is_kept() -> None:
+    client, server = pair()
+    client.opaque = None
+    assert client.verify_response(server.sign_response(response()), NOW).trusted
+    assert client.opaque == "4452DFB0"
 
 
 def test_an_idle_one_ends_and_each_accepted_message_refreshes_it() -> None:
