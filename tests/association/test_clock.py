@@ -92,6 +92,10 @@ def test_the_truth_lies_within_the_uncertainty(skew: float, there: float, back: 
     assert abs(exact.skew_seconds - skew) <= exact.uncertainty_seconds + 1e-5
 
 
+def test_a_date_without_fractions_stands_for_the_middle_of_its_second() -> None:
+    assert read_clock(NOON, NOON, NOON + timedelta(seconds=1)) == ClockReading(0.0, 1.5)
+
+
 def test_a_server_ahead_has_a_positive_skew() -> None:
     assert read_exact_clock(NOON + timedelta(minutes=7), NOON, NOON) == ClockReading(420.0, 0.0)
     assert read_exact_clock(NOON - timedelta(minutes=7), NOON, NOON) == ClockReading(-420.0, 0.0)

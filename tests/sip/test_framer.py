@@ -17,7 +17,7 @@ from sipauthctl.sip.errors import (
 )
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
 from sipauthctl.sip.limits import Limits
-from sipauthctl.sip.message import Message
+from sipauthctl.sip.message import Message, parse_message
 
 FIRST = b"SIP/2.0 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
 SECOND = b"NOTIFY sip:ned@x SIP/2.0\r\nl: 5\r\n\r\na\r\n\r\n"
@@ -40,6 +40,16 @@ def test_several_messages_in_one_read() -> None:
     framer.feed(FIRST + SECOND + THIRD)
     assert raw(drain(framer)) == [FIRST, SECOND, THIRD]
     framer.close()
+
+
+@pytest.mark.parametrize("first", [b"\r\n", b"\n"])
+@pytest.mark.parametrize("second", [b"\r\n", b"\n"])
+def test_the_header_block_ends_with_any_two_line_ends(first: bytes, second: bytes) -> None:
+    message = b"SIP/2.0 200 OK" + first + b"l: 2" + first + second + b"ab"
+    framer = StreamFramer()
+    framer.feed(message)
+    assert raw(drain(framer)) == [message]
+    assert parse_message(message).body == b"ab"
 
 
 @given(st.lists(st.integers(min_value=1, max_value=40), min_size=1))

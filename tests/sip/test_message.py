@@ -148,6 +148,7 @@ def test_repeated_headers_and_lists_are_one() -> None:
         ('"a, b" <sip:x,y@z>;p="c, d", <tel:+1>', ('"a, b" <sip:x,y@z>;p="c, d"', "<tel:+1>")),
         (r'"a \", b" <sip:x>, c', (r'"a \", b" <sip:x>', "c")),
         (r'"a \\", b', (r'"a \\"', "b")),
+        ('<sip:a"b>, <sip:c"d>', ('<sip:a"b>', '<sip:c"d>')),
         ("<sip:a>, sip:b;tag=1", ("<sip:a>", "sip:b;tag=1")),
         ('"never closed, x', ('"never closed, x',)),
     ],
