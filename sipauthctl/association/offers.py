@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.message import Response
 
 OWN_VERSION = 4
@@ -42,14 +43,24 @@ class Offer:
 def offers(response: Response) -> tuple[Offer, ...]:
     """The offers of a 401 or 407, in the order of the message; none for another status.
 
+    A challenge header that cannot be read is passed over, as it may be of a scheme with a grammar of its own.
+
     Raises:
-        ParseError: a challenge header cannot be read.
+        ParseError: none of the challenge headers can be read.
     """
     family = HeaderFamily.of_status(response.status)
     if family is None:
         return ()
-    values = response.headers.get_all(family.challenge)
-    return tuple(_offer(parameters) for value in values for parameters in AuthParameters.parse_all(value))
+    found: list[Offer] = []
+    damage: ParseError | None = None
+    for value in response.headers.get_all(family.challenge):
+        try:
+            found += [_offer(parameters) for parameters in AuthParameters.parse_all(value)]
+        except ParseError as error:
+            damage = error
+    if damage is not None and not found:
+        raise damage
+    return tuple(found)
 
 
 def read_version(text: str | None) -> int | None:

@@ -114,3 +114,13 @@ def test_several_schemes_in_one_header() -> None:
         ("NTLM", "a", 4),
         ("Kerberos", "c", None),
     ]
+
+
+def test_a_header_with_a_grammar_of_its_own_does_not_hide_the_others() -> None:
+    text = (
+        "SIP/2.0 401 x\r\nWWW-Authenticate: Negotiate abc/def\r\n"
+        'WWW-Authenticate: NTLM realm="a", targetname="b", version=4\r\n\r\n'
+    )
+    message = parse_message(text.encode())
+    assert isinstance(message, Response)
+    assert [o.scheme_text for o in offers(message)] == ["NTLM"]
