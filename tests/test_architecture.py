@@ -19,7 +19,18 @@ BELOW = {
     "capture": {"sip"},
     "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings"},
     "probe": {"sip", "mechanisms", "association", "network", "diagnosis", "findings"},
-    "report": {"sip", "mechanisms", "association", "network", "capture", "analysis", "probe", "findings"},
+    "doctor": {
+        "sip",
+        "mechanisms",
+        "association",
+        "network",
+        "capture",
+        "analysis",
+        "diagnosis",
+        "probe",
+        "findings",
+    },
+    "report": {"sip", "mechanisms", "association", "network", "capture", "analysis", "probe", "doctor", "findings"},
     "cli": {
         "sip",
         "mechanisms",
@@ -29,6 +40,7 @@ BELOW = {
         "capture",
         "analysis",
         "probe",
+        "doctor",
         "report",
         "findings",
     },
@@ -44,7 +56,15 @@ ONLY_IN = {
     "dnslib": {"lab"},
     "trustme": {"lab"},
     "socket": {"network", "cli", "lab"},
-    "asyncio": {"network", "probe", "lab", "cli", "mechanisms", "capture"},  # a KDC and tshark are waited for
+    "asyncio": {
+        "network",
+        "probe",
+        "doctor",
+        "lab",
+        "cli",
+        "mechanisms",
+        "capture",
+    },  # a KDC and tshark are waited for
     "pyshark": {"capture"},
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)

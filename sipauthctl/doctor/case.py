@@ -1,0 +1,112 @@
+"""The case before the doctor: what was asked, the tools, and what the checks have learned so far."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from sipauthctl.association.clock import ClockReading
+from sipauthctl.doctor.attempts import Attempts
+from sipauthctl.doctor.check import CheckResult
+from sipauthctl.network.discovery import Discovery
+from sipauthctl.network.errors import NetworkError
+from sipauthctl.network.evidence import Endpoint, TlsEvidence
+from sipauthctl.network.resolver import Resolver
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.options import ProbeOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What there is to sign in with; all empty where nothing was given.
+
+    `cache` is a credential cache as libkrb5 names it, and "" the user's default one. NTLM and a simple bind need the
+    password.
+    """
+
+    password: str | None = field(default=None, repr=False)
+    cache: str | None = None
+    keytab: Path | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is anything at all."""
+        return self.password is not None or self.cache is not None or self.keytab is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user wants to know.
+
+    `probe` has the address, the logon name and how to reach the server. `kdc` is a host and port that the user named.
+    `all_attempts` allows more than one failed sign-in. `user_from` tells where the address comes from, empty where
+    the user gave it.
+    """
+
+    probe: ProbeOptions
+    credentials: Credentials = Credentials()
+    kdc: tuple[str, int] | None = None
+    all_attempts: bool = False
+    user_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What the run brings along: `now` in UTC, random bytes, random numbers, DNS."""
+
+    now: Callable[[], datetime]
+    token_bytes: Callable[[int], bytes]
+    rng: random.Random
+    resolver: Resolver
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What became of one server: `error` is None where it took the connection. `used` marks the one that clients
+    would talk to: the first of the candidates that took it."""
+
+    server: Endpoint
+    address: str | None
+    tls: TlsEvidence | None
+    error: NetworkError | None
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DomainNames:
+    """The Active Directory domain that the server belongs to, as far as it is known."""
+
+    dns: str | None = None
+    netbios: str | None = None
+
+
+@dataclass(slots=True)
+class Case:
+    """All that the checks share. A slot that is None or empty was not learned (yet); the comment tells by whom it is.
+
+    Clocks are the other side's minus this computer's.
+    """
+
+    asked: Asked
+    tools: Tools
+    attempts: Attempts
+    results: dict[str, CheckResult] = field(default_factory=dict)
+    discovery: Discovery | None = None  # dns
+    reached: list[Reached] = field(default_factory=list)  # reachability
+    server: HopFacts | None = None  # offers: the talk with the first server, without credentials
+    domain: DomainNames = DomainNames()  # offers (from the NTLM challenge), then whoever knows better
+    kdc_clock: ClockReading | None = None  # kdc
+    runs: list[RunFacts] = field(default_factory=list)  # sign-in: each registration that was tried
+
+    @property
+    def sip_domain(self) -> str:
+        """The domain of the user's address."""
+        return self.asked.probe.sip_domain
+
+    @property
+    def step_seconds(self) -> float:
+        """The user's limit for one step, in seconds."""
+        return self.asked.probe.timeouts.answer
