@@ -11,11 +11,12 @@ PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 BELOW = {
     "sip": set[str](),
+    "netbios": set[str](),
     "mechanisms": set[str](),
     "association": {"sip", "mechanisms"},
     "diagnosis": {"sip", "mechanisms", "association", "findings"},
-    "network": {"sip"},
-    "lab": {"sip", "mechanisms", "association"},
+    "network": {"sip", "netbios"},
+    "lab": {"sip", "netbios", "mechanisms", "association"},
     "capture": {"sip"},
     "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings"},
     "probe": {"sip", "mechanisms", "association", "network", "diagnosis", "findings"},
@@ -99,7 +100,7 @@ def test_every_room_is_known() -> None:
 
 
 def test_the_protocol_asks_nobody_for_time_or_randomness() -> None:
-    for room in ("sip", "association"):
+    for room in ("sip", "netbios", "association"):
         for path in (PACKAGE / room).glob("*.py"):
             assert not imported(path) & {"time", "random", "secrets", "os"}, path
             assert ".now(" not in path.read_text("utf-8"), path
