@@ -18,7 +18,6 @@ from sipauthctl.netbios.packets import (
     NegativeAnswer,
     Owner,
     Question,
-    RecordType,
     RegisteredName,
     ResponseCode,
     StatusAnswer,
