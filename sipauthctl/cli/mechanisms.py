@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import os
-import secrets
 import socket
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import click
 
-from sipauthctl.association.offers import Offer
-from sipauthctl.association.spn import Spn
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.password import VARIABLE, get_password
 from sipauthctl.cli.register_request import Request
-from sipauthctl.mechanisms.base import Initiator, Scheme
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
-from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.probe.initiators import InitiatorMaker, kerberos_maker, kerberos_source, ntlm_maker
 
 KDC_PORT = 88
 NETBIOS_NAME_LENGTH = 15
 
-InitiatorMakers = dict[Scheme, Callable[[Offer], Initiator]]
+InitiatorMakers = dict[Scheme, InitiatorMaker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +88,7 @@ def mechanisms(request: Request, given: Credentials, sip_domain: str, stack: Exi
     """
     makers: InitiatorMakers = {}
     if given.password is not None:
-        secret = NtlmSecret.from_password(given.password)
-        makers[Scheme.NTLM] = lambda offer: NtlmInitiator(
-            given.name, secret, workstation=workstation(), now=now, token_bytes=secrets.token_bytes
-        )
+        makers[Scheme.NTLM] = ntlm_maker(given.name, given.password, workstation=workstation(), now=now)
     if request.auth == "ntlm":
         return Mechanisms(makers, "")
     reason = unavailable_reason()
@@ -108,17 +100,9 @@ def mechanisms(request: Request, given: Credentials, sip_domain: str, stack: Exi
     return Mechanisms(makers, "")
 
 
-def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> Callable[[Offer], Initiator]:
+def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> InitiatorMaker:
     from sipauthctl.mechanisms.kerberos.configuration import private_configuration
-    from sipauthctl.mechanisms.kerberos.credentials import (
-        CacheSource,
-        CredentialSource,
-        KerberosLogin,
-        KeytabSource,
-        PasswordSource,
-        default_realm,
-    )
-    from sipauthctl.mechanisms.kerberos.initiator import KerberosInitiator
+    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin, default_realm
     from sipauthctl.mechanisms.kerberos.names import kerberos_name
 
     try:
@@ -129,21 +113,14 @@ def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: Exit
         name = kerberos_name(given.name, default_realm() or sip_domain.upper())
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
-    source: CredentialSource
-    if request.ccache is not None:
-        source = CacheSource(request.ccache)
-    elif request.keytab is not None:
-        source = KeytabSource(request.keytab, name if request.username else None)
-    else:
-        source = PasswordSource(name, given.password or "")
-    login = stack.enter_context(KerberosLogin(source))
-
-    def make(offer: Offer) -> Initiator:
-        # The choice of an offer has checked that it is a service principal name.
-        spn = Spn.parse(offer.targetname or "")
-        return KerberosInitiator(login, spn.text if spn is not None else offer.targetname or "", now=now)
-
-    return make
+    source = kerberos_source(
+        name,
+        password=given.password,
+        cache=request.ccache,
+        keytab=request.keytab,
+        name_given=request.username is not None,
+    )
+    return kerberos_maker(stack.enter_context(KerberosLogin(source)), now=now)
 
 
 def _realm(name: LogonName, sip_domain: str) -> str:

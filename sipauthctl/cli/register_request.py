@@ -1,4 +1,4 @@
-"""The options of `register` as they were given."""
+"""The options of a command that signs in, as they were given."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from sipauthctl.cli.parameters import HostPort
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """See `sipauthctl register --help`."""
+    """See `sipauthctl register --help`; the names are those of the options' parameters."""
 
     sip_uri: str | None
     server: HostPort | None
     transport: str
     ca_file: Path | None
-    verify: bool
+    no_verify: bool
     allow_cleartext: bool
     auth: str
     username: str | None
@@ -29,8 +29,13 @@ class Request:
     nameserver: str | None
     timeout: float
     max_redirects: int
-    refreshes: int
-    keep: bool
     trace: Path | None
     lab: bool
     faults: tuple[str, ...]
+    refreshes: int = 0
+    keep: bool = False
+
+    @property
+    def verify(self) -> bool:
+        """Whether certificates are checked."""
+        return not self.no_verify

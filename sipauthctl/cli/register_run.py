@@ -12,19 +12,17 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from sipauthctl.association.choice import Wanted
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.mechanisms import Credentials, credentials, mechanisms, now, workstation
+from sipauthctl.cli.mechanisms import Credentials, credentials, mechanisms, now
+from sipauthctl.cli.probe_options import probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
-from sipauthctl.network.evidence import Transport
 from sipauthctl.network.resolver import Resolver
-from sipauthctl.network.tls import TlsPolicy, TrustError
-from sipauthctl.network.transport import Timeouts
+from sipauthctl.network.tls import TrustError
 from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.diagnosis.reaching import certificate_lines, query_text
 from sipauthctl.probe.events import Event, Observer
 from sipauthctl.probe.facts import RunFacts
-from sipauthctl.probe.options import ProbeOptions, ServerChoice
+from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.trace import Trace
@@ -60,7 +58,7 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
             except OSError as error:
                 raise CannotRun(f"Cannot write the trace {request.trace}: {error.strerror}.") from None
         if not as_json:
-            for warning in _warnings(request):
+            for warning in protection_warnings(request):
                 put(err, ("Note: ", "yellow"), warning)
         given = None if request.lab else credentials(request)
         try:
@@ -91,7 +89,7 @@ async def _run(
             request, given = await in_lab(request, stack, outer)
         user = SipUri.parse(request.sip_uri or "")
         usable = mechanisms(request, given, user.host, outer)
-        options = _options(request, user, given, usable.kerberos_unavailable)
+        options = probe_options(request, user, given.name, usable.kerberos_unavailable)
 
         def observe(event: Event) -> None:
             for observer in observers:
@@ -106,26 +104,6 @@ async def _run(
         return await probe.run(), options
 
 
-def _options(request: Request, user: SipUri, given: Credentials, kerberos_unavailable: str) -> ProbeOptions:
-    seconds = request.timeout
-    return ProbeOptions(
-        user=user,
-        logon_name=given.name,
-        server=ServerChoice(request.server.host, request.server.port) if request.server is not None else None,
-        transport=Transport(request.transport),
-        policy=TlsPolicy(request.ca_file, request.verify),
-        wanted=Wanted(request.auth),
-        allow_cleartext=request.allow_cleartext,
-        nameserver=request.nameserver,
-        timeouts=Timeouts(seconds, seconds, seconds),
-        max_redirects=request.max_redirects,
-        refreshes=request.refreshes,
-        keep=request.keep,
-        workstation=workstation(),
-        kerberos_unavailable=kerberos_unavailable,
-    )
-
-
 def _say_more(err: Console, facts: RunFacts) -> None:
     """What was asked of DNS, and whom TLS showed."""
     for query in facts.queries:
@@ -135,12 +113,3 @@ def _say_more(err: Console, facts: RunFacts) -> None:
             put(err, f"TLS {safe(hop.server.host)}: {hop.tls.version}, {hop.tls.cipher}", wrap=False)
             for line in certificate_lines(hop.tls):
                 put(err, safe(line), indent=4, wrap=False)
-
-
-def _warnings(request: Request) -> list[str]:
-    warnings = []
-    if request.transport == "tls" and not request.verify:
-        warnings.append("certificates are not verified, so an NTLM response may go to anybody (--no-verify).")
-    if request.allow_cleartext:
-        warnings.append("NTLM is answered without protection too, so others may see the response (--allow-cleartext).")
-    return warnings

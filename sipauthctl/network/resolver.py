@@ -167,6 +167,27 @@ async def _system_lookup(host: str) -> tuple[str, ...]:
     return await result
 
 
+class RememberingResolver(Resolver):
+    """Asks each question once, for a run in which several ask the same; what is asked at the same time, too."""
+
+    def __init__(self, nameserver: str | None, seconds: float) -> None:
+        super().__init__(nameserver, seconds)
+        self._services: dict[str, asyncio.Task[tuple[ServiceTarget, ...]]] = {}
+        self._addresses: dict[str, asyncio.Task[tuple[str, ...]]] = {}
+
+    async def services(self, name: str) -> tuple[ServiceTarget, ...]:
+        """As in the class above."""
+        if name not in self._services:
+            self._services[name] = asyncio.create_task(super().services(name))
+        return await asyncio.shield(self._services[name])
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """As in the class above."""
+        if host not in self._addresses:
+            self._addresses[host] = asyncio.create_task(super().addresses(host))
+        return await asyncio.shield(self._addresses[host])
+
+
 def _host_and_port(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
     if not colon or text.endswith("]"):

@@ -1,0 +1,44 @@
+"""From the options of a command to those of a probe."""
+
+from __future__ import annotations
+
+from sipauthctl.association.choice import Wanted
+from sipauthctl.cli.mechanisms import workstation
+from sipauthctl.cli.register_request import Request
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.network.evidence import Transport
+from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.network.transport import Timeouts
+from sipauthctl.probe.options import ProbeOptions, ServerChoice
+from sipauthctl.sip.uri import SipUri
+
+
+def probe_options(request: Request, user: SipUri, name: LogonName, kerberos_unavailable: str) -> ProbeOptions:
+    """What the probe is asked to do."""
+    seconds = request.timeout
+    return ProbeOptions(
+        user=user,
+        logon_name=name,
+        server=ServerChoice(request.server.host, request.server.port) if request.server is not None else None,
+        transport=Transport(request.transport),
+        policy=TlsPolicy(request.ca_file, request.verify),
+        wanted=Wanted(request.auth),
+        allow_cleartext=request.allow_cleartext,
+        nameserver=request.nameserver,
+        timeouts=Timeouts(seconds, seconds, seconds),
+        max_redirects=request.max_redirects,
+        refreshes=request.refreshes,
+        keep=request.keep,
+        workstation=workstation(),
+        kerberos_unavailable=kerberos_unavailable,
+    )
+
+
+def protection_warnings(request: Request) -> list[str]:
+    """What the user gave up by option, in sentences."""
+    warnings = []
+    if request.transport == "tls" and not request.verify:
+        warnings.append("certificates are not verified, so an NTLM response may go to anybody (--no-verify).")
+    if request.allow_cleartext:
+        warnings.append("NTLM is answered without protection too, so others may see the response (--allow-cleartext).")
+    return warnings
