@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.resolver import Resolver, ServiceTarget
 
-_SERVICES = (
+SERVICES = (
     ("_sipinternaltls._tcp", Transport.TLS),
     ("_sipinternal._tcp", Transport.TCP),
     ("_sip._tls", Transport.TLS),
 )
-_HOSTS = ("sipinternal", "sip", "sipexternal")
+HOSTS = ("sipinternal", "sip", "sipexternal")
+AUTODISCOVER_HOSTS = ("lyncdiscoverinternal", "lyncdiscover")
+"""What Lync 2010 and later ask for first, by HTTP."""
 _PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
 MAX_TARGETS = 10
 """How many targets of one SRV name are worth trying."""
@@ -45,13 +47,13 @@ async def discover(sip_domain: str, transport: Transport, resolver: Resolver, rn
     one kind are asked for at the same time, so a silent name server costs its limit twice at most. What was asked
     stands in `resolver.queries`.
     """
-    names = [f"{service}.{sip_domain}" for service, offered in _SERVICES if offered is transport]
+    names = [f"{service}.{sip_domain}" for service, offered in SERVICES if offered is transport]
     for name, records in zip(names, await asyncio.gather(*map(resolver.services, names)), strict=True):
         targets = order(records, rng)[:MAX_TARGETS]
         if targets:
             servers = [Endpoint(target.target, target.port, transport) for target in targets]
             return Discovery(name, await _resolved(servers, resolver), by_srv=True)
-    hosts = [Endpoint(f"{host}.{sip_domain}", _PORTS[transport], transport) for host in _HOSTS]
+    hosts = [Endpoint(f"{host}.{sip_domain}", _PORTS[transport], transport) for host in HOSTS]
     for candidate in await _resolved(hosts, resolver):
         if candidate.addresses:
             return Discovery(candidate.server.host, (candidate,), by_srv=False)

@@ -16,6 +16,7 @@ from sipauthctl.association.security_association import SecurityAssociation, Sig
 from sipauthctl.association.signing import WireSignature
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.mechanisms.base import Initiator, MechanismError, Scheme, SlowInitiator
+from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeReader
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
 from sipauthctl.network.errors import AnswerTimeout, NetworkError, ProtocolError
 from sipauthctl.network.transport import Connection
@@ -89,13 +90,14 @@ class Conversation:
             self.registering = False
             self._see(answer)
             step = handshake.receive(answer.response, self._tools.now())
+            self._read_challenge(handshake, answer)
             if isinstance(step, Challenged):
                 self._report(answer, None, _offered(step.offers))
                 if not await self._choose(handshake, step):
                     return None
                 purpose = f"takes {self._scheme_name()}"
             elif isinstance(step, SendNext):
-                self._report(answer, None, self._token_remark(handshake, answer))
+                self._report(answer, None, self._challenge_words())
                 purpose = f"{self._scheme_name()} response"
             elif isinstance(step, Finished):
                 self._finish(answer, step)
@@ -198,13 +200,19 @@ class Conversation:
             self._facts.kerberos_client = getattr(initiator, "client", None) or self._facts.kerberos_client
         return True
 
-    def _token_remark(self, handshake: ClientHandshake, answer: _Answer) -> str:
+    def _read_challenge(self, handshake: ClientHandshake, answer: _Answer) -> None:
+        """Notes the CHALLENGE when it comes."""
         initiator = handshake.initiator
-        if not isinstance(initiator, NtlmInitiator) or initiator.challenge is None:
-            return ""
+        if not isinstance(initiator, NtlmInitiator | ChallengeReader) or self._facts.ntlm is not None:
+            return
         challenge = self._facts.ntlm = initiator.challenge
-        if challenge.timestamp is not None:
+        if challenge is not None and challenge.timestamp is not None:
             self._facts.ntlm_clock = read_exact_clock(challenge.timestamp, answer.sent, answer.received)
+
+    def _challenge_words(self) -> str:
+        challenge = self._facts.ntlm
+        if challenge is None:
+            return ""
         domain = challenge.names.netbios_domain or challenge.names.dns_domain
         return f"challenge from {domain}" if domain else "challenge, no domain named"
 

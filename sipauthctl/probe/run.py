@@ -17,8 +17,9 @@ from sipauthctl.network.errors import (
     TlsUntrusted,
 )
 from sipauthctl.network.evidence import Endpoint, Transport
+from sipauthctl.network.reach import connect_candidate
 from sipauthctl.network.resolver import Resolver
-from sipauthctl.network.transport import Connection, connect
+from sipauthctl.network.transport import Connection
 from sipauthctl.probe.conversation import Conversation, Tools
 from sipauthctl.probe.dialog import Dialog
 from sipauthctl.probe.events import Connected, Connecting, ConnectionLost, Discovered
@@ -129,17 +130,14 @@ class Probe:
 
     async def _connect(self, candidate: Candidate, facts: HopFacts) -> Connection:
         server, started = candidate.server, asyncio.get_running_loop().time()
-        if not candidate.addresses:
-            raise HostUnresolvable(server, f"no address is known for {server.host}")
-        self._tools.observer(Connecting(server))
-        for address in candidate.addresses[:-1]:
-            try:
-                connection = await connect(server, address, self._options.policy, self._options.timeouts)
-                break
-            except (ConnectionRefused, ConnectTimeout) as error:
-                self._tools.observer(ConnectionLost(server, str(error)))
-        else:
-            connection = await connect(server, candidate.addresses[-1], self._options.policy, self._options.timeouts)
+        if candidate.addresses:
+            self._tools.observer(Connecting(server))
+        connection = await connect_candidate(
+            candidate,
+            self._options.policy,
+            self._options.timeouts,
+            lost=lambda error: self._tools.observer(ConnectionLost(server, str(error))),
+        )
         facts.tls, facts.proven, facts.local = connection.tls, connection.proven, connection.local
         elapsed = (asyncio.get_running_loop().time() - started) * 1000
         self._tools.observer(Connected(server, connection.tls, elapsed))
