@@ -12,13 +12,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import Offer, offers
 from sipauthctl.association.parameters import AuthParameters
-from sipauthctl.association.security_association import SecurityAssociation, SignatureResult, from_offer
+from sipauthctl.association.security_association import (
+    LIFETIME,
+    SecurityAssociation,
+    SignatureResult,
+    from_offer,
+)
 from sipauthctl.mechanisms.base import Initiator, MalformedToken, MechanismError
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Request, Response
@@ -40,10 +45,14 @@ class StopReason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """The server offers schemes: choose one and call `begin`."""
+    """The server offers schemes: choose one and call `begin`.
+
+    `gone` is the association with this server that it no longer knows, None where there was none.
+    """
 
     offers: tuple[Offer, ...]
     family: HeaderFamily
+    gone: SecurityAssociation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +100,12 @@ class ClientHandshake:
 
     Args:
         token_bytes: gives that many random bytes.
+        lifetime: that the server is taken to give the association.
     """
 
-    def __init__(self, *, token_bytes: Callable[[int], bytes]) -> None:
+    def __init__(self, *, token_bytes: Callable[[int], bytes], lifetime: timedelta = LIFETIME) -> None:
         self._token_bytes = token_bytes
+        self._lifetime = lifetime
         self._state = _State.START
         self._family = HeaderFamily.USER_AGENT
         self._offer: Offer | None = None
@@ -107,6 +118,11 @@ class ClientHandshake:
     def association(self) -> SecurityAssociation | None:
         """The association once the request that completes the handshake was authorized."""
         return self._association
+
+    @property
+    def offer(self) -> Offer | None:
+        """The offer that was taken, if any."""
+        return self._offer
 
     @property
     def initiator(self) -> Initiator | None:
@@ -150,6 +166,7 @@ class ClientHandshake:
                 version=version,
                 token_bytes=self._token_bytes,
                 now=now,
+                lifetime=self._lifetime,
             )
             self._state = _State.FINAL_SENT
             if version >= 4:
@@ -197,9 +214,9 @@ class ClientHandshake:
             return Stopped(
                 StopReason.CREDENTIALS_REFUSED, f"challenged again with {response.status} after the last token"
             )
-        return self._next_token(found)
+        return self._next_token(found, family or self._family)
 
-    def _next_token(self, found: tuple[Offer, ...]) -> ClientStep:
+    def _next_token(self, found: tuple[Offer, ...], family: HeaderFamily) -> ClientStep:
         offer, initiator = self._offer, self._initiator
         if offer is None or initiator is None:
             return Stopped(StopReason.STARTED_OVER, "challenged again before any credentials were sent")
@@ -225,7 +242,7 @@ class ClientHandshake:
             return Stopped(StopReason.MALFORMED_TOKEN, str(error), error)
         except MechanismError as error:
             return Stopped(StopReason.MECHANISM_FAILED, str(error), error)
-        self._state = _State.TOKEN_DUE
+        self._family, self._state = family, _State.TOKEN_DUE
         return SendNext()
 
     def _answer(self, response: Response, now: datetime) -> ClientStep:

@@ -1,7 +1,8 @@
 """The security association: what both sides hold after a handshake, and what signs every later message.
 
-[MS-SIPAE] 3.2.1 (client) and 3.3.1 (server). The same object serves both roles: a client signs requests and verifies
-responses, a server the reverse.
+[MS-SIPAE] 3.2.1 (client) and 3.3.1 (server). The same object serves both roles. A client signs all that it sends,
+requests and its answers to the server's requests, with a credentials header (crand, cnum, response); a server signs
+all that it sends with an info header (srand, snum, rspauth).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import NumState, ReplayWindow
 from sipauthctl.mechanisms.base import Scheme, SecurityContext
 from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Message, Request, Response
 
 LIFETIME = timedelta(hours=8)
@@ -39,6 +41,7 @@ class SignatureProblem(Enum):
     TOO_OLD = "too-old"
     GAP = "gap"
     NOT_FROM_ONE = "not-from-one"
+    OTHER_SIGNER = "other-signer"  # it is made under another association than it names
 
 
 _HARMLESS = frozenset({None, SignatureProblem.GAP, SignatureProblem.NOT_FROM_ONE})
@@ -46,13 +49,17 @@ _HARMLESS = frozenset({None, SignatureProblem.GAP, SignatureProblem.NOT_FROM_ONE
 
 @dataclass(frozen=True, slots=True)
 class SignatureResult:
-    """The check of one signature. `buffer` is the string that should have been signed, where it could be built."""
+    """The check of one signature.
+
+    `buffer` is the string that should have been signed, where it could be built; `value` the signature as it came.
+    """
 
     verdict: Verdict
     num: int | None
     problem: SignatureProblem | None
     detail: str
     buffer: SignatureBuffer | None = None
+    value: bytes = b""
 
     @property
     def trusted(self) -> bool:
@@ -66,6 +73,15 @@ class EndReason(Enum):
     LIFETIME = "lifetime"
     CREDENTIALS_EXPIRED = "credentials-expired"  # the Kerberos ticket ended
     IDLE = "idle"
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationKey:
+    """What tells the associations of one endpoint apart, [MS-SIPAE] 3.2.5.2."""
+
+    scheme: Scheme | None
+    realm: str | None
+    targetname: str | None
 
 
 @dataclass(slots=True)
@@ -96,6 +112,11 @@ class SecurityAssociation:
         self.last_used = self.established
 
     @property
+    def key(self) -> AssociationKey:
+        """What its headers name it by."""
+        return AssociationKey(self.scheme, self.realm, self.targetname)
+
+    @property
     def expires(self) -> datetime:
         """When it is over even if it is used: its lifetime, or the end of the credentials where that is earlier."""
         by_lifetime = self.established + self.lifetime
@@ -112,7 +133,7 @@ class SecurityAssociation:
         return None
 
     def sign_request(self, request: Request, gssapi_data: str | None = None) -> Request:
-        """The request with a signed credentials header, [MS-SIPAE] 3.2.4.1.
+        """A client's request with a signed credentials header, [MS-SIPAE] 3.2.4.1.
 
         Args:
             request: complete but for that header; every signed header must already stand in it.
@@ -121,34 +142,60 @@ class SecurityAssociation:
         Raises:
             ParseError: a header that is signed is missing.
         """
-        token = () if gssapi_data is None else (("gssapi-data", gssapi_data),)
-        signature = self._sign(request, "crand", "cnum", "response")
-        value = self.parameters(*token, *signature, ("version", str(self.version))).format()
-        return request.with_headers(request.headers.add(self.family.credentials, value))
+        return request.with_headers(self._signed_by_client(request, gssapi_data))
+
+    def sign_client_response(self, response: Response) -> Response:
+        """A client's answer to a request of the server, otherwise as `sign_request`."""
+        return response.with_headers(self._signed_by_client(response, None))
 
     def sign_response(self, response: Response) -> Response:
-        """The response with the header that carries rspauth, [MS-SIPAE] 3.3.4.1.
+        """A server's response with the header that carries rspauth, [MS-SIPAE] 3.3.4.1.
 
         Raises:
             ParseError: a header that is signed is missing.
         """
-        signature = self._sign(response, "srand", "snum", "rspauth")
-        value = self.parameters(*signature, ("version", str(self.version))).format()
-        return response.with_headers(response.headers.add(self.family.info, value))
+        return response.with_headers(self._signed_by_server(response))
+
+    def sign_server_request(self, request: Request) -> Request:
+        """A server's request (NOTIFY, MESSAGE) to the client, otherwise as `sign_response`."""
+        return request.with_headers(self._signed_by_server(request))
 
     def verify_request(self, request: Request, now: datetime) -> SignatureResult:
-        """Checks crand, cnum and response of a request, [MS-SIPAE] 3.3.5.2."""
+        """Checks crand, cnum and response of a client's request, [MS-SIPAE] 3.3.5.2."""
         return self._verify(request, CREDENTIALS_HEADERS, WireSignature.of_request, now)
 
+    def verify_client_response(self, response: Response, now: datetime) -> SignatureResult:
+        """The same of a client's answer to a request of the server."""
+        return self._verify(response, CREDENTIALS_HEADERS, WireSignature.of_request, now)
+
     def verify_response(self, response: Response, now: datetime) -> SignatureResult:
-        """Checks srand, snum and rspauth of a response, [MS-SIPAE] 3.2.5.2."""
+        """Checks srand, snum and rspauth of a server's response, [MS-SIPAE] 3.2.5.2."""
         return self._verify(response, INFO_HEADERS, WireSignature.of_response, now)
+
+    def verify_server_request(self, request: Request, now: datetime) -> SignatureResult:
+        """The same of a server's request to the client."""
+        return self._verify(request, INFO_HEADERS, WireSignature.of_response, now)
+
+    def made(self, result: SignatureResult) -> bool:
+        """Whether a signature that was checked under another association was made under this one."""
+        return result.buffer is not None and self.context.verify(result.buffer.text, result.value)
 
     def parameters(self, *more: tuple[str, str]) -> AuthParameters:
         """The parameters that name this association, and `more`."""
         opaque = () if self.opaque is None else (("opaque", self.opaque),)
         common = (("qop", "auth"), ("realm", self.realm), ("targetname", self.targetname))
         return AuthParameters(self.scheme_text, (*common, *opaque, *more))
+
+    def _signed_by_client(self, message: Message, gssapi_data: str | None) -> Headers:
+        token = () if gssapi_data is None else (("gssapi-data", gssapi_data),)
+        signature = self._sign(message, "crand", "cnum", "response")
+        value = self.parameters(*token, *signature, ("version", str(self.version))).format()
+        return message.headers.add(self.family.credentials, value)
+
+    def _signed_by_server(self, message: Message) -> Headers:
+        signature = self._sign(message, "srand", "snum", "rspauth")
+        value = self.parameters(*signature, ("version", str(self.version))).format()
+        return message.headers.add(self.family.info, value)
 
     def _sign(self, message: Message, rand_name: str, num_name: str, value_name: str) -> tuple[tuple[str, str], ...]:
         rand, num_text = self.token_bytes(RAND_BYTES).hex(), str(self.next_num)
@@ -186,12 +233,12 @@ class SecurityAssociation:
             return SignatureResult(Verdict.INVALID, None, SignatureProblem.MALFORMED, str(error))
         if not self.context.verify(buffer.text, wire.value):
             detail = "the signature does not match the message"
-            return SignatureResult(Verdict.INVALID, wire.num, SignatureProblem.INVALID, detail, buffer)
+            return SignatureResult(Verdict.INVALID, wire.num, SignatureProblem.INVALID, detail, buffer, wire.value)
         problem, detail = self._accept(wire.num)
         if problem in _HARMLESS:
             self.last_used = now
             self.opaque = self.opaque if self.opaque is not None else parameters.get("opaque")
-        return SignatureResult(Verdict.VALID, wire.num, problem, detail, buffer)
+        return SignatureResult(Verdict.VALID, wire.num, problem, detail, buffer, wire.value)
 
     def _find(self, message: Message, header_names: tuple[str, ...]) -> tuple[AuthParameters | None, str]:
         """The header of this association among those of several proxies; else a text on what differs."""
@@ -238,6 +285,7 @@ def from_offer(
     version: int,
     token_bytes: Callable[[int], bytes],
     now: datetime,
+    lifetime: timedelta = LIFETIME,
 ) -> SecurityAssociation:
     """The client's association for an offer that was taken.
 
@@ -257,6 +305,7 @@ def from_offer(
         context=context,
         token_bytes=token_bytes,
         established=now,
+        lifetime=lifetime,
     )
 
 
