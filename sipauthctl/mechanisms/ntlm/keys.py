@@ -41,6 +41,11 @@ class NtlmSecret:
             raise ValueError("an NT hash is 32 hexadecimal digits")
         return cls(bytes.fromhex(match[1]))
 
+    @property
+    def rc4_key(self) -> bytes:
+        """The user's key of Kerberos with RC4, RFC 4757 2: the hash itself."""
+        return self._nt_hash
+
     def response_key(self, user: str, domain: str) -> bytes:
         """NTOWFv2, [MS-NLMP] 3.3.2: only the user is put in upper case."""
         return hmac_md5(self._nt_hash, (_upcase(user) + domain).encode("utf-16-le", "surrogatepass"))
