@@ -31,6 +31,11 @@ class Severity(str, Enum):
     INFO = "info"
 
 
+def rank(severity: Severity) -> int:
+    """For sorting: the worst first."""
+    return list(Severity).index(severity)
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
     """What is always true of a finding: what it means, how it is detected, how to mend it, where that is written.

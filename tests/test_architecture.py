@@ -10,7 +10,6 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 BELOW = {
-    "machine": set[str](),
     "sip": set[str](),
     "netbios": set[str](),
     "mechanisms": set[str](),
@@ -26,7 +25,6 @@ BELOW = {
         "mechanisms",
         "association",
         "network",
-        "machine",
         "capture",
         "analysis",
         "diagnosis",

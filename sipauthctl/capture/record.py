@@ -20,6 +20,10 @@ class InputKind(str, Enum):
     TEXT = "text"  # plain SIP messages, and the traces of this tool
 
 
+LOCAL_TIMES = (InputKind.CLIENT_LOG, InputKind.SERVER_TRACE, InputKind.SIPP_TRACE)
+"""Kinds whose times are those of a clock without a zone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """One end of a connection; `port` is None where the input does not tell it."""

@@ -14,7 +14,7 @@ from sipauthctl.analysis.analyze import Analysis, analyze
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import open_reader
-from sipauthctl.capture.record import InputKind, Reader, ReadError
+from sipauthctl.capture.record import LOCAL_TIMES, InputKind, Reader, ReadError
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -22,9 +22,6 @@ from sipauthctl.report.analysis import AnalysisRenderer, ConsoleRenderer
 from sipauthctl.report.analysis_html import HtmlWriter
 from sipauthctl.report.analysis_json import AnalysisWriter
 from sipauthctl.report.console import stdout
-
-LOCAL_TIMES = (InputKind.CLIENT_LOG, InputKind.SERVER_TRACE, InputKind.SIPP_TRACE)
-"""Kinds whose times are those of a clock without a zone."""
 
 
 def read_secrets(password_file: Path | None, nt_hash_file: Path | None, username: str | None, domain: str) -> Secrets:

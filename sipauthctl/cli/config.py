@@ -57,8 +57,9 @@ def _by_command(table: dict[str, Any], file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _option_names(command: click.Command) -> dict[str, str]:
-    """Long option names without dashes in front, and the parameter behind each."""
-    return {
+    """Long option names without dashes in front, and the parameter behind each; `sip-uri` is the argument."""
+    names = {"sip-uri": "sip_uri"} if any(parameter.name == "sip_uri" for parameter in command.params) else {}
+    return names | {
         option.removeprefix("--"): parameter.name
         for parameter in command.params
         for option in parameter.opts

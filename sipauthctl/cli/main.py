@@ -15,6 +15,7 @@ from sipauthctl.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED
 
 COMMANDS = {
     "register": "Sign in to a server and show each step of the handshake.",
+    "doctor": "Find why sign-in fails, and say what to do.",
     "analyze": "Rebuild handshakes from captures and logs and verify every signature.",
     "lab": "Run a whole deployment on this computer to test against.",
     "explain": "Explain a finding, or list them all.",

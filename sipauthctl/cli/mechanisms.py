@@ -101,15 +101,11 @@ def mechanisms(request: Request, given: Credentials, sip_domain: str, stack: Exi
 
 
 def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> InitiatorMaker:
-    from sipauthctl.mechanisms.kerberos.configuration import private_configuration
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin, default_realm
     from sipauthctl.mechanisms.kerberos.names import kerberos_name
 
+    use_kdc(request, given.name, sip_domain, stack)
     try:
-        if request.kdc is not None:
-            realm = _realm(given.name, sip_domain)
-            kdc = request.kdc
-            stack.enter_context(private_configuration(realm, kdc.host, kdc.port or KDC_PORT))
         name = kerberos_name(given.name, default_realm() or sip_domain.upper())
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
@@ -121,6 +117,23 @@ def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: Exit
         name_given=request.username is not None,
     )
     return kerberos_maker(stack.enter_context(KerberosLogin(source)), now=now)
+
+
+def use_kdc(request: Request, name: LogonName, sip_domain: str, stack: ExitStack) -> None:
+    """Lets libkrb5 ask the KDC of --kdc, if one was given, until `stack` is closed.
+
+    Raises:
+        UsageError: no realm can be made of the names.
+    """
+    if request.kdc is None:
+        return
+    from sipauthctl.mechanisms.kerberos.configuration import private_configuration
+
+    kdc = request.kdc
+    try:
+        stack.enter_context(private_configuration(_realm(name, sip_domain), kdc.host, kdc.port or KDC_PORT))
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
 
 
 def _realm(name: LogonName, sip_domain: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.doctor.attempts import Attempts
@@ -14,9 +16,13 @@ from sipauthctl.doctor.check import CheckResult
 from sipauthctl.network.discovery import Discovery
 from sipauthctl.network.errors import NetworkError
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
-from sipauthctl.network.resolver import Resolver
+from sipauthctl.network.resolver import Resolver, ServiceTarget
+from sipauthctl.probe.events import Observer
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
+
+if TYPE_CHECKING:
+    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +48,41 @@ class Asked:
     """What the user wants to know.
 
     `probe` has the address, the logon name and how to reach the server. `kdc` is a host and port that the user named.
-    `all_attempts` allows more than one failed sign-in. `user_from` tells where the address comes from, empty where
-    the user gave it.
+    `all_attempts` allows more than one failed sign-in. `name_given` tells whether the logon name is the user's own
+    wish, and `user_from` where the address comes from, empty where the user gave it.
     """
 
     probe: ProbeOptions
     credentials: Credentials = Credentials()
     kdc: tuple[str, int] | None = None
     all_attempts: bool = False
+    name_given: bool = False
     user_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the run brings along: `now` in UTC, random bytes, random numbers, DNS."""
+    """What the run brings along: `now` in UTC, random bytes, random numbers, DNS.
+
+    What a check opens for the others, it enters into `closing`; the run closes it at its end. `observer` is told of
+    every SIP message.
+    """
 
     now: Callable[[], datetime]
     token_bytes: Callable[[int], bytes]
     rng: random.Random
     resolver: Resolver
+    closing: ExitStack = field(default_factory=ExitStack)
+    observer: Observer = lambda event: None
 
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What became of one server: `error` is None where it took the connection. `used` marks the one that clients
-    would talk to: the first of the candidates that took it."""
+    """What became of one server: `error` is None where it took the connection."""
 
     server: Endpoint
-    address: str | None
     tls: TlsEvidence | None
     error: NetworkError | None
-    used: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +104,18 @@ class Case:
     tools: Tools
     attempts: Attempts
     results: dict[str, CheckResult] = field(default_factory=dict)
-    discovery: Discovery | None = None  # dns
-    reached: list[Reached] = field(default_factory=list)  # reachability
-    server: HopFacts | None = None  # offers: the talk with the first server, without credentials
+    discovery: Discovery | None = None  # dns; None where the server was given
+    kdcs: dict[str, tuple[ServiceTarget, ...]] = field(default_factory=dict)  # dns: by domain, which may have none
+    ldap_servers: dict[str, tuple[ServiceTarget, ...]] = field(default_factory=dict)  # dns: the same
+    reached: list[Reached] = field(default_factory=list)  # reachability: the candidates in the order of trying
+    used: Reached | None = (
+        None  # reachability: the one that a client would talk to, even if it refuses its certificate
+    )
+    server: HopFacts | None = None  # offers: the talk with it, without credentials
     domain: DomainNames = DomainNames()  # offers (from the NTLM challenge), then whoever knows better
+    in_workgroup: bool | None = None  # machine: this computer is joined to no domain
     kdc_clock: ClockReading | None = None  # kdc
+    logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
     runs: list[RunFacts] = field(default_factory=list)  # sign-in: each registration that was tried
 
     @property

@@ -58,9 +58,14 @@ class Check(ABC):
 
     def judged(self, detail: str, findings: Iterable[Finding] = ()) -> CheckResult:
         """The result of one that was carried out: the worst of its findings decides the status."""
-        found = tuple(findings)
-        worst = {finding.severity for finding in found}
-        status = (
-            Status.FAILED if Severity.ERROR in worst else Status.WARNED if Severity.WARNING in worst else Status.PASSED
-        )
-        return CheckResult(self.id, status, detail, found)
+        return judged(self.id, detail, findings)
+
+
+def judged(id: str, detail: str, findings: Iterable[Finding] = ()) -> CheckResult:
+    """The result of a check by its findings, the worst of which decides the status."""
+    found = tuple(findings)
+    worst = {finding.severity for finding in found}
+    status = (
+        Status.FAILED if Severity.ERROR in worst else Status.WARNED if Severity.WARNING in worst else Status.PASSED
+    )
+    return CheckResult(id, status, detail, found)

@@ -13,11 +13,13 @@ _EVIDENCE_LIMIT = 1_000
 _EVIDENCE_LINES = 40
 
 
-def print_finding(console: Console, finding: Finding) -> None:
-    """One finding: what, in this case, on what evidence, what to do."""
+def print_finding(console: Console, finding: Finding, *, note: str = "") -> None:
+    """One finding: what, in this case, on what evidence, what to do; `note` is one more sentence on it."""
     severity = (finding.severity.value.upper(), STYLES[finding.severity])
     put(console, (finding.id, "bold"), f"  {finding.title}", lead=(severity, "  "))
     put(console, safe(finding.detail), indent=2)
+    if note:
+        put(console, (note, "italic"), indent=2)
     for line in finding.evidence[:_EVIDENCE_LINES]:
         put(console, ("| " + safe(line, _EVIDENCE_LIMIT), "dim"), indent=4, wrap=False)
     if len(finding.evidence) > _EVIDENCE_LINES:

@@ -53,6 +53,19 @@ def default_realm() -> str:
         return ""
 
 
+def cache_principal(cache: str | None) -> str | None:
+    """Whose tickets a credential cache holds, as `user@REALM`; None where there is no such cache.
+
+    Args:
+        cache: as in `CacheSource`.
+    """
+    try:
+        principal, tickets = _read_cache(krb5.init_context(), CacheSource(cache))
+        return _text(principal.name) if tickets else None
+    except krb5.Krb5Error:
+        return None
+
+
 class KerberosLogin:
     """One user's credentials for one run, fetched when they are first needed and shared by all initiators.
 

@@ -30,6 +30,16 @@ def check_initial_token(token: bytes) -> None:
         raise MalformedToken("not a Kerberos token: it has no AP-REQ of the Kerberos mechanism")
 
 
+def ap_request(token: bytes) -> bytes:
+    """The AP-REQ in a first token.
+
+    Raises:
+        MalformedToken: as `check_initial_token`.
+    """
+    check_initial_token(token)
+    return _body(token)[len(_KERBEROS + _AP_REQ) :]
+
+
 def _body(token: bytes) -> bytes:
     """What follows the tag and the length in DER, which must be all that there is."""
     if len(token) < 2 or token[0] != _FRAME:

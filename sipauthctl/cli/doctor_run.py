@@ -1,0 +1,199 @@
+"""Wires an examination together: options in, one run, rendered out."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import signal
+import sys
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sipauthctl.analysis.secrets import GivenSecret, Secrets
+from sipauthctl.analysis.words import Method
+from sipauthctl.capture.record import ReadError
+from sipauthctl.cli.doctor_user import find_credentials, patient
+from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.mechanisms import logon_name, now, use_kdc
+from sipauthctl.cli.probe_options import probe_options, protection_warnings
+from sipauthctl.cli.register_request import Request
+from sipauthctl.doctor.case import Asked, Credentials, Tools
+from sipauthctl.doctor.check import CheckResult
+from sipauthctl.doctor.checks import CHECKS
+from sipauthctl.doctor.evidence import EVIDENCE, TITLE, read_evidence
+from sipauthctl.doctor.examine import examine
+from sipauthctl.doctor.verdict import Verdict, judge
+from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.network.resolver import RememberingResolver
+from sipauthctl.network.tls import TrustError
+from sipauthctl.probe.events import Event
+from sipauthctl.probe.trace import Trace
+from sipauthctl.report.console import put, stderr, stdout
+from sipauthctl.report.doctor import Progress, print_verdict
+from sipauthctl.report.doctor_json import doctor_document
+from sipauthctl.report.json_output import dump
+from sipauthctl.sip.uri import SipUri
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """The options that the doctor alone has; `user_from` tells where the address comes from, if not from the user."""
+
+    files: tuple[Path, ...]
+    only: tuple[str, ...]
+    all_attempts: bool
+    user_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the command ends."""
+
+    failed: bool
+    interrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """Whom the verdict is about."""
+
+    request: Request
+    name: LogonName
+    credentials: Credentials
+    source: str
+
+
+def print_checks(*, no_color: bool) -> None:
+    """Lists the checks, one a line."""
+    console = stdout(no_color=no_color)
+    pairs = [*((check.id, check.title) for check in CHECKS), (EVIDENCE, TITLE)]
+    width = max(len(id_) for id_, _ in pairs)
+    for id_, title in pairs:
+        put(console, title, lead=(f"{id_:<{width}}  ",))
+
+
+def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool) -> Ended:
+    """Examines and prints the verdict.
+
+    Raises:
+        CannotRun: it could not be carried out.
+        UsageError: there is no user to examine, or a name cannot be read.
+    """
+    out, err = stdout(no_color=no_color), stderr(no_color=no_color)
+    if not as_json:
+        for warning in protection_warnings(request):
+            put(err, ("Note: ", "yellow"), warning)
+    live = request.sip_uri is not None or not wish.files
+    subject = None if request.lab or not live else _subject(request, wish)
+    evidence = _evidence(wish, subject)
+    if not live and evidence is not None:
+        verdict: Verdict | None = judge([evidence], registered=None)
+        user, source = "", ""
+    else:
+        with ExitStack() as stack, Progress(err, quiet=as_json) as progress:
+            try:
+                verdict, done = asyncio.run(_run(request, wish, subject, evidence, progress, stack))
+            except TrustError as error:
+                raise CannotRun(f"{error}.") from None
+            except OSError as error:
+                raise CannotRun(f"The doctor cannot run: {error.strerror or type(error).__name__}.") from None
+        user, source = done.request.sip_uri or "", done.source
+    if verdict is None:
+        put(err, "Interrupted.")
+        return Ended(failed=False, interrupted=True)
+    if as_json:
+        dump(doctor_document(verdict, user, source), sys.stdout)
+    else:
+        print_verdict(out, verdict, user, source)
+    return Ended(verdict.failed, interrupted=False)
+
+
+async def _run(
+    request: Request,
+    wish: Wish,
+    subject: _Subject | None,
+    evidence: CheckResult | None,
+    progress: Progress,
+    outer: ExitStack,
+) -> tuple[Verdict | None, _Subject]:
+    """The verdict, None where the user interrupted."""
+    async with AsyncExitStack() as stack:
+        if subject is None:
+            subject = await _lab_subject(request, stack, outer)
+        asked = _asked(subject, wish, outer)
+        tools = Tools(
+            now,
+            secrets.token_bytes,
+            random.SystemRandom(),
+            RememberingResolver(asked.probe.nameserver, request.timeout),
+            observer=_trace(request.trace, outer) if request.trace is not None else _unseen,
+        )
+        task = asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if task is not None:
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        try:
+            return await examine(asked, tools, only=wish.only, observer=progress, evidence=evidence), subject
+        except asyncio.CancelledError:
+            return None, subject
+
+
+def _subject(request: Request, wish: Wish) -> _Subject:
+    found = patient(request, wish.user_from)
+    name = logon_name(found.request, (found.request.sip_uri or "").removeprefix("sip:"))
+    return _Subject(found.request, name, find_credentials(found.request, name), found.source)
+
+
+async def _lab_subject(request: Request, stack: AsyncExitStack, outer: ExitStack) -> _Subject:
+    from sipauthctl.cli.lab_target import in_lab
+
+    changed, given = await in_lab(request, stack, outer)
+    credentials = Credentials(password=given.password, cache=request.ccache, keytab=request.keytab)
+    return _Subject(changed, given.name, credentials, "the first account of the lab" if not request.sip_uri else "")
+
+
+def _asked(subject: _Subject, wish: Wish, stack: ExitStack) -> Asked:
+    request = subject.request
+    user = SipUri.parse(request.sip_uri or "")
+    reason = unavailable_reason()
+    if reason is None:
+        use_kdc(request, subject.name, user.host, stack)
+    kdc = (request.kdc.host, request.kdc.port or 88) if request.kdc is not None else None
+    return Asked(
+        probe=probe_options(request, user, subject.name, reason or ""),
+        credentials=subject.credentials,
+        kdc=kdc,
+        all_attempts=wish.all_attempts,
+        name_given=request.username is not None,
+        user_from=subject.source,
+    )
+
+
+def _evidence(wish: Wish, subject: _Subject | None) -> CheckResult | None:
+    if not wish.files:
+        return None
+    password = subject.credentials.password if subject is not None else None
+    known = (
+        Secrets(ntlm=(GivenSecret(subject.name, Method.PASSWORD, NtlmSecret.from_password(password)),))
+        if subject and password
+        else Secrets()
+    )
+    try:
+        return read_evidence(wish.files, known)
+    except ReadError as error:
+        raise CannotRun(str(error)) from None
+
+
+def _unseen(event: Event) -> None:
+    pass
+
+
+def _trace(path: Path, stack: ExitStack) -> Trace:
+    try:
+        return Trace(stack.enter_context(path.open("wb")), now)
+    except OSError as error:
+        raise CannotRun(f"Cannot write the trace {path}: {error.strerror}.") from None

@@ -1,0 +1,69 @@
+"""Which finding explains which: the cause relation, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipauthctl.findings import Finding, Severity
+
+_REFUSALS = ("credentials-refused", "user-unknown", "account-revoked", "server-diagnostic")
+_ACCOUNT = (
+    "user-unknown",
+    "account-disabled",
+    "account-locked",
+    "account-expired",
+    "password-expired",
+    "logon-hours",
+    "logon-workstation",
+    "wrong-password",
+)
+_NO_TICKET = ("no-ticket", "kerberos-failed")
+
+# cause: what it explains, where both were found. A chain is written link by link.
+CAUSES: dict[str, tuple[str, ...]] = {
+    # DNS comes before all that needs a name.
+    "dns-server-unreachable": ("dns-no-srv", "dns-target-unresolvable", "kdc-not-found"),
+    # A clock beyond its limit.
+    "clock-skew": (
+        "kdc-clock-skew",
+        "ntlm-clock-skew",
+        "tls-expired",
+        "ticket-expired",
+        "service-key-mismatch",
+        "credentials-refused",
+        *_NO_TICKET,
+    ),
+    "kdc-clock-skew": ("ticket-expired", "service-key-mismatch", *_NO_TICKET),
+    # What the connection shows.
+    "dns-domain-mismatch": ("tls-name-mismatch",),
+    "tls-too-old": ("protocol-error",),
+    # The service principal name and its key.
+    "spn-duplicate": ("spn-not-registered", "spn-wrong-account", "service-key-mismatch", "etype-unsupported"),
+    "spn-wrong-account": ("service-key-mismatch", "spn-not-registered", "etype-unsupported"),
+    # The domain: of the server, of the logon name, of this computer.
+    "server-not-domain-joined": ("domain-mismatch", "upn-suffix-mismatch", "netbios-name-mismatch", *_REFUSALS),
+    "domain-mismatch": ("client-domain-differs", "kdc-not-found", *_REFUSALS),
+    "netbios-name-mismatch": ("domain-mismatch", *_REFUSALS),
+    "client-domain-differs": ("kdc-not-found", "spn-not-registered", *_REFUSALS),
+    "upn-suffix-mismatch": ("kdc-not-found", *_REFUSALS),
+    "upn-without-fallback": ("kdc-not-found", "kdc-unreachable", *_NO_TICKET),
+    # The account: the finer reason explains the coarser one.
+    **dict.fromkeys(_ACCOUNT, ("credentials-refused", "account-revoked", *_NO_TICKET)),
+    "account-revoked": ("credentials-refused", *_NO_TICKET),
+    # NTLM.
+    "ntlm-key-strength-mismatch": ("credentials-refused", "server-diagnostic"),
+    "ntlm-v1": ("credentials-refused",),
+    # The offers.
+    "extranet-ntlm-only": ("kdc-not-found", "kdc-unreachable"),
+    "kerberos-unavailable": ("no-usable-scheme",),
+}
+
+# Tolerated as a warning, and so no cause of anything then.
+_ONLY_AS_ERROR = frozenset({"clock-skew", "kdc-clock-skew", "ntlm-key-strength-mismatch"})
+
+
+def explains(cause: Finding, effect: Finding, findings: Iterable[Finding]) -> bool:
+    """Whether one finding explains another. Information explains nothing: it breaks nothing."""
+    if cause.severity is Severity.INFO or effect.id not in CAUSES.get(cause.id, ()):
+        return False
+    return cause.severity is Severity.ERROR or cause.id not in _ONLY_AS_ERROR

@@ -1,0 +1,88 @@
+"""What the server offers to a REGISTER without credentials, and the NTLM challenge that it gives to anybody."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sipauthctl.association.choice import Wanted, choose
+from sipauthctl.doctor.case import Case, DomainNames
+from sipauthctl.doctor.check import Check, CheckResult
+from sipauthctl.doctor.probing import probe
+from sipauthctl.findings import Finding
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeRead, ChallengeReader
+from sipauthctl.network.errors import TlsExpired, TlsNameMismatch, TlsUntrusted
+from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.probe.diagnosis import domain, flow, offers, reaching
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.initiators import InitiatorMaker
+from sipauthctl.probe.options import ServerChoice
+
+_REFUSED_CERTIFICATES = (TlsUntrusted, TlsNameMismatch, TlsExpired)
+
+
+class OffersCheck(Check):
+    """Talks to the server up to the point where credentials would be due."""
+
+    id = "offers"
+    title = "what the server offers to somebody unknown"
+    needs = ("reachability",)
+    steps = 6
+
+    async def run(self, case: Case) -> CheckResult:
+        """See the class."""
+        used = case.used
+        # A look at a server with a refused certificate costs nothing: no credentials are sent, and nothing that it
+        # says is believed, but its clock may show that the certificate is right and this computer's clock is not.
+        unproven = used is not None and isinstance(used.error, _REFUSED_CERTIFICATES)
+        if used is None or (used.error is not None and not unproven):
+            return self.skipped("no server takes a connection")
+        run = await self._ask(case, unproven=unproven)
+        hop = run.hops[-1]
+        if hop.error is None or hop.offers:
+            case.server = hop
+        if hop.ntlm is not None and not unproven:
+            case.domain = DomainNames(hop.ntlm.names.dns_domain, hop.ntlm.names.netbios_domain)
+        if unproven:
+            return self.judged(f"{_words(hop)}; the certificate was not believed, and neither is this")
+        return self.judged(_words(hop), self._findings(case, run))
+
+    async def _ask(self, case: Case, *, unproven: bool) -> RunFacts:
+        asked, used = case.asked.probe, case.used
+        if used is None:
+            return RunFacts()
+        options = replace(
+            asked,
+            server=ServerChoice(used.server.host, used.server.port),
+            policy=TlsPolicy(verify=False) if unproven else asked.policy,
+            allow_cleartext=True,  # there is nothing to be seen
+        )
+        makers: dict[Scheme, InitiatorMaker] = {Scheme.NTLM: lambda offer: ChallengeReader()}
+        run = await probe(case, options, makers)
+        hop = run.hops[-1]
+        if hop.stopped is not None and isinstance(hop.stopped.error, ChallengeRead):
+            hop.stopped = None
+        # No scheme was used. Where NTLM alone comes into question, its limits hold.
+        kerberos = any(offer.scheme is Scheme.KERBEROS for offer in hop.offers) and asked.wanted is not Wanted.NTLM
+        hop.scheme = None if kerberos else Scheme.NTLM
+        if hop.offers:
+            hop.choice = choose(hop.offers, asked.wanted, server_host=used.server.host, over_tls=hop.proven)
+        return run
+
+    def _findings(self, case: Case, run: RunFacts) -> list[Finding]:
+        options = case.asked.probe
+        families = (reaching.findings, offers.findings, flow.findings, domain.findings)
+        found = [item for family in families for item in family(run, options)]
+        return [item for item in found if not item.id.startswith("spn-")]  # those are the spn check's
+
+
+def _words(hop: HopFacts) -> str:
+    if not hop.offers:
+        said = f"answers {hop.last.status} {hop.last.reason}" if hop.last is not None else "gives no usable answer"
+        return f"{hop.server.host} {said}" if hop.error is None else f"{hop.server.host}: {hop.error}"
+    schemes = ", ".join(dict.fromkeys(offer.scheme_text for offer in hop.offers))
+    versions = sorted({offer.spoken_version for offer in hop.offers})
+    version = f"version {versions[0]}" if len(versions) == 1 else f"versions {', '.join(map(str, versions))}"
+    only_ntlm = {offer.scheme for offer in hop.offers} == {Scheme.NTLM}
+    place = "; NTLM alone, as an Access Edge Server or a pool without Kerberos" if only_ntlm else ""
+    return f"{hop.server.host} offers {schemes}, {version}{place}"

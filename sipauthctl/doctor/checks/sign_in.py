@@ -1,0 +1,212 @@
+"""The sign-in itself, with each scheme that can be used; and where it fails, the ways that may work instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sipauthctl.association.choice import Wanted
+from sipauthctl.association.client import StopReason
+from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.check import Check, CheckResult, Status
+from sipauthctl.doctor.kerberos import CLIENT_SIDE, kerberos_initiators, note_failure
+from sipauthctl.doctor.probing import probe
+from sipauthctl.findings import Finding, Severity, finding, rank
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.probe.diagnosis import diagnose
+from sipauthctl.probe.facts import RunFacts
+from sipauthctl.probe.initiators import InitiatorMaker, ntlm_maker
+from sipauthctl.probe.options import ServerChoice
+from sipauthctl.probe.results import HopResult
+
+SIGNATURES = frozenset(
+    {
+        "signature-invalid",
+        "signature-missing",
+        "signature-malformed",
+        "unknown-association",
+        "num-replayed",
+        "num-gap",
+        "num-not-from-one",
+        "redirect-unsigned",
+    }
+)
+"""Findings that are for the check of the signatures to tell."""
+_FAMILY = frozenset({Scheme.KERBEROS, Scheme.NTLM})
+_WANTED = {Scheme.KERBEROS: Wanted.KERBEROS, Scheme.NTLM: Wanted.NTLM}
+_OF_THE_NAME = frozenset({"upn-suffix-mismatch", "user-unknown", "kdc-not-found", "credentials-refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to sign in."""
+
+    scheme: Scheme
+    name: LogonName
+
+    @property
+    def text(self) -> str:
+        """As it is written in a sentence."""
+        return f"{self.scheme.value} as {self.name.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of one way."""
+
+    way: Way
+    registered: bool
+    findings: tuple[Finding, ...]
+
+
+class SignInCheck(Check):
+    """Registers and de-registers. After one failed sign-in it stops, unless the user allows more."""
+
+    id = "sign-in"
+    title = "registration, with each scheme that can be used"
+    needs = ("offers",)
+    after = ("spn", "ntlm", "clock", "kdc", "directory", "domain", "machine", "netbios")
+    steps = 20
+
+    async def run(self, case: Case) -> CheckResult:
+        """See the class."""
+        if not case.asked.credentials.given:
+            return self.skipped("no credentials were given")
+        if case.used is not None and case.used.error is not None:
+            return self.skipped("the server's certificate was refused")
+        if case.server is None or not _FAMILY & {offer.scheme for offer in case.server.offers}:
+            return self.skipped("no server offers NTLM or Kerberos")
+        if case.attempts.refusal is not None:
+            return self.skipped(case.attempts.refusal)
+        trials = [trial for way in _ways(case) if (trial := await _try(case, way)) is not None]
+        if not any(trial.registered for trial in trials):
+            for way in _other_ways(case, trials):
+                trial = await _try(case, way)
+                if trial is not None:
+                    trials.append(trial)
+                    if trial.registered:
+                        break
+        if not trials:
+            return self.skipped(case.attempts.refusal or "none of the offered schemes can be used")
+        return self._result(case, trials)
+
+    def _result(self, case: Case, trials: list[Trial]) -> CheckResult:
+        worked = [trial for trial in trials if trial.registered]
+        failed = [trial for trial in trials if not trial.registered]
+        found = [item for trial in worked for item in trial.findings]
+        for trial in failed:
+            found += [_milder(item, worked[0]) if worked else item for item in trial.findings]
+        if worked and failed:
+            found += _named_ways(case, worked[0], failed)
+        found = [item for item in found if item.id not in SIGNATURES and not _known(case, item)]
+        words = "; ".join(f"{trial.way.text}: {'registered' if trial.registered else 'fails'}" for trial in trials)
+        refusal = case.attempts.refusal
+        if not worked and refusal is not None and _other_ways(case, trials):
+            words += "; no other way was tried, as it could lock the account (--all-attempts)"
+        result = self.judged(words, found)
+        return result if worked or result.status is Status.FAILED else replace(result, status=Status.FAILED)
+
+
+def _known(case: Case, item: Finding) -> bool:
+    """Whether an earlier check found the same, no milder."""
+    earlier = [known for result in case.results.values() for known in result.findings if known.id == item.id]
+    return any(rank(known.severity) <= rank(item.severity) for known in earlier)
+
+
+def _ways(case: Case) -> list[Way]:
+    """With each scheme that is offered, wanted and possible; else the one that says why none is."""
+    options, given, hop = case.asked.probe, case.asked.credentials, case.server
+    wanted, name = options.wanted, options.logon_name
+    possible = [Scheme.KERBEROS] if wanted is not Wanted.NTLM else []
+    if given.password is not None and wanted is not Wanted.KERBEROS:
+        possible.append(Scheme.NTLM)
+    offered = {offer.scheme for offer in hop.offers} if hop is not None else set()
+    ways = [Way(scheme, name) for scheme in possible if scheme in offered]
+    return ways or [Way(scheme, name) for scheme in possible[:1]]
+
+
+def _other_ways(case: Case, trials: list[Trial]) -> list[Way]:
+    """What the Resource Kit advises: the FQDN of the domain and the user for a UPN, NTLM instead of Kerberos."""
+    given, hop, tried = case.asked.credentials, case.server, [trial.way for trial in trials]
+    if hop is None or not _OF_THE_NAME & {item.id for trial in trials for item in trial.findings}:
+        return []
+    offered = {offer.scheme for offer in hop.offers}
+    user, at, _ = case.asked.probe.logon_name.user.partition("@")
+    names = [case.asked.probe.logon_name]
+    if at and case.domain.dns is not None:
+        names.insert(0, LogonName(user, case.domain.dns))
+    schemes = [Scheme.KERBEROS, Scheme.NTLM] if given.password is not None else [Scheme.KERBEROS]
+    ways = [Way(scheme, name) for name in names for scheme in schemes if scheme in offered]
+    return [way for way in ways if way not in tried]
+
+
+async def _try(case: Case, way: Way) -> Trial | None:
+    """Registers in one way; None where it cannot be tried."""
+    asked, used = case.asked.probe, case.used
+    if case.attempts.refusal is not None or used is None:
+        return None
+    make = _maker(case, way)
+    reason = make if isinstance(make, str) else ""
+    options = replace(
+        asked,
+        logon_name=way.name,
+        wanted=_WANTED[way.scheme],
+        server=ServerChoice(used.server.host, used.server.port),
+        refreshes=0,
+        keep=False,
+        kerberos_unavailable=reason if way.scheme is Scheme.KERBEROS else "",
+    )
+    makers: dict[Scheme, InitiatorMaker] = {} if isinstance(make, str) else {way.scheme: make}
+    run = await probe(case, options, makers)
+    case.runs.append(run)
+    registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
+    _note(case, run)
+    return Trial(way, registered, diagnose(run, options))
+
+
+def _maker(case: Case, way: Way) -> InitiatorMaker | str:
+    if way.scheme is Scheme.KERBEROS:
+        return kerberos_initiators(case, way.name)
+    password = case.asked.credentials.password
+    if password is None:
+        return "NTLM needs a password"
+    return ntlm_maker(way.name, password, workstation=case.asked.probe.workstation, now=case.tools.now)
+
+
+def _note(case: Case, run: RunFacts) -> None:
+    """Counts what may count towards a lockout: a refused response of NTLM, a logon that the KDC refused."""
+    for hop in run.hops:
+        if (
+            hop.scheme is Scheme.NTLM
+            and hop.stopped is not None
+            and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED
+        ):
+            case.attempts.failed(f"{hop.server.host} refused the credentials")
+        for error in hop.mechanism_errors.values():
+            note_failure(case, error)
+
+
+def _milder(item: Finding, worked: Trial) -> Finding:
+    """Between this computer and its KDC, what broke one way is no more than a warning where another one works."""
+    mild = item.severity is Severity.ERROR and item.id in CLIENT_SIDE
+    severity = Severity.WARNING if mild else item.severity
+    return replace(item, severity=severity, detail=f"{item.detail} {worked.way.text} works.")
+
+
+def _named_ways(case: Case, worked: Trial, failed: list[Trial]) -> list[Finding]:
+    """Says which way works, where a client would not come to it by itself."""
+    user, at, suffix = case.asked.probe.logon_name.user.partition("@")
+    told = [f"{trial.way.text}: fails" for trial in failed] + [f"{worked.way.text}: registered"]
+    if at and not worked.way.name.user.endswith(f"@{suffix}"):
+        detail = f"{case.asked.probe.logon_name.text} is refused, and {worked.way.name.text} works."
+        fields = {"user": user, "dns_domain": worked.way.name.domain}
+        return [finding("upn-suffix-mismatch", detail, told, severity=Severity.ERROR, **fields)]
+    kerberos_failed = any(trial.way.scheme is Scheme.KERBEROS for trial in failed)
+    if at and kerberos_failed and worked.way.scheme is Scheme.NTLM and case.in_workgroup:
+        detail = (
+            f"This computer is in no domain, and {case.asked.probe.logon_name.text} is a user principal name: Windows "
+            "then tries Kerberos alone. NTLM, which works, is never tried."
+        )
+        domain = case.domain.netbios or case.domain.dns or ""
+        return [finding("upn-without-fallback", detail, told, user=user, server_domain=domain)]
+    return []

@@ -1,0 +1,34 @@
+"""The signatures of all that the servers answered."""
+
+from __future__ import annotations
+
+from sipauthctl.association.verdict import Verdict
+from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.check import Check, CheckResult
+from sipauthctl.doctor.checks.sign_in import SIGNATURES
+from sipauthctl.probe.diagnosis import flow, signatures
+
+
+class SignaturesCheck(Check):
+    """Judges what the sign-in brought."""
+
+    id = "signatures"
+    title = "signatures of the server, with numbers from 1"
+    needs = ("sign-in",)
+
+    async def run(self, case: Case) -> CheckResult:
+        """See the class."""
+        options = case.asked.probe
+        found = [
+            item
+            for run in case.runs
+            for family in (signatures.findings, flow.findings)
+            for item in family(run, options)
+            if item.id in SIGNATURES
+        ]
+        checks = [check for run in case.runs for hop in run.hops for check in hop.signatures]
+        of_server = [check for check in checks if check.sender == "server"]
+        if not of_server and not found:
+            return self.skipped("the server signed nothing")
+        valid = sum(check.verdict is Verdict.VALID for check in of_server)
+        return self.judged(f"{valid} of {len(of_server)} valid", found)

@@ -1,0 +1,69 @@
+"""The service principal name of the Kerberos offer, and whether a ticket for it can be had."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sipauthctl.association.choice import Wanted
+from sipauthctl.association.offers import Offer
+from sipauthctl.association.spn import Spn
+from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.check import Check, CheckResult
+from sipauthctl.doctor.kerberos import CLIENT_SIDE, kerberos_initiators, note_failure
+from sipauthctl.findings import Finding, Severity
+from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
+from sipauthctl.mechanisms.kerberos.ticket import key_type_of
+from sipauthctl.probe.diagnosis import kerberos, offers
+from sipauthctl.probe.facts import HopFacts, RunFacts
+
+
+class SpnCheck(Check):
+    """Judges the name first: for one that is not accepted no ticket is asked for."""
+
+    id = "spn"
+    title = "the service principal name and a ticket for it"
+    needs = ("offers",)
+    after = ("kdc",)
+    steps = 3
+
+    async def run(self, case: Case) -> CheckResult:
+        """See the class."""
+        hop = case.server
+        offered = [] if hop is None else [offer for offer in hop.offers if offer.scheme is Scheme.KERBEROS]
+        if hop is None or not offered:
+            return self.skipped("Kerberos is not offered")
+        if not hop.proven and case.used is not None and case.used.error is not None:
+            return self.skipped("the server's certificate is not accepted, so nothing it names is asked for")
+        name = offered[0].targetname or "no name"
+        of_form = [
+            item for item in offers.findings(RunFacts(hops=[hop]), case.asked.probe) if item.id.startswith("spn-")
+        ]
+        if of_form:
+            return self.judged(f"the offer names {name!a}", of_form)
+        detail, found = await self._ticket(case, hop, offered[0])
+        return self.judged(f"{name}: {detail}", found)
+
+    async def _ticket(self, case: Case, hop: HopFacts, offer: Offer) -> tuple[str, list[Finding]]:
+        name = case.asked.probe.logon_name
+        make = kerberos_initiators(case, name)
+        reason = make if isinstance(make, str) else case.attempts.refusal
+        if isinstance(make, str) or reason is not None or Spn.parse(offer.targetname or "") is None:
+            return f"no ticket was asked for: {reason or 'the name is missing'}", []
+        initiator = make(offer)
+        try:
+            if isinstance(initiator, SlowInitiator):
+                await initiator.prepare(case.step_seconds)
+            token = initiator.step(None)
+        except MechanismError as error:
+            note_failure(case, error)
+            tried = replace(hop, scheme=None, mechanism_errors={Scheme.KERBEROS: error})
+            found = kerberos.findings(RunFacts(hops=[tried]), case.asked.probe)
+            return "no ticket", [_spared(case, hop, item) for item in found]
+        return f"a ticket was had, of type {key_type_of(token)}", []
+
+
+def _spared(case: Case, hop: HopFacts, item: Finding) -> Finding:
+    """Milder where NTLM may do; the sign-in shows whether it does."""
+    ntlm = any(offer.scheme is Scheme.NTLM for offer in hop.offers) and case.asked.credentials.password is not None
+    may_do = ntlm and case.asked.probe.wanted is Wanted.AUTO and item.id in CLIENT_SIDE
+    return replace(item, severity=Severity.WARNING) if may_do and item.severity is Severity.ERROR else item

@@ -1,0 +1,42 @@
+"""Captures and logs as evidence: what the analysis finds in them, as the result of a check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.results import State
+from sipauthctl.analysis.secrets import Secrets
+from sipauthctl.capture.merge import merge
+from sipauthctl.capture.reader import open_reader
+from sipauthctl.capture.record import LOCAL_TIMES, Reader
+from sipauthctl.doctor.check import CheckResult, Status, judged
+
+EVIDENCE = "evidence"
+TITLE = "captures and logs (option --from)"
+
+
+def read_evidence(files: Sequence[Path], secrets: Secrets) -> CheckResult:
+    """Analyses the files. Blocks, and must not run inside an event loop.
+
+    Raises:
+        ReadError: a file cannot be read.
+    """
+    paths = [str(file) for file in files]
+    readers = [open_reader(path, captures=_capture) for path in paths]
+    local = [path for path, reader in zip(paths, readers, strict=True) if reader.kind in LOCAL_TIMES]
+    analysis = analyze(merge(readers), secrets, local_times=local)
+    states = Counter(association.state for association in analysis.associations())
+    messages = sum(count.messages for count in analysis.inputs)
+    if not messages:
+        return CheckResult(EVIDENCE, Status.SKIPPED, "no SIP message was found in it")
+    told = ", ".join(f"{states[state]} {state.value}" for state in State if state in states) or "none"
+    return judged(EVIDENCE, f"{messages} SIP messages, associations: {told}", analysis.findings)
+
+
+def _capture(path: str) -> Reader:
+    from sipauthctl.capture.pcap import PcapReader
+
+    return PcapReader(path)

@@ -1,0 +1,49 @@
+"""One examination: the checks run, and the verdict on them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from sipauthctl.doctor.attempts import Attempts
+from sipauthctl.doctor.case import Asked, Case, Tools
+from sipauthctl.doctor.check import Check, CheckResult, Status
+from sipauthctl.doctor.checks import CHECKS
+from sipauthctl.doctor.runner import Observer, chosen, run_checks
+from sipauthctl.doctor.verdict import Verdict, judge
+from sipauthctl.probe.results import HopResult
+
+
+async def examine(
+    asked: Asked,
+    tools: Tools,
+    *,
+    only: Collection[str] = (),
+    observer: Observer = lambda check, result: None,
+    evidence: CheckResult | None = None,
+    checks: Sequence[Check] = CHECKS,
+) -> Verdict:
+    """Runs the checks and judges.
+
+    Args:
+        asked: what the user wants to know.
+        tools: see there; what the checks opened is closed at the end.
+        only: ids of the checks to show; those that they need run too, and are shown where they did not pass.
+        evidence: what captures and logs gave, to be judged together with the rest.
+        observer: told when a check begins and ends.
+        checks: those to choose from.
+
+    Raises:
+        KeyError: `only` names none of them.
+        TrustError: the CA file cannot be used.
+    """
+    case = Case(asked, tools, Attempts(all_attempts=asked.all_attempts))
+    asked.probe.policy.context()  # a CA file that cannot be used is no finding
+    with tools.closing:
+        results = await run_checks(chosen(checks, only), case, observer)
+    shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
+    return judge([evidence, *shown] if evidence is not None else shown, registered=_registered(case))
+
+
+def _registered(case: Case) -> bool | None:
+    tried = [run for run in case.runs if run.hops]
+    return any(run.hops[-1].result is HopResult.REGISTERED for run in tried) if tried else None

@@ -1,1 +1,0 @@
-"""What this computer's own settings say of its domain, its Kerberos and its NetBIOS. Reads files; asks nobody."""
