@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 BELOW = {
+    "machine": set[str](),
     "sip": set[str](),
     "netbios": set[str](),
     "mechanisms": set[str](),
@@ -25,6 +26,7 @@ BELOW = {
         "mechanisms",
         "association",
         "network",
+        "machine",
         "capture",
         "analysis",
         "diagnosis",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import click
 from rich.console import Console
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.lab_options import fault_option, require_lab
+from sipauthctl.cli.lab_options import fault_option, life_options, life_settings, require_lab
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
@@ -48,10 +49,12 @@ SCHEMES = {"kerberos": Scheme.KERBEROS, "ntlm": Scheme.NTLM}
 )
 @click.option("--redirect/--no-redirect", default=True, show_default=True, help="Whether hs1 sends users to hs2.")
 @click.option("--ess/--no-ess", default=True, show_default=True, help="NTLM with extended session security or not.")
+@life_options("How long the lab keeps an association, as 20s or 8h; registrations then live a quarter.  [default: 8h]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document as soon as the lab is ready.")
 @click.pass_obj
 def command(
     options: GlobalOptions,
+    /,
     faults: tuple[str, ...],
     list_faults: bool,
     schemes: str | None,
@@ -62,6 +65,7 @@ def command(
     redirect: bool,
     ess: bool,
     as_json: bool,
+    **life: Any,
 ) -> None:
     """Run a whole deployment on this computer to test against.
 
@@ -91,6 +95,7 @@ def command(
         port=port,
         behaviour=behaviour_with(faults),
         faults=faults,
+        **life_settings(life),
     )
     from sipauthctl.cli.lab_run import run_lab
 

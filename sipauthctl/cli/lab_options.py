@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.parameters import duration
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def require_lab() -> None:
@@ -41,3 +46,50 @@ fault_option = click.option(
     callback=check_faults,
     help="Let the lab misbehave; can be given several times.",
 )
+
+_LIFE = (
+    click.option(
+        "--proxies",
+        type=click.IntRange(0, 3),
+        default=0,
+        show_default=True,
+        help="That many proxies that authenticate, in front of the home server, instead of the redirect.",
+    ),
+    click.option("--fork", "forked", is_flag=True, help="The proxies stand side by side, and challenge all at once."),
+    click.option(
+        "--sa-idle",
+        callback=duration,
+        metavar="TIME",
+        help="The lab drops an association that was not used for that long.",
+    ),
+    click.option(
+        "--message-every",
+        callback=duration,
+        metavar="TIME",
+        help="The lab sends a signed MESSAGE to every client that often.",
+    ),
+)
+
+
+def life_options(sa_lifetime_help: str) -> Callable[[_F], _F]:
+    """A decorator that adds the options on the life of associations, for `lab` and for `register --lab`."""
+    lifetime = click.option("--sa-lifetime", callback=duration, metavar="TIME", help=sa_lifetime_help)
+
+    def decorate(command: _F) -> _F:
+        for option in reversed((lifetime, *_LIFE)):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def life_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """Those options as the settings of a lab."""
+    lifetime, every = given["sa_lifetime"], given["message_every"]
+    return {
+        "proxies": given["proxies"],
+        "forked": given["forked"],
+        "sa_idle": given["sa_idle"],
+        "message_every": None if every is None else every.total_seconds(),
+        **({} if lifetime is None else {"sa_lifetime": lifetime}),
+    }

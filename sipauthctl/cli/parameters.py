@@ -6,6 +6,7 @@ import ipaddress
 import re
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 
 import click
 
@@ -18,6 +19,8 @@ class HostPort:
     port: int | None
 
 
+_DURATION = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?P<unit>[smh]?)")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
 _SIP_URI = re.compile(
     r"(?:sips?:)?(?P<user>[^\s@<>\"';,:]+)@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)", re.I
@@ -36,6 +39,21 @@ def host_port(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     if not _is_host(host) or (port is not None and not 0 < port < 65_536):
         raise click.BadParameter(f"{value!a} is not HOST or HOST:PORT.")
     return HostPort(host, port)
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """A Click callback: reads `30s`, `10m`, `8h`, or a number of seconds.
+
+    Raises:
+        BadParameter: it is not of that form, or nothing at all.
+    """
+    if value is None:
+        return None
+    match = _DURATION.fullmatch(value)
+    seconds = float(match["number"]) * _UNITS[match["unit"]] if match is not None else 0.0
+    if not 0 < seconds <= 366 * 86_400:
+        raise click.BadParameter(f"{value!a} is no time such as 30s, 10m or 8h.")
+    return timedelta(seconds=seconds)
 
 
 def nameserver(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

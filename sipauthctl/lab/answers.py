@@ -53,6 +53,8 @@ def respond(
         ("Call-ID", request.call_id),
         ("CSeq", request.headers.get("CSeq") or ""),
     ]
+    if status < 300 and request.method != "REGISTER":
+        copied += [("Record-Route", value) for value in request.headers.get_all("Record-Route")]
     fields = [*headers, *copied, ("Server", SERVER), ("Content-Length", "0")]
     return Response(status=status, reason=REASONS[status], headers=Headers(fields))
 

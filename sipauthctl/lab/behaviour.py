@@ -27,6 +27,7 @@ class AnswerSignature(Enum):
     WRONG = "wrong"
     REPLAYED = "replayed"  # every answer carries snum 1
     SKIPPING = "skipping"  # numbers are left out after the first
+    RESET = "reset"  # each refresh is answered with snum 1 again
 
 
 class RedirectTarget(Enum):
@@ -89,3 +90,9 @@ class Behaviour:
     name_server: NameServerFlaw | None = None
     kdc: KdcFlaw | None = None
     first_account: AccountState | None = None  # instead of active
+    forgets_association: bool = False  # once, at the first REGISTER under it
+    wrong_proxy_signs: bool = False
+    replay_after_refresh: bool = False
+    path_change: bool = False
+    granted_expires: int | None = None  # in seconds
+    restart_every: float | None = None  # in seconds

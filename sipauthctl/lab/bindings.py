@@ -21,6 +21,7 @@ class Binding:
     epid: str
     contact: str
     expires: datetime
+    peer: tuple[str, int]  # where its connection comes from
 
 
 class Bindings:
@@ -29,7 +30,9 @@ class Bindings:
     def __init__(self) -> None:
         self._table: dict[tuple[str, str], Binding] = {}
 
-    def bind(self, address_of_record: str, request: Request, seconds: int, now: datetime) -> Binding | None:
+    def bind(
+        self, address_of_record: str, request: Request, seconds: int, now: datetime, peer: tuple[str, int]
+    ) -> Binding | None:
         """Enters, refreshes or (with 0 seconds) removes the endpoint's binding; gives the one that now stands.
 
         Raises:
@@ -42,16 +45,20 @@ class Bindings:
             return None
         contact = next(iter(NameAddr.parse_list(request.headers.values("Contact"))), None)
         uri = contact.uri if contact is not None else ""
-        self._table[key] = Binding(address_of_record, epid, uri, now + timedelta(seconds=seconds))
+        self._table[key] = Binding(address_of_record, epid, uri, now + timedelta(seconds=seconds), peer)
         return self._table[key]
+
+    def clear(self) -> None:
+        """Forgets all of them, as a restart does."""
+        self._table.clear()
 
     def current(self, now: datetime) -> tuple[Binding, ...]:
         """Those that have not expired."""
         return tuple(binding for binding in self._table.values() if binding.expires > now)
 
 
-def requested_expires(request: Request) -> int:
-    """The lifetime that a REGISTER asks for, in seconds, cut to the maximum; RFC 3261 10.2.1.1.
+def requested_expires(request: Request, maximum: int = MAXIMUM_EXPIRES) -> int:
+    """The lifetime that a REGISTER asks for, in seconds, cut to `maximum`; RFC 3261 10.2.1.1.
 
     Raises:
         ParseError: Expires is not a number.
@@ -62,4 +69,4 @@ def requested_expires(request: Request) -> int:
         text = next((value for contact in contacts if (value := contact.param("expires"))), str(DEFAULT_EXPIRES))
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise ParseError(f"Expires is not a number: {excerpt(text)}")
-    return min(int(text), MAXIMUM_EXPIRES)
+    return min(int(text), maximum)

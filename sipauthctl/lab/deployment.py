@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.server import ServerAuthenticator
 from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState, Directory, RefuseAll
 from sipauthctl.lab.authority import Authority
 from sipauthctl.lab.behaviour import NameServerFlaw, RedirectTarget
 from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
-from sipauthctl.lab.events import Log
+from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.kdc import Kdc, KdcSettings
-from sipauthctl.lab.names import HOME_HOST, NETBIOS_DOMAIN, PROXY_HOST, REALM, SIP_DOMAIN
+from sipauthctl.lab.names import (
+    HOME_HOST,
+    NETBIOS_DOMAIN,
+    PROXY_HOST,
+    PROXY_HOSTS,
+    REALM,
+    SIP_DOMAIN,
+    SPARE_HOST,
+)
+from sipauthctl.lab.path import Path as ServerPath
 from sipauthctl.lab.registrar import Registrar
+from sipauthctl.lab.requests import message_to
 from sipauthctl.lab.server import SipServer
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Acceptor, Scheme
@@ -67,6 +79,8 @@ class Deployment:
         self.home = self._registrar(HOME_HOST, log, now)
         self._log = log
         self._now = now
+        self.path = self._path()
+        self._sip_servers: list[SipServer] = []
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Deployment:
@@ -83,10 +97,11 @@ class Deployment:
             if Scheme.KERBEROS in self.settings.schemes:
                 self.kdc = await stack.enter_async_context(Kdc(self._kdc_settings()))
             running: list[RunningServer] = []
-            for role, registrar in (("proxy", self.proxy), ("home", self.home)):
+            for role, registrar in (("proxy", self.path or self.proxy), ("home", self.home)):
                 running += await self._start(role, registrar, len(running), stack)
             self.servers = tuple(running)
             await self._start_name_server(stack)
+            self._start_habits(stack)
             self._stack = stack.pop_all()
         return self
 
@@ -107,10 +122,44 @@ class Deployment:
         """
         return self.authority.certificate_pem(host)
 
-    async def _start(self, role: str, registrar: Registrar, offset: int, stack: AsyncExitStack) -> list[RunningServer]:
+    def forget(self) -> None:
+        """Drops every association and registration, without a word to anybody."""
+        for server in {*(self.path.servers if self.path else ()), self.proxy, self.home}:
+            server.forget()
+
+    async def restart(self) -> None:
+        """What clients see of a restart: connections break, associations and registrations are gone."""
+        self.forget()
+        self._log(LabEvent(self._now(), self.home.host, "restarted", "associations and registrations are gone"))
+        for server in self._sip_servers:
+            await server.disconnect()
+
+    async def send_message(self) -> int:
+        """Sends a signed MESSAGE to every registered endpoint with an open connection; gives how many."""
+        sent, sender = 0, self.directory.sip_uri(self.directory.accounts[1])
+        for binding in {*self.home.bindings.current(self._now()), *self.proxy.bindings.current(self._now())}:
+            message = message_to(binding, sender, self.home.host, secrets.token_bytes)
+            sent += any([await server.send(message, binding.peer) for server in self._sip_servers])
+        return sent
+
+    def _start_habits(self, stack: AsyncExitStack) -> None:
+        """What the servers do from time to time."""
+        habits = (
+            (self.settings.behaviour.restart_every, self.restart),
+            (self.settings.message_every, self.send_message),
+        )
+        for seconds, habit in habits:
+            if seconds is not None:
+                task = asyncio.create_task(_every(seconds, habit))
+                stack.callback(task.cancel)
+
+    async def _start(
+        self, role: str, registrar: Registrar | ServerPath, offset: int, stack: AsyncExitStack
+    ) -> list[RunningServer]:
         settings = self.settings
         server = SipServer(registrar, settings.behaviour, now=self._now, log=self._log)
         stack.push_async_callback(server.stop)
+        self._sip_servers.append(server)
         context = self.authority.server_context(registrar.host, settings.behaviour.certificate)
         running = []
         for index, (transport, tls) in enumerate((("tls", context), ("tcp", None))):
@@ -142,17 +191,37 @@ class Deployment:
         hosts = (PROXY_HOST, HOME_HOST, FOREIGN_HOST)
         return Zone(() if flaw is NameServerFlaw.NO_SRV else services, tuple((host, address) for host in hosts))
 
-    def _registrar(self, host: str, log: Log, now: Callable[[], datetime]) -> Registrar:
+    def _path(self) -> ServerPath | None:
+        """The proxies in front of the home server; None where the one proxy redirects."""
+        settings = self.settings
+        if not settings.proxy_count:
+            return None
+        proxies = [self._registrar(host, self._log, self._now, HeaderFamily.PROXY) for host in PROXY_HOSTS]
+        self.proxy = proxies[0]
+        spare = self._registrar(SPARE_HOST, self._log, self._now, HeaderFamily.PROXY)
+        return ServerPath(
+            proxies[: settings.proxy_count],
+            self.home,
+            settings.behaviour,
+            forked=settings.forked,
+            spare=spare if settings.behaviour.path_change else None,
+        )
+
+    def _registrar(
+        self, host: str, log: Log, now: Callable[[], datetime], family: HeaderFamily | None = None
+    ) -> Registrar:
         settings = self.settings
         return Registrar(
             host,
             ServerAuthenticator(
-                family=settings.family,
+                family=family or settings.family,
                 realm=REALM,
                 targetnames=self._targetnames(host),
                 version=settings.version if settings.behaviour.version is None else settings.behaviour.version,
                 acceptors=self._acceptors(host, now),
                 token_bytes=secrets.token_bytes,
+                lifetime=settings.sa_lifetime,
+                idle=settings.sa_idle,
             ),
             self.directory,
             settings.behaviour,
@@ -160,6 +229,7 @@ class Deployment:
             now=now,
             token_bytes=secrets.token_bytes,
             log=log,
+            longest_registration=settings.longest_registration,
         )
 
     def _targetnames(self, host: str) -> dict[Scheme, str]:
@@ -174,7 +244,7 @@ class Deployment:
     def _redirect_of(self, host: str) -> Callable[[str], str] | None:
         """What makes the Contact of a server's 301; None for one that registers."""
         target = self.settings.behaviour.redirect_target
-        if not self.settings.redirect:
+        if not self.settings.redirect or self.settings.proxy_count:
             return None
         if host == HOME_HOST:
             return (lambda transport: self._contact("proxy", transport)) if target is RedirectTarget.BACK else None
@@ -192,6 +262,7 @@ class Deployment:
         settings = self.settings
         return KdcSettings(
             accounts=self.directory.accounts,
+            hosts=(*PROXY_HOSTS, HOME_HOST, SPARE_HOST) if self.path else (PROXY_HOST, HOME_HOST),
             key_type=settings.key_type,
             address=settings.address,
             flaw=settings.behaviour.kdc,
@@ -232,6 +303,12 @@ class Deployment:
             now=lambda: now() + behaviour.clock_offset,
             token_bytes=secrets.token_bytes,
         )
+
+
+async def _every(seconds: float, habit: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await habit()
 
 
 def _accounts(first: AccountState | None) -> tuple[Account, ...]:

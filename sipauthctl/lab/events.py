@@ -15,7 +15,8 @@ class LabEvent:
     """One event at one server.
 
     `what` is a short word for the kind: challenge, token, authenticated, verified, refused, redirected, registered,
-    refreshed, de-registered, answered, impostor, dropped. `signature` is the check of the client's signature, where
+    refreshed, de-registered, answered, impostor, dropped, sent (a request of the server), client answered (it),
+    restarted. `signature` is the check of the client's signature, where
     there was one. `logon_status` is the NTSTATUS of a refused logon.
     """
 

@@ -59,6 +59,43 @@ _ALL = (
         "The servers leave numbers out: snum 1, then 7, 13, ...",
         _set(signature=AnswerSignature.SKIPPING),
     ),
+    Fault(
+        "snum-reset",
+        "After each refresh the server counts anew from snum 1.",
+        _set(signature=AnswerSignature.RESET),
+    ),
+    Fault(
+        "replay-after-refresh",
+        "After the answer to a refresh comes an old answer once more.",
+        _set(replay_after_refresh=True),
+    ),
+    Fault(
+        "forgets-association",
+        "Each server drops its first association without a word, as after a restart.",
+        _set(forgets_association=True),
+    ),
+    Fault(
+        "wrong-proxy-signs",
+        "The signature that names the first proxy is made by its neighbour (with one proxy at least).",
+        _set(wrong_proxy_signs=True),
+    ),
+    Fault(
+        "path-change",
+        "From the first refresh on another proxy stands in the path (with one proxy at least).",
+        _set(path_change=True),
+    ),
+    Fault(
+        "expires-too-short",
+        "Registrations are granted that many seconds only.",
+        lambda behaviour, seconds: replace(behaviour, granted_expires=max(0, round(seconds))),
+        default=4,
+    ),
+    Fault(
+        "restart",
+        "The servers restart every that many seconds: connections break, associations and registrations are gone.",
+        lambda behaviour, seconds: replace(behaviour, restart_every=max(1.0, seconds)),
+        default=60,
+    ),
     Fault("unsigned-ok", "The 200 comes without a signature.", _set(signature=AnswerSignature.MISSING)),
     Fault(
         "unsigned-redirect",

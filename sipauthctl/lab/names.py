@@ -8,3 +8,6 @@ KERBEROS_REALM = "LITWAREINC.COM"
 REALM = "SIP Communications Service"
 PROXY_HOST = f"hs1.{SIP_DOMAIN}"
 HOME_HOST = f"hs2.{SIP_DOMAIN}"
+PROXY_HOSTS = (PROXY_HOST, f"hs3.{SIP_DOMAIN}", f"hs4.{SIP_DOMAIN}")
+SPARE_HOST = f"hs5.{SIP_DOMAIN}"
+"""Takes the first proxy's place when the path changes."""

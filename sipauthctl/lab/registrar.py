@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sipauthctl.association.family import CREDENTIALS_HEADERS
 from sipauthctl.association.server import Authenticated, Challenge, ChallengeReason, Refused, ServerAuthenticator
 from sipauthctl.lab.accounts import Directory
 from sipauthctl.lab.answers import date_header, respond, sign
-from sipauthctl.lab.behaviour import Behaviour
-from sipauthctl.lab.bindings import Bindings, requested_expires
+from sipauthctl.lab.behaviour import AnswerSignature, Behaviour
+from sipauthctl.lab.bindings import MAXIMUM_EXPIRES, Bindings, requested_expires
 from sipauthctl.lab.diagnostics import (
     HANDSHAKE_FAILED,
     NO_SUCH_URI,
@@ -19,6 +20,7 @@ from sipauthctl.lab.diagnostics import (
     Report,
     telling,
 )
+from sipauthctl.lab.endpoints import Endpoints
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.tampering import tamper
 from sipauthctl.mechanisms.base import MechanismError
@@ -29,6 +31,7 @@ from sipauthctl.sip.message import Request, Response
 from sipauthctl.sip.uri import SipUri
 
 TAG_BYTES = 16
+KEEP_ALIVE = ("ms-keep-alive", "UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300")  # [MS-CONMGMT] 2.2.1
 ALLOWED_EVENTS = (
     "vnd-microsoft-provisioning,vnd-microsoft-roaming-contacts,vnd-microsoft-roaming-ACL,presence,presence.wpending,"
     "vnd-microsoft-roaming-self,vnd-microsoft-provisioning-v2"
@@ -44,6 +47,12 @@ class Peer:
     transport: str
 
 
+def is_refresh(request: Request) -> bool:
+    """Whether it is a REGISTER that is signed without any token."""
+    values = [value for name in CREDENTIALS_HEADERS for value in request.headers.get_all(name)]
+    return request.method == "REGISTER" and bool(values) and not any("gssapi-data" in v.lower() for v in values)
+
+
 class Registrar:
     """Answers requests.
 
@@ -56,6 +65,7 @@ class Registrar:
         now: the true time in UTC.
         token_bytes: gives that many random bytes.
         log: told what happens.
+        longest_registration: what a registration is granted at most, in seconds.
     """
 
     def __init__(
@@ -69,33 +79,83 @@ class Registrar:
         now: Callable[[], datetime],
         token_bytes: Callable[[int], bytes],
         log: Log,
+        longest_registration: int = MAXIMUM_EXPIRES,
     ) -> None:
         self.host = host
         self.bindings = Bindings()
         self.authenticator = authenticator
+        self.endpoints = Endpoints()
         self._directory = directory
         self._behaviour = behaviour
         self._redirect = redirect
         self._now = now
         self._token_bytes = token_bytes
         self._log = log
+        self._longest_registration = longest_registration
+        self._has_forgotten = False
+
+    @property
+    def servers(self) -> tuple[Registrar, ...]:
+        """All that authenticate here: this one."""
+        return (self,)
+
+    @property
+    def home(self) -> Registrar:
+        """The one that registers: this one, as far as it does."""
+        return self
 
     def answer(self, request: Request, peer: Peer) -> Response | None:
         """The response to a request; None for an ACK, which has none."""
         if request.method == "ACK":
             return None
         try:
-            step = self.authenticator.receive(request, self._now())
-            if isinstance(step, Challenge):
-                response = self._challenge(request, peer, step)
-            elif isinstance(step, Refused):
-                response = self._refuse(request, peer, step)
-            else:
-                response = self._serve(request, peer, step)
+            checked = self.check(request, peer)
+            if isinstance(checked, Response):
+                return checked
+            response = self._serve(request, peer, checked)
         except SipError as error:
             self._note("answered", f"400: {error}", request)
             response = self._respond(request, peer, 400, ())
         return tamper(response, self._behaviour)
+
+    def check(self, request: Request, peer: Peer) -> Response | Authenticated:
+        """Judges the credentials: whose request it is, or the challenge or refusal to answer it with.
+
+        Raises:
+            ParseError: a header that is needed cannot be read.
+        """
+        step = self.authenticator.receive(request, self._now())
+        if isinstance(step, Authenticated) and self._forgets(request, step):
+            self.authenticator.drop(step.association)
+            step = self.authenticator.receive(request, self._now())
+        if isinstance(step, Challenge):
+            return tamper(self._challenge(request, peer, step), self._behaviour)
+        if isinstance(step, Refused):
+            return tamper(self._refuse(request, peer, step), self._behaviour)
+        self.endpoints.put(request.from_, step.association)
+        what = "authenticated" if step.fresh else "verified"
+        self._log(LabEvent(self._now(), self.host, what, step.peer, request, step.signature))
+        return step
+
+    def forget(self) -> None:
+        """Drops associations and registrations, as a restart does."""
+        self.authenticator.forget()
+        self.endpoints.clear()
+        self.bindings.clear()
+
+    def hear(self, response: Response) -> None:
+        """Takes a client's answer to a request of this server, and logs the check of its signature."""
+        association = self.endpoints.get(response.to)
+        signature = None if association is None else association.verify_client_response(response, self._now())
+        detail = f"{response.status} to {response.cseq.method}"
+        self._log(LabEvent(self._now(), self.host, "client answered", detail, None, signature))
+
+    def _forgets(self, request: Request, step: Authenticated) -> bool:
+        now = (
+            self._behaviour.forgets_association and not self._has_forgotten and not step.fresh and is_refresh(request)
+        )
+        self._has_forgotten |= now
+        return now
 
     def _challenge(self, request: Request, peer: Peer, step: Challenge) -> Response:
         what = "token" if step.reason is ChallengeReason.TOKEN_DUE else "challenge"
@@ -126,8 +186,6 @@ class Registrar:
         return self._respond(request, peer, self.authenticator.family.status, (*date, *challenge, *more))
 
     def _serve(self, request: Request, peer: Peer, step: Authenticated) -> Response:
-        what = "authenticated" if step.fresh else "verified"
-        self._log(LabEvent(self._now(), self.host, what, step.peer, request, step.signature))
         if request.method != "REGISTER":
             return self._ok(request, peer, step)
         if self._redirect is not None:
@@ -139,8 +197,10 @@ class Registrar:
 
     def _ok(self, request: Request, peer: Peer, step: Authenticated) -> Response:
         self._note("answered", f"200 to {request.method}", request)
-        asserted = ("P-Asserted-Identity", f"<{request.to.uri}>")
-        return self._sign(self._respond(request, peer, 200, (asserted,)), step)
+        headers = [("P-Asserted-Identity", f"<{request.to.uri}>")]
+        if request.method == "SUBSCRIBE":
+            headers.append(("Expires", str(requested_expires(request))))
+        return self._sign(self._respond(request, peer, 200, tuple(headers)), step)
 
     def _register(self, request: Request, peer: Peer, step: Authenticated) -> Response:
         address = SipUri.parse(request.from_.uri).address_of_record
@@ -150,12 +210,15 @@ class Registrar:
             return self._forbid(request, peer, step, 404, NO_SUCH_URI)
         if owner is not self._directory.find(name.user, name.domain):
             return self._forbid(request, peer, step, 403, NOT_THE_USERS_URI)
-        seconds, now = requested_expires(request), self._now()
+        seconds, now = requested_expires(request, self._longest_registration), self._now()
         refreshed = any(b.address_of_record == address for b in self.bindings.current(now)) and not step.fresh
-        binding = self.bindings.bind(address, request, seconds, now)
+        binding = self.bindings.bind(address, request, seconds, now, (peer.address, peer.port))
         headers = [("Expires", str(seconds)), ("Allow-Events", ALLOWED_EVENTS), ("Supported", "adhoclist")]
         if binding is not None:
             headers.insert(0, ("Contact", f"<{binding.contact}>;expires={seconds}"))
+            headers.append(KEEP_ALIVE)
+            if refreshed and self._behaviour.signature is AnswerSignature.RESET:
+                step.association.next_num = 1
         self._note(
             "de-registered" if binding is None else "refreshed" if refreshed else "registered", address, request
         )

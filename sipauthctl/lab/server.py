@@ -12,10 +12,12 @@ from sipauthctl.lab.behaviour import Behaviour, Damage
 from sipauthctl.lab.connection import Connection
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.impostor import impostor_answer
+from sipauthctl.lab.path import Path
 from sipauthctl.lab.registrar import Peer, Registrar
+from sipauthctl.lab.requests import notify_after, signed
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
-from sipauthctl.sip.message import Message, Request
+from sipauthctl.sip.message import Message, Request, Response
 
 _FILLER_BYTES = 65_536
 _OVERSIZED_BYTES = 16 * 1024 * 1024
@@ -25,19 +27,22 @@ class SipServer:
     """One server on any number of ports.
 
     Args:
-        registrar: makes the answers.
+        registrar: makes the answers; or a whole path of servers.
         behaviour: the faults.
         now: the time in UTC, for the log.
         log: told of dropped connections.
     """
 
-    def __init__(self, registrar: Registrar, behaviour: Behaviour, *, now: Callable[[], datetime], log: Log) -> None:
+    def __init__(
+        self, registrar: Registrar | Path, behaviour: Behaviour, *, now: Callable[[], datetime], log: Log
+    ) -> None:
         self._registrar = registrar
         self._behaviour = behaviour
         self._now = now
         self._log = log
         self._listeners: list[socket.socket] = []
         self._connections: set[asyncio.Task[None]] = set()
+        self._open: dict[tuple[str, int], Connection] = {}  # by where they come from
 
     async def listen(self, address: str, port: int, context: ssl.SSLContext | None) -> int:
         """Takes connections on a port, with TLS where there is a context; gives the port (0: the system picks one).
@@ -58,9 +63,23 @@ class SipServer:
         for listener in self._listeners:
             asyncio.get_running_loop().remove_reader(listener)
             listener.close()
+        await self.disconnect()
+
+    async def disconnect(self) -> None:
+        """Ends the connections, and goes on listening."""
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def send(self, request: Request, peer: tuple[str, int]) -> bool:
+        """Signs a request and sends it to a client; whether it has a connection here."""
+        connection = self._open.get(peer)
+        if connection is None:
+            return False
+        request = signed(request, self._registrar.servers, self._now())
+        self._log(LabEvent(self._now(), self._registrar.home.host, "sent", f"{request.method} to the client", request))
+        await connection.write(request.to_bytes())
+        return True
 
     def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
         try:
@@ -75,18 +94,22 @@ class SipServer:
         task.add_done_callback(lambda _: accepted.close())  # also when the task never came to run
 
     async def _converse(self, connection: Connection, peer: Peer) -> None:
+        self._open[peer.address, peer.port] = connection
         try:
             await self._serve(connection, peer)
         finally:
+            self._open.pop((peer.address, peer.port), None)
             connection.end()
 
     async def _serve(self, connection: Connection, peer: Peer) -> None:
-        framer = StreamFramer()
+        framer, last = StreamFramer(), b""
         while data := await connection.read():
             framer.feed(data)
             try:
                 while (item := framer.next()) is not None:
-                    if not await self._handle(item, peer, connection):
+                    if self._behaviour.replay_after_refresh and isinstance(item, Request):
+                        last = await self._replaying(item, peer, connection, last)
+                    elif not await self._handle(item, peer, connection):
                         return
             except SipError as error:
                 self._drop(peer, str(error))
@@ -97,21 +120,39 @@ class SipServer:
         if isinstance(item, KeepAlive):
             if item.ping:
                 await connection.write(b"\r\n")
-        elif isinstance(item, Request) and self._behaviour.damage is not Damage.SILENT:
-            answer = self._answer(item, peer)
+        elif isinstance(item, Response):
+            self._registrar.hear(item)
+        elif self._behaviour.damage is not Damage.SILENT:
+            response = self._answer(item, peer)
+            answer = response if isinstance(response, bytes) else response.to_bytes()
             if self._behaviour.delay:
                 await asyncio.sleep(self._behaviour.delay)
             if self._behaviour.damage is not None:
                 await self._damage(answer, self._behaviour.damage, connection)
                 return False
             await connection.write(answer)
+            if isinstance(response, Response):
+                await self._follow_up(item, response, peer)
         return True
 
-    def _answer(self, request: Request, peer: Peer) -> bytes:
+    async def _follow_up(self, request: Request, response: Response, peer: Peer) -> None:
+        notify = notify_after(request, response, self._registrar.home.host)
+        if notify is not None:
+            await self.send(notify, (peer.address, peer.port))
+
+    async def _replaying(self, request: Request, peer: Peer, connection: Connection, last: bytes) -> bytes:
+        """Answers; to a refresh also with the answer before. Gives the one that the next refresh is to get."""
+        response = self._answer(request, peer)
+        answer = response if isinstance(response, bytes) else response.to_bytes()
+        final = isinstance(response, Response) and response.status == 200 and request.method == "REGISTER"
+        await connection.write(answer + (last if final else b""))
+        return answer if final else last
+
+    def _answer(self, request: Request, peer: Peer) -> Response | bytes:
+        """A response, or the bytes of something else; none at all for an ACK."""
         impostor = self._behaviour.impostor
         if impostor is None:
-            response = self._registrar.answer(request, peer)
-            return b"" if response is None else response.to_bytes()
+            return self._registrar.answer(request, peer) or b""
         self._log(LabEvent(self._now(), self._registrar.host, "impostor", impostor.value, request))
         return impostor_answer(impostor, request, (peer.address, peer.port))
 

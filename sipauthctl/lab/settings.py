@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import OWN_VERSION
+from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.lab.behaviour import Behaviour
+from sipauthctl.lab.bindings import MAXIMUM_EXPIRES
 from sipauthctl.lab.kdc import KeyType
 from sipauthctl.mechanisms.base import Scheme
 
@@ -17,6 +20,8 @@ class LabSettings:
 
     `port` is the first of five consecutive ones (hs1 by TLS and TCP, hs2 by TLS and TCP, DNS), 0 lets the system pick.
     `key_type` is that of every Kerberos key. `faults` are the names behind `behaviour`, for the description.
+    With `proxies`, that many authenticating proxies stand in front of the home server and nothing is redirected;
+    `forked` puts them side by side. `message_every` is in seconds.
     """
 
     family: HeaderFamily = HeaderFamily.USER_AGENT
@@ -29,3 +34,23 @@ class LabSettings:
     port: int = 0
     behaviour: Behaviour = Behaviour()
     faults: tuple[str, ...] = ()
+    proxies: int = 0
+    forked: bool = False
+    sa_lifetime: timedelta = LIFETIME
+    sa_idle: timedelta | None = None
+    message_every: float | None = None
+
+    @property
+    def proxy_count(self) -> int:
+        """The proxies of the path; some faults need one."""
+        needs_one = self.behaviour.path_change or self.behaviour.wrong_proxy_signs
+        return self.proxies or int(needs_one)
+
+    @property
+    def longest_registration(self) -> int:
+        """What a registration is granted at most, in seconds.
+
+        A quarter of an association's life, as the two hours of this family's servers are of eight.
+        """
+        granted = self.behaviour.granted_expires
+        return min(MAXIMUM_EXPIRES, max(1, int(self.sa_lifetime.total_seconds() / 4))) if granted is None else granted
