@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sipauthctl.analysis.words import Sender
+from sipauthctl.association.digest import DigestInfo
 from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS
 from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.mechanisms.base import Scheme
@@ -68,7 +69,8 @@ def signed_headers(message: Message) -> tuple[list[SignedHeader], str]:
                 try:
                     parsed = AuthParameters.parse_all(value)
                 except SipError as error:
-                    problem = f"{name}: {error}"
+                    if sender is Sender.CLIENT or DigestInfo.of(value) is None:
+                        problem = f"{name}: {error}"
                     continue
                 found += [SignedHeader(sender, name, one, Scheme.parse(one.scheme_text)) for one in parsed]
     return found[:_MOST_HEADERS], problem

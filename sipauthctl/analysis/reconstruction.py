@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import Bounded, Dialog, SentRequest, Transaction
+from sipauthctl.analysis.digest import DigestWatch
 from sipauthctl.analysis.lookup import Lookup, note_opaque
 from sipauthctl.analysis.reading import (
     AssociationName,
@@ -71,6 +72,7 @@ class Reconstruction:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._checker = SignatureChecker()
+        self._digest = DigestWatch(secrets)
         self._open = AssociationTable(OPEN_ASSOCIATIONS)
         self._lookup = Lookup(self._open)
         self._requests: Bounded[Transaction, SentRequest] = Bounded(REMEMBERED_REQUESTS)
@@ -90,6 +92,7 @@ class Reconstruction:
         message = read_head(record.raw)
         key = transaction(message)
         headers, problem = signed_headers(message)
+        self._done += self._digest.feed(record, message, key, headers)
         headers = [header for header in headers if header.scheme in _SCHEMES]
         self._expire(record.time)
         if isinstance(message, Request):
@@ -107,6 +110,7 @@ class Reconstruction:
         for tracked in self._open:
             tracked.ends_input = True
             self._finish(tracked)
+        self._done += self._digest.close()
         self.dialogs_over += self._dialogs.take_all()
         yield from self._emit()
 

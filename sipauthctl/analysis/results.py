@@ -55,8 +55,9 @@ class LadderStep:
 
 @dataclass(frozen=True, slots=True)
 class AssociationResult:
-    """One security association, or an attempt at one.
+    """One security association, or an attempt at one; also what was proven by Digest, which makes no association.
 
+    `purpose` says what it is for where that is not a sign-in (`anonymous join`), else it is empty.
     `client` and `server` are `address:port`, None where the input does not tell. `stopped_at` says in words where
     the handshake ended, empty where it is established. Iterating `signatures` gives a `CheckedSignature` each; they
     are held packed. Of long associations `steps` has the beginning alone, and `steps_left_out` counts the rest.
@@ -64,6 +65,7 @@ class AssociationResult:
     """
 
     scheme: str
+    purpose: str
     user: str
     client: str | None
     server: str | None

@@ -27,11 +27,15 @@ class SecretsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class GivenSecret:
-    """One secret. `name` is None where it is for everybody; `method` says what it was."""
+    """One secret. `name` is None where it is for everybody; `method` says what it was.
+
+    `password` is None where a hash was given; Digest needs the password itself.
+    """
 
     name: LogonName | None
     method: Method
     secret: NtlmSecret = field(repr=False)
+    password: str | None = field(default=None, repr=False)
 
 
 class KerberosKeys(Protocol):
@@ -85,7 +89,7 @@ def _read(
         raise SecretsError("the file is empty")
     if len(lines) == 1 and "\t" not in lines[0][1]:
         number, line = lines[0]
-        return (GivenSecret(name, method, _secret(line, number, secret_of)),)
+        return (_given(name, method, line, number, secret_of),)
     return tuple(_entry(line, number, method, secret_of) for number, line in lines if not line.startswith("#"))
 
 
@@ -97,7 +101,14 @@ def _entry(line: str, number: int, method: Method, secret_of: Callable[[str], Nt
         separator = ""
     if not separator:
         raise SecretsError(f"line {number} is not of the form NAME:SECRET")
-    return GivenSecret(name, method, _secret(secret, number, secret_of))
+    return _given(name, method, secret, number, secret_of)
+
+
+def _given(
+    name: LogonName | None, method: Method, text: str, number: int, secret_of: Callable[[str], NtlmSecret]
+) -> GivenSecret:
+    password = text if method is Method.PASSWORD else None
+    return GivenSecret(name, method, _secret(text, number, secret_of), password)
 
 
 def _secret(text: str, number: int, secret_of: Callable[[str], NtlmSecret]) -> NtlmSecret:

@@ -42,6 +42,8 @@ class Step(Enum):
     FINAL_SENT = "the client sent its last token, and no answer came"
     STARTED_OVER = "the server challenged again without a token of its own"
     REFUSED = "the server refused the client's last token"
+    CHALLENGED = "the server challenged by Digest, and the client did not answer it"
+    ANSWERED = "the client answered the Digest challenge, and no answer came"
     ESTABLISHED = ""
 
 
@@ -147,6 +149,8 @@ class Tracked:
     ends_input: bool = False  # it was still open when the input ended
     cut_off: bool = False  # and its last message was so late that no answer was due yet
     deregistered: bool = False
+    purpose: str = ""
+    secret_unfit: bool = False  # a given password does not give a Digest value, which may also have been changed
 
     def report(self, problem: Problem) -> None:
         """Notes a problem; of each kind the first ones are kept and the others counted."""
@@ -215,12 +219,14 @@ class Tracked:
     @property
     def where(self) -> str:
         """The server, for a sentence."""
-        return self.name.targetname.partition("/")[2] or self.name.targetname or "the server"
+        digest_realm = self.name.realm if self.scheme is Scheme.DIGEST else ""
+        return self.name.targetname.partition("/")[2] or self.name.targetname or digest_realm or "the server"
 
     def result(self) -> AssociationResult:
         """What is shown of it."""
         return AssociationResult(
             scheme=self.scheme.value,
+            purpose=self.purpose,
             user=self.endpoint.address,
             client=address_text(self.client),
             server=address_text(self.server),

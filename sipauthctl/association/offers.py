@@ -33,6 +33,7 @@ class Offer:
     opaque: str | None
     gssapi_data: str | None
     sts_uri: str | None
+    algorithm: str | None = None  # of Digest
 
     @property
     def spoken_version(self) -> int:
@@ -81,4 +82,5 @@ def _offer(parameters: AuthParameters) -> Offer:
         opaque=parameters.get("opaque"),
         gssapi_data=parameters.get("gssapi-data"),
         sts_uri=parameters.get("sts-uri"),
+        algorithm=parameters.get("algorithm"),
     )

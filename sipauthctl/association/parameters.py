@@ -36,9 +36,9 @@ class AuthParameters:
                 return value
         return None
 
-    def format(self) -> str:
-        """The header value, parameters in the given order."""
-        written = (f"{key}={value if key in _BARE else quote(value)}" for key, value in self.params)
+    def format(self, bare: frozenset[str] = _BARE) -> str:
+        """The header value, parameters in the given order; those named in `bare` without quotes."""
+        written = (f"{key}={value if key in bare else quote(value)}" for key, value in self.params)
         return f"{self.scheme_text} {', '.join(written)}"
 
     @classmethod

@@ -13,6 +13,7 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import Finding
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.report.console import put
 from sipauthctl.report.findings import print_finding
 from sipauthctl.report.text import safe
@@ -63,8 +64,9 @@ class ConsoleRenderer:
 
 def print_association(console: Console, association: AssociationResult) -> None:
     """One association: who, where, how far, its messages and what is wrong with its signatures."""
-    who = f"{safe(association.user) or 'nobody named'} by {safe(association.scheme)}"
-    where = safe(association.targetname or association.server or "")
+    purpose = f", {association.purpose}" if association.purpose else ""
+    who = f"{safe(association.user) or 'nobody named'} by {safe(association.scheme)}{purpose}"
+    where = safe(place_of(association))
     put(console, (association.state.value.upper(), _STATES[association.state]), f"  {who} at {where}", wrap=False)
     put(console, signature_summary(association), indent=2)
     if association.stopped_at:
@@ -78,6 +80,12 @@ def print_association(console: Console, association: AssociationResult) -> None:
         print_explanation(console, explained)
     if len(association.explained) > EXPLAINED_SHOWN:
         put(console, f"... {len(association.explained) - EXPLAINED_SHOWN} more wrong signatures", indent=2)
+
+
+def place_of(association: AssociationResult) -> str:
+    """Where somebody signs in: the server, or by Digest, whose challenges name no server, the realm."""
+    digest_realm = association.realm if association.scheme == Scheme.DIGEST.value else ""
+    return association.targetname or digest_realm or association.server or ""
 
 
 def print_explanation(console: Console, explained: ExplainedSignature) -> None:

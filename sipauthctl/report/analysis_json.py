@@ -56,6 +56,7 @@ def _clean(value: Any) -> Any:
 def _association(association: AssociationResult) -> dict[str, Any]:
     return {
         "scheme": association.scheme,
+        "purpose": association.purpose,
         "user": association.user,
         "client": association.client,
         "server": association.server,

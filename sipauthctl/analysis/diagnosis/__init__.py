@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipauthctl.analysis.diagnosis import account, clock, domain, flow, ntlm, offers
+from sipauthctl.analysis.diagnosis import account, clock, digest, domain, flow, ntlm, offers
 from sipauthctl.analysis.tracked import Problem, Tracked
 from sipauthctl.findings import Finding, finding
 
 # In the order in which a cause comes before its consequences.
-_FAMILIES = (clock.findings, offers.findings, ntlm.findings, account.findings, domain.findings, flow.findings)
+_FAMILIES = (
+    clock.findings,
+    offers.findings,
+    ntlm.findings,
+    account.findings,
+    domain.findings,
+    digest.findings,
+    flow.findings,
+)
 
 
 def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:

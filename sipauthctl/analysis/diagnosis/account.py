@@ -10,6 +10,7 @@ from sipauthctl.analysis.verification import NoKey
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
 from sipauthctl.diagnosis.refusals import refusal
 from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
 
 
@@ -20,7 +21,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     refused = answer is not None and (tracked.step is Step.REFUSED or answer.status >= 400)
     if wrong:
         yield _wrong_password(tracked, refused=tracked.step is Step.REFUSED)
-    if answer is None or not refused or NTLM_MISMATCH in hresults(answer):
+    if answer is None or not refused or NTLM_MISMATCH in hresults(answer) or tracked.scheme is Scheme.DIGEST:
         return
     found = refusal(
         answer,

@@ -19,7 +19,8 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """One association that did not come to its end."""
     if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:
         detail = f"{tracked.who} at {tracked.where}: {tracked.step.value}."
-        severity = Severity.WARNING if tracked.cut_off else None
+        mild = tracked.cut_off or tracked.scheme is Scheme.DIGEST
+        severity = Severity.WARNING if mild else None
         if tracked.cut_off:
             detail = f"{detail[:-1]}; the input ends there."
         port = tracked.server.port if tracked.server is not None else None
