@@ -72,6 +72,8 @@ def _print(out: Console, deployment: Deployment) -> None:
         name = f"{account['domain']}\\{account['username']}"
         words = f"{account['sip_uri']:<26} {name:<17} {account['password']:<16} {account['state']}"
         put(out, f"account       {words}", wrap=False)
+    for conference in document["conferences"]:
+        put(out, f"conference    {conference['sip_uri']}  passcode {conference['passcode']}", wrap=False)
     if document["krb5_config"]:
         put(out, f"krb5.conf     {document['krb5_config']}  (realm {document['realm']})", wrap=False)
     if document["faults"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sipauthctl.lab.conferences import CONFERENCES
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.names import KERBEROS_REALM, NETBIOS_DOMAIN, SIP_DOMAIN
 
@@ -36,6 +37,9 @@ def describe(deployment: Deployment) -> dict[str, Any]:
                 "state": account.state.value,
             }
             for account in deployment.directory.accounts
+        ],
+        "conferences": [
+            {"sip_uri": conference.sip_uri, "passcode": conference.passcode} for conference in CONFERENCES
         ],
         "krb5_config": str(deployment.kdc.configuration) if deployment.kdc is not None else None,
         "realm": KERBEROS_REALM,

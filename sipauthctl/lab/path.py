@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from sipauthctl.association.digest import is_anonymous_join
 from sipauthctl.association.security_association import SecurityAssociation
 from sipauthctl.association.server import Authenticated
 from sipauthctl.lab.answers import sign
@@ -58,6 +59,8 @@ class Path:
         if request.method == "ACK":
             return None
         try:
+            if is_anonymous_join(request):
+                return self.home.answer(request, peer)
             self._change(request)
             return self._fork(request, peer) if self._forked else self._chain(request, peer, 0)
         except SipError:

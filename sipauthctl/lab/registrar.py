@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from sipauthctl.association.digest import is_anonymous_join
+from sipauthctl.association.digest_server import DigestAccepted
 from sipauthctl.association.family import CREDENTIALS_HEADERS
 from sipauthctl.association.server import Authenticated, Challenge, ChallengeReason, Refused, ServerAuthenticator
 from sipauthctl.lab.accounts import Directory
 from sipauthctl.lab.answers import date_header, respond, sign
 from sipauthctl.lab.behaviour import AnswerSignature, Behaviour
 from sipauthctl.lab.bindings import MAXIMUM_EXPIRES, Bindings, requested_expires
+from sipauthctl.lab.conferences import Lobby
 from sipauthctl.lab.diagnostics import (
     HANDSHAKE_FAILED,
     NO_SUCH_URI,
@@ -93,6 +96,7 @@ class Registrar:
         self._log = log
         self._longest_registration = longest_registration
         self._has_forgotten = False
+        self._lobby = Lobby(authenticator.family, token_bytes)
 
     @property
     def servers(self) -> tuple[Registrar, ...]:
@@ -109,6 +113,8 @@ class Registrar:
         if request.method == "ACK":
             return None
         try:
+            if is_anonymous_join(request):
+                return self._join(request, peer)
             checked = self.check(request, peer)
             if isinstance(checked, Response):
                 return checked
@@ -149,6 +155,19 @@ class Registrar:
         signature = None if association is None else association.verify_client_response(response, self._now())
         detail = f"{response.status} to {response.cseq.method}"
         self._log(LabEvent(self._now(), self.host, "client answered", detail, None, signature))
+
+    def _join(self, request: Request, peer: Peer) -> Response:
+        """An anonymous user at a conference: by Digest, without an association."""
+        step = self._lobby.receive(request)
+        if step is None:
+            self._note("answered", f"404: no conference {request.to.uri}", request)
+            return self._respond(request, peer, 404, (NO_SUCH_URI.header(self.host),))
+        if isinstance(step, DigestAccepted):
+            self._note("joined", f"{request.from_.uri} as {step.username!a}", request)
+            return self._respond(request, peer, 200, ((self._lobby.family.info, step.info),))
+        self._note("refused" if step.wrong else "challenge", f"Digest: {step.detail}", request)
+        challenge = ((self._lobby.family.challenge, step.challenge.format()),)
+        return self._respond_challenge(request, peer, challenge, ())
 
     def _forgets(self, request: Request, step: Authenticated) -> bool:
         now = (

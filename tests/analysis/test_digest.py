@@ -1,0 +1,168 @@
+"""Anonymous joins, and Digest of other servers, in captures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sipauthctl.analysis.results import State
+from sipauthctl.analysis.secrets import Secrets, nt_hash_secrets, password_secrets
+from sipauthctl.association.verdict import Verdict
+from sipauthctl.capture.record import Address, Record
+from sipauthctl.lab.conferences import CONFERENCES
+from sipauthctl.sip.message import Request, Response
+from tests.analysis.sessions import NOTHING, changed, outcome, session
+from tests.lab.anonymous import invite, join
+from tests.lab.test_registrar import World
+
+PASSCODE = CONFERENCES[0].passcode
+KNOWN = Secrets(password_secrets(PASSCODE))
+WRONG = Secrets(password_secrets("314159"))
+BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def recorded(messages: Iterable[Request | Response]) -> list[Record]:
+    client, server = Address("192.0.2.35", 13184), Address("127.0.0.1", 5061)
+    return [
+        Record(
+            time=BEGAN + timedelta(milliseconds=20 * place),
+            source=client if isinstance(message, Request) else server,
+            destination=server if isinstance(message, Request) else client,
+            transport="tls",
+            raw=message.to_bytes(),
+            input="join.pcap",
+            place=place,
+        )
+        for place, message in enumerate(messages, 1)
+    ]
+
+
+def joined(passcode: str = PASSCODE) -> list[Record]:
+    return recorded(join(World().ask, passcode))
+
+
+def test_an_anonymous_join_is_named_and_both_sides_are_verified() -> None:
+    seen = outcome(joined(), KNOWN)
+    (exchange,) = seen.associations
+    assert (exchange.scheme, exchange.purpose, exchange.state) == ("Digest", "anonymous join", State.ESTABLISHED)
+    assert exchange.user.endswith("@anonymous.invalid")
+    assert exchange.realm == "ned@litwareinc.com"
+    assert seen.verdicts == {3: Verdict.VALID, 4: Verdict.VALID}
+    assert seen.ids == []
+
+
+def test_without_the_passcode_nothing_is_claimed() -> None:
+    for secrets in (NOTHING, Secrets(nt_hash_secrets("00" * 16))):
+        seen = outcome(joined(), secrets)
+        assert set(seen.verdicts.values()) == {Verdict.UNVERIFIABLE}
+        assert seen.ids == []
+
+
+def test_a_passcode_that_was_given_wrong_is_no_fault_of_the_deployment() -> None:
+    seen = outcome(joined(), WRONG)
+    assert set(seen.verdicts.values()) == {Verdict.UNVERIFIABLE}
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("wrong-password", "info")]
+
+
+def test_a_table_names_the_organizer_or_the_user() -> None:
+    for name in ("ned@litwareinc.com", "alice"):
+        seen = outcome(joined(), Secrets(password_secrets(f"{name}:{PASSCODE}\nother:1\n")))
+        assert seen.verdicts == {3: Verdict.VALID, 4: Verdict.VALID}
+
+
+@pytest.mark.parametrize(
+    ("secrets", "words"),
+    [(NOTHING, ""), (KNOWN, "did not use the password that was given"), (WRONG, "used the password that was given")],
+)
+def test_a_refused_join_tells_a_wrong_passcode_from_other_causes(secrets: Secrets, words: str) -> None:
+    seen = outcome(joined("314159"), secrets)
+    (found,) = seen.findings
+    assert (found.id, found.severity.value) == ("anonymous-join-refused", "error")
+    assert words in found.detail
+    assert seen.associations[0].state is State.FAILED
+
+
+def test_a_stale_nonce_is_no_refusal() -> None:
+    world = World()
+    messages = join(world.ask, PASSCODE)
+    replayed = world.ask(messages[2])  # type: ignore[arg-type]
+    assert b"stale=true" in replayed.to_bytes()
+    seen = outcome(recorded([*messages[:3], replayed, *join(world.ask, PASSCODE, first=3)]), KNOWN)
+    assert [exchange.state for exchange in seen.associations] == [State.ESTABLISHED]
+    assert seen.serious == []
+
+
+@pytest.mark.parametrize("old", [b"INVITE sip:", b"alice", b'nonce="', b"nc=00000001", b'cnonce="0', b'response="'])
+def test_a_changed_message_is_invalid_once_the_passcode_is_known(old: bytes) -> None:
+    """A right join first, then a changed one of the same user in the same call."""
+    world = World()
+    first, second = join(world.ask, PASSCODE), join(world.ask, PASSCODE, first=3)
+    records = recorded([*first, *second])
+    new = {b"INVITE sip:": b"BYEBYE sip:", b"alice": b"alicf", b"nc=00000001": b"nc=00000002"}.get(old)
+    if new is None:
+        value = records[6].raw.partition(old)[2][:1]
+        old, new = old + value, old + (b"b" if value != b"b" else b"c")
+    seen = outcome(changed(records, 7, old, new), KNOWN)
+    assert seen.verdicts[7] is Verdict.INVALID
+    assert {place: verdict for place, verdict in seen.verdicts.items() if place < 5} == dict.fromkeys(
+        (3, 4), Verdict.VALID
+    )
+    assert "signature-invalid" in seen.ids
+
+
+def test_a_server_that_does_not_prove_the_password() -> None:
+    records = joined()
+    value = records[3].raw.partition(b'rspauth="')[2][:1]
+    other = b"b" if value != b"b" else b"c"
+    seen = outcome(changed(records, 4, b'rspauth="' + value, b'rspauth="' + other), KNOWN)
+    assert seen.verdicts == {3: Verdict.VALID, 4: Verdict.INVALID}
+    assert "signature-invalid" in seen.ids
+
+
+def test_auth_int_covers_the_body() -> None:
+    """The example of draft-smith-sipping-auth-examples 3.6."""
+    from tests.mechanisms.test_digest import SIP_BODY
+
+    value = (
+        'Digest username="bob", realm="biloxi.com", nonce="dcd98b7102dd2f0e8b11d0f600bfb0c093", '
+        'uri="sip:bob@biloxi.com", qop="auth-int", nc=00000001, cnonce="0a4f113b", algorithm=MD5-sess, '
+        'response="91984da2d8663716e91554859c22ca70"'
+    )
+    request = invite(1, conference="sip:bob@biloxi.com", body=SIP_BODY)
+    records = recorded([request.with_headers(request.headers.add("Authorization", value))])
+    secrets = Secrets(password_secrets("bob:zanzibar\nnobody:1"))
+    seen = outcome(records, secrets)
+    assert seen.verdicts == {1: Verdict.VALID}
+    assert seen.associations[0].purpose == ""
+    assert outcome(changed(records, 1, b"t=0 0", b"t=0 1"), secrets).verdicts == {1: Verdict.UNVERIFIABLE}
+
+
+def test_an_unanswered_challenge_is_only_warned_of() -> None:
+    records = joined()[:2]
+    later = [replace(record, time=BEGAN + timedelta(hours=1)) for record in session()[:1]]
+    seen = outcome([*records, *later], KNOWN)
+    found = next(one for one in seen.findings if "anonymous.invalid" in one.detail)
+    assert (found.id, found.severity.value) == ("handshake-incomplete", "warning")
+
+
+def test_a_join_beside_a_sign_in_changes_nothing_for_it() -> None:
+    from tests.analysis.sessions import PASSWORD
+
+    both = [*session(), *joined()]
+    secrets = Secrets(password_secrets(f"ned\t{PASSWORD}\nned@litwareinc.com\t{PASSCODE}"))
+    seen = outcome(both, secrets)
+    assert {one.scheme for one in seen.associations} == {"NTLM", "Digest"}
+    assert {signature.verdict for signature in seen.signatures} == {Verdict.VALID}
+    assert seen.serious == []
+
+
+def test_no_passcode_and_no_response_is_in_any_output() -> None:
+    records = joined()
+    response = records[2].raw.partition(b'response="')[2][:32].decode()
+    seen = outcome(records, KNOWN)
+    text = repr(seen.associations) + repr(seen.findings) + repr(seen.signatures) + repr(KNOWN)
+    assert PASSCODE not in text
+    assert response not in text
