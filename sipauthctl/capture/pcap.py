@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sipauthctl.capture.pcap_tshark import Frame, TsharkProblem, frames
-from sipauthctl.capture.record import Address, InputKind, Notice, Record
+from sipauthctl.capture.pcap_export import Pdu, pdus
+from sipauthctl.capture.pcap_messages import Found, MessageCutter
+from sipauthctl.capture.pcap_tshark import TsharkProblem, output
+from sipauthctl.capture.record import InputKind, Notice, Record
 
-_FIELDS = (
-    "frame.number",
-    "frame.time_epoch",
-    "ip.src",
-    "ip.dst",
-    "ipv6.src",
-    "ipv6.dst",
-    "tcp.srcport",
-    "tcp.dstport",
-    "udp.srcport",
-    "udp.dstport",
-    "tls.record.content_type",
-    "sip",
-    "sip.Request-Line",
-    "sip.Status-Line",
-    "sip.msg_hdr",
-)
+_EXPORT = ("-U", "OSI layer 7", "-w", "-")
 # tshark's defaults lose messages in reordered segments, and take SIP on some UDP ports for something else.
 _PREFERENCES = {"tcp.reassemble_out_of_order": "TRUE", "udp.try_heuristic_first": "TRUE"}
-_STATUS = re.compile(r"\((\d{3})\)")
-_HEAD_END = re.compile(r"\r?\n\r?\n")
-_CONTENT_LENGTH = re.compile(r"^(?:Content-Length|l)[ \t]*:[ \t]*(\d{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUNCATED = ("cut short", "truncated", "less data was read")
 
@@ -56,21 +38,27 @@ class PcapReader:
         """The messages in the order of the frames that complete them.
 
         Raises:
-            ReadError: tshark is not there.
+            ReadError: tshark is not there, or too old.
         """
         found = False
         preferences = dict(_PREFERENCES)
         if self._keylog is not None:
             preferences["tls.keylog_file"] = str(self._keylog)
-        try:
-            for frame in frames(Path(self._path), "sip", _FIELDS, preferences, self._decode_as()):
-                for record in self._records(frame):
-                    found = True
-                    yield record
-        except TsharkProblem as problem:
-            yield self._problem(problem)
+        cutter = MessageCutter()
+        problems: list[Notice] = []
+        for message in cutter.messages(self._exported(preferences, problems)):
+            found = True
+            yield self._record(message)
+        yield from problems
         if not found:
             yield from self._without_sip()
+
+    def _exported(self, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
+        """What tshark exports, up to its end or to a problem, which is noted."""
+        try:
+            yield from pdus(output(Path(self._path), _EXPORT, preferences, self._decode_as()))
+        except TsharkProblem as problem:
+            problems.append(self._problem(problem))
 
     def _decode_as(self) -> dict[str, str]:
         """What tshark has to be told: the ports that were given, and those with TLS where it can be decrypted."""
@@ -83,25 +71,19 @@ class PcapReader:
 
     def _tls_ports(self) -> list[int]:
         """The ports of servers that a TLS handshake was begun with."""
-        ports: set[int] = set()
+        arguments = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstport")
+        lines: list[bytes] = []
         try:
-            for frame in frames(Path(self._path), "tls.handshake.type == 1", ("tcp.dstport",), dict(_PREFERENCES), {}):
-                ports |= {int(port) for port in frame.get("tcp_dstport", ())}
+            lines = b"".join(output(Path(self._path), arguments, dict(_PREFERENCES), {})).split()
         except TsharkProblem:
             pass  # told when the messages are read
-        return sorted(ports)
+        return sorted({int(port) for line in lines for port in line.split(b",") if port.isdigit()})
 
-    def _records(self, frame: Frame) -> Iterator[Record]:
-        requests, statuses = iter(frame.get("sip_Request-Line", ())), iter(frame.get("sip_Status-Line", ()))
-        time = _time(frame)
-        source, destination = _address(frame, "src"), _address(frame, "dst")
-        transport = "udp" if "udp_srcport" in frame else "tls" if "tls_record_content_type" in frame else "tcp"
-        for layer, head in zip(frame.get("sip", ()), frame.get("sip_msg_hdr", ()), strict=False):
-            start = next(statuses if _STATUS.search(layer) else requests, None)
-            if start is not None:
-                raw = f"{start}\r\n{_cut(head)}".encode("utf-8", "surrogateescape")
-                number = int(frame["frame_number"][0])
-                yield Record(time, source, destination, transport, raw, self._path, number)
+    def _record(self, message: Found) -> Record:
+        pdu, raw, tls = message
+        time = _EPOCH + timedelta(microseconds=pdu.time)
+        transport = "tls" if tls else pdu.flow.protocol
+        return Record(time, pdu.flow.source, pdu.flow.destination, transport, raw, self._path, pdu.frame)
 
     def _problem(self, problem: TsharkProblem) -> Notice:
         words = str(problem)
@@ -120,28 +102,3 @@ class PcapReader:
         yield Notice(
             "undecrypted-tls", f"There is TLS to port {shown}, and nothing of it can be read: {hint}.", self._path
         )
-
-
-def _cut(text: str) -> str:
-    """One message out of what tshark prints, which runs on to the end of the data."""
-    end = _HEAD_END.search(text)
-    if end is None:
-        return text
-    length = _CONTENT_LENGTH.search(text, 0, end.end())
-    body = text[end.end() :].encode("utf-8", "surrogateescape")
-    size = int(length[1]) if length is not None else len(body)
-    return text[: end.end()] + body[:size].decode("utf-8", "surrogateescape")
-
-
-def _time(frame: Frame) -> datetime | None:
-    seconds, _, fraction = frame.get("frame_time_epoch", [""])[0].partition(".")
-    if not seconds.isdigit():
-        return None
-    return _EPOCH + timedelta(seconds=int(seconds), microseconds=int(f"{fraction:0<6}"[:6]))
-
-
-def _address(frame: Frame, end: str) -> Address | None:
-    # The innermost of several, as in a tunnel.
-    hosts = frame.get(f"ip_{end}") or frame.get(f"ipv6_{end}")
-    ports = frame.get(f"tcp_{end}port") or frame.get(f"udp_{end}port")
-    return Address(hosts[-1], int(ports[-1]) if ports else None) if hosts else None

@@ -1,0 +1,145 @@
+"""From the payloads that tshark exports to SIP messages, each with its exact bytes.
+
+tshark exports a payload as a whole, once for each SIP message that it sees in it, and looks at nothing behind line
+ends that stand between messages (the keep-alives of RFC 5626). So messages are cut here, by their Content-Length. What
+TLS carries is exported before SIP is looked for in it, and is cut as the stream that it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+
+from sipauthctl.capture.pcap_export import Flow, Pdu
+from sipauthctl.sip.limits import DEFAULT_LIMITS
+
+_SIP = "sip"
+_OF_TLS = "sip."  # how the names of the dissectors begin that TLS hands its payload to
+_START = rb"(?:SIP/2\.0 [1-6][0-9]{2}[ \r\n]|[A-Za-z0-9.!%*_+`'~-]{1,64} [^ \r\n]{1,8192} SIP/2\.0\r?\n)"
+_AT_START = re.compile(_START)
+_NEXT_START = re.compile(rb"\n(?=" + _START + rb")")
+_HEAD_END = re.compile(rb"\n\r?\n")
+_LENGTH = re.compile(rb"\n(?:[Cc](?i:ontent-length)|[Ll])[ \t]*:[ \t]*([0-9]{1,9})[ \t]*\r?(?=\n)")
+_LINE_ENDS = re.compile(rb"[\r\n]*")
+_LONGEST_START = 8300  # bytes of a start line of which the end has not come yet
+_MOST_STREAMS = 1024
+_MOST_HELD = 64 << 20  # bytes of begun messages, over all streams
+_MOST_FLOWS = 1 << 16
+
+Found = tuple[Pdu, bytes, bool]
+"""A message: where it was found, its bytes, whether TLS carried it."""
+
+
+class MessageCutter:
+    """Takes payloads in their order and gives messages.
+
+    `decrypted` has the flows of which something that TLS carried could be read.
+    """
+
+    def __init__(self) -> None:
+        self.decrypted: set[Flow] = set()
+        self._streams: OrderedDict[Flow, bytes] = OrderedDict()  # messages that have begun, of TLS
+        self._held = 0
+
+    def messages(self, payloads: Iterable[Pdu]) -> Iterator[Found]:
+        """The messages in the order of the frames that complete them."""
+        last: Pdu | None = None  # the payload in which messages were seen last
+        times = 0  # how often it came: how many messages tshark saw in it
+        tls_frame = 0
+        for pdu in payloads:
+            if pdu.name != _SIP:
+                if pdu.name.startswith(_OF_TLS):
+                    tls_frame = pdu.frame
+                    yield from self._tls(pdu)
+                continue
+            if pdu.frame == tls_frame:
+                continue  # cut already
+            if last is not None and last.frame == pdu.frame and pdu.data in last.data:
+                times += pdu.data == last.data  # else it is a message in the body of another
+                continue
+            if last is not None:
+                yield from _of_payload(last, times)
+            last, times = pdu, 1
+        if last is not None:
+            yield from _of_payload(last, times)
+
+    def _tls(self, pdu: Pdu) -> Iterator[Found]:
+        if len(self.decrypted) < _MOST_FLOWS:
+            self.decrypted.add(pdu.flow)
+        begun = self._streams.pop(pdu.flow, b"")
+        self._held -= len(begun)
+        # tshark puts what has begun before what comes, unless it did not take it for SIP.
+        data = pdu.data if pdu.data.startswith(begun) else begun + pdu.data
+        raws, rest = cut(data)
+        for raw in raws:
+            yield pdu, raw, True
+        if rest:
+            self._streams[pdu.flow] = rest
+            self._held += len(rest)
+            while self._held > _MOST_HELD or len(self._streams) > _MOST_STREAMS:
+                self._held -= len(self._streams.popitem(last=False)[1])
+
+
+def _of_payload(pdu: Pdu, times: int) -> Iterator[Found]:
+    if pdu.flow.protocol == "udp":
+        raws, rest = _datagram(pdu.data)
+    else:
+        raws, rest = cut(pdu.data)
+    for raw in raws:
+        yield pdu, raw, False
+    if rest and times > len(raws):  # the capture holds only the beginning of the packet
+        yield pdu, rest, False
+
+
+def _datagram(data: bytes) -> tuple[list[bytes], bytes]:
+    """A datagram is one message; what goes beyond its Content-Length is no part of it, RFC 3261 18.3."""
+    raws, rest = cut(data)
+    return (raws[:1], b"") if raws else ([], rest)
+
+
+def cut(data: bytes) -> tuple[list[bytes], bytes]:
+    """The whole messages in a piece of a stream, and the message that has begun at its end.
+
+    What is no message is left out. A message that is larger than the limits allow is given as far as it is there.
+    """
+    raws: list[bytes] = []
+    position, size = 0, len(data)
+    while position < size:
+        start = _start(data, position)
+        if start is None:
+            return raws, b""
+        head = _HEAD_END.search(data, start, start + DEFAULT_LIMITS.header_block)
+        if head is None:
+            if size - start < DEFAULT_LIMITS.header_block:
+                return raws, data[start:]
+            end = _next_start(data, start)
+        else:
+            length = _LENGTH.search(data, start, head.end())
+            if length is None or int(length[1]) > DEFAULT_LIMITS.body:
+                end = _next_start(data, head.end() - 1)
+            else:
+                end = head.end() + int(length[1])
+                if end > size:
+                    return raws, data[start:]
+        raws.append(data[start:end])
+        position = end
+    return raws, b""
+
+
+def _start(data: bytes, position: int) -> int | None:
+    """Where the first message at or behind `position` begins, or may begin; None where there is none."""
+    blank = _LINE_ENDS.match(data, position)
+    position = blank.end() if blank is not None else position
+    if _AT_START.match(data, position):
+        return position
+    following = _NEXT_START.search(data, position)
+    if following is not None:
+        return following.end()
+    unfinished = len(data) - position <= _LONGEST_START and data.find(b"\n", position) < 0
+    return position if unfinished and position < len(data) else None
+
+
+def _next_start(data: bytes, position: int) -> int:
+    following = _NEXT_START.search(data, position)
+    return len(data) if following is None else following.end()
