@@ -46,10 +46,10 @@ class Headers:
     __slots__ = ("_fields", "_index")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
-        self._fields = tuple(Field(name, value) for name, value in fields)
+        self._fields = tuple(fields)
         self._index: dict[str, list[str]] = {}
-        for field in self._fields:
-            self._index.setdefault(_key(field.name), []).append(field.value)
+        for name, value in self._fields:
+            self._index.setdefault(_key(name), []).append(value)
 
     def get(self, name: str) -> str | None:
         """The value of the first header line `name`, None when there is none."""
@@ -66,14 +66,14 @@ class Headers:
 
     def add(self, name: str, value: str) -> Headers:
         """With one more header line at the end."""
-        return Headers((*self._pairs(), (name, value)))
+        return Headers((*self._fields, (name, value)))
 
     def replace(self, name: str, value: str) -> Headers:
         """With exactly one line `name`, where the first one stood or else at the end."""
         key, pairs, placed = _key(name), [], False
         for field in self._fields:
-            if _key(field.name) != key:
-                pairs.append((field.name, field.value))
+            if _key(field[0]) != key:
+                pairs.append(field)
             elif not placed:
                 pairs.append((name, value))
                 placed = True
@@ -82,13 +82,10 @@ class Headers:
     def without(self, name: str) -> Headers:
         """With every line `name` left out."""
         key = _key(name)
-        return Headers((field.name, field.value) for field in self._fields if _key(field.name) != key)
-
-    def _pairs(self) -> Iterator[tuple[str, str]]:
-        return ((field.name, field.value) for field in self._fields)
+        return Headers(field for field in self._fields if _key(field[0]) != key)
 
     def __iter__(self) -> Iterator[Field]:
-        return iter(self._fields)
+        return (Field(name, value) for name, value in self._fields)
 
     def __len__(self) -> int:
         return len(self._fields)
@@ -103,7 +100,7 @@ class Headers:
         return hash(self._fields)
 
     def __repr__(self) -> str:
-        return f"Headers({[field.name for field in self._fields]!r})"
+        return f"Headers({[name for name, _ in self._fields]!r})"
 
 
 def split_list(value: str, separator: str = ",") -> tuple[str, ...]:

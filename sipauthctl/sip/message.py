@@ -31,6 +31,8 @@ _METHOD = re.compile(_TOKEN)
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 +([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _FIELD_NAME = re.compile(_TOKEN)
+_PLAIN_FIELD = re.compile(rf"^({_TOKEN})[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
+_NOT_PLAIN = re.compile(r"\n[ \t]|[ \t](?:\r|\Z)")  # a folded line, white space at the end of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +162,32 @@ def parse_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
     kind = looks_like(block)
     if kind is not None:
         raise ParseError(f"not SIP: {describe(kind)}")
+    plain = _parse_plain(block, limits)
+    if plain is not None:
+        return _message(*plain)
     raw_lines = [line.removesuffix(b"\r") for line in block.split(b"\n")]
     if len(raw_lines) > limits.headers + 1:
         raise TooManyHeaders(f"more than {limits.headers} header lines")
     if max(map(len, raw_lines)) > limits.line:
         raise LineTooLong(f"a line exceeds {limits.line} bytes")
     lines = [line.decode("utf-8", "surrogateescape") for line in raw_lines]
-    headers = Headers(_fields(lines[1:]))
-    start = lines[0]
+    return _message(lines[0], Headers(_fields(lines[1:])))
+
+
+def _parse_plain(block: bytes, limits: Limits) -> tuple[str, Headers] | None:
+    """The usual case in one pass: lines that end in CRLF, none folded. None for anything else, right or wrong."""
+    count = block.count(b"\n")
+    if len(block) > limits.line or count > limits.headers or block.count(b"\r\n") != count or block.count(b"\r") != count:
+        return None
+    text = block.decode("utf-8", "surrogateescape")
+    if _NOT_PLAIN.search(text):
+        return None
+    start, _, rest = text.partition("\r\n")
+    fields = _PLAIN_FIELD.findall(rest)
+    return (start, Headers(fields)) if len(fields) == count else None
+
+
+def _message(start: str, headers: Headers) -> Message:
     if start[:4].upper() == "SIP/":
         match = _STATUS_LINE.fullmatch(start)
         if match is None:

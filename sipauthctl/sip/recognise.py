@@ -16,6 +16,7 @@ _BEGINNINGS = (
     (b"<html", "html"),
     (b"RTSP/", "rtsp"),
 )
+_ANY = tuple(beginning.upper() for beginning, _ in _BEGINNINGS)
 _WORDS = {
     "http": "an HTTP answer",
     "tls": "a TLS record (TLS on a port that was spoken to in plain text)",
@@ -32,6 +33,8 @@ _WORDS = {
 def looks_like(data: bytes) -> str | None:
     """The kind of protocol that begins with these bytes (`http`, `tls`, `ssh`, ...), None when not recognised."""
     upper = data[:16].upper()
+    if not upper.startswith(_ANY):
+        return None
     return next((kind for beginning, kind in _BEGINNINGS if upper.startswith(beginning.upper())), None)
 
 
