@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.digest import DigestInfo
@@ -12,10 +12,9 @@ from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import HeaderBlockTooLarge, SipError
 from sipauthctl.sip.limits import DEFAULT_LIMITS
-from sipauthctl.sip.message import Message, Request, parse_head
+from sipauthctl.sip.message import HEADER_END, Message, Request, parse_head
 from sipauthctl.sip.name_addr import NameAddr
 
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
 _MOST_HEADERS = 8  # of one message that carry credentials; each proxy on the path adds one
 
 
@@ -52,8 +51,8 @@ def read_head(raw: bytes) -> Message:
     Raises:
         SipError: it is no SIP message, or larger than the limits allow.
     """
-    end = _HEADER_END.search(raw, 0, DEFAULT_LIMITS.header_block + 4)
-    block = raw[: end.start()] if end else raw.rstrip(b"\r\n")
+    end = HEADER_END.search(raw, 0, DEFAULT_LIMITS.header_block + 4)
+    block = raw[: end.start()].removesuffix(b"\r") if end else raw.rstrip(b"\r\n")
     if len(block) > DEFAULT_LIMITS.header_block:
         raise HeaderBlockTooLarge(f"the header block exceeds {DEFAULT_LIMITS.header_block} bytes")
     return parse_head(block)
@@ -65,6 +64,8 @@ def signed_headers(message: Message) -> tuple[list[SignedHeader], str]:
     problem = ""
     for sender, names in ((Sender.CLIENT, CREDENTIALS_HEADERS), (Sender.SERVER, INFO_HEADERS)):
         for name in names:
+            if name not in message.headers:
+                continue
             for value in message.headers.get_all(name)[:_MOST_HEADERS]:
                 try:
                     parsed = AuthParameters.parse_all(value)
@@ -92,6 +93,7 @@ def client_of(message: Message, sender: Sender) -> Endpoint:
     return endpoint(message.from_ if by_client else message.to)
 
 
+@lru_cache(maxsize=512)
 def endpoint(party: NameAddr) -> Endpoint:
     """The endpoint behind a From or To."""
     return Endpoint(party.uri.partition(";")[0].lower(), party.param("epid") or None)

@@ -8,7 +8,7 @@ quoted or bare values. Written values are quoted, as the servers and clients of 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import split_list
@@ -17,7 +17,9 @@ from sipauthctl.sip.params import quote, unquote
 _TOKEN = r"[A-Za-z0-9!%*_+`'~.-]+"
 _SCHEME_START = re.compile(rf"({_TOKEN})(?:\s+(?=\S)|$)(?!\s*=)")
 _PARAMETER = re.compile(rf"({_TOKEN})\s*=\s*(.*)", re.DOTALL)
-_PLAIN = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"([^"\\]*)"|([^\s",<>\\]+))\s*(?:,|$)')
+_PLAIN_PARAMETER = rf'\s*({_TOKEN})\s*=\s*(?:"([^"\\]*)"|([^\s",<>\\]+))\s*(?:,|\Z)'
+_PLAIN = re.compile(_PLAIN_PARAMETER)
+_ALL_PLAIN = re.compile(rf"(?>{_PLAIN_PARAMETER})*+")
 _BARE = frozenset({"version"})
 
 
@@ -27,14 +29,15 @@ class AuthParameters:
 
     scheme_text: str
     params: tuple[tuple[str, str], ...]
+    _values: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        values = {name.lower(): value for name, value in reversed(self.params)}
+        object.__setattr__(self, "_values", values)
 
     def get(self, name: str) -> str | None:
         """The value of parameter `name` in any case, None when it is absent. A repeated one counts the first time."""
-        wanted = name.lower()
-        for key, value in self.params:
-            if key == name or key.lower() == wanted:
-                return value
-        return None
+        return self._values.get(name.lower())
 
     def format(self, bare: frozenset[str] = _BARE) -> str:
         """The header value, parameters in the given order; those named in `bare` without quotes."""
@@ -83,16 +86,10 @@ def _parse_plain(text: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
     start = _SCHEME_START.match(text)
     if start is None:
         return None
-    params: list[tuple[str, str]] = []
-    position = start.end()
-    while position < len(text):
-        match = _PLAIN.match(text, position)
-        if match is None:
-            return None
-        name, quoted, bare = match.groups()
-        params.append((name, bare if quoted is None else quoted))
-        position = match.end()
-    return start[1], tuple(params)
+    if _ALL_PLAIN.fullmatch(text, start.end()) is None:
+        return None
+    found = _PLAIN.findall(text, start.end())
+    return start[1], tuple([(name, quoted or bare) for name, quoted, bare in found])
 
 
 def _parameter(text: str) -> tuple[str, str]:

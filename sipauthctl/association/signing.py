@@ -23,7 +23,8 @@ class SignatureBuffer:
     @property
     def text(self) -> bytes:
         """The bytes that GSS_GetMIC is given: exactly those of the message."""
-        return "".join(f"<{value}>" for _, value in self.fields).encode("utf-8", "surrogateescape")
+        joined = "><".join([value for _, value in self.fields])
+        return f"<{joined}>".encode("utf-8", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,11 @@ class WireSignature:
 
     @classmethod
     def _read(cls, parameters: AuthParameters, rand: str, num: str, value: str) -> WireSignature | None:
-        texts = {name: parameters.get(name) for name in (rand, num, value)}
-        if all(text is None for text in texts.values()):
+        rand_text, num_text, value_text = parameters.get(rand), parameters.get(num), parameters.get(value)
+        if rand_text is None and num_text is None and value_text is None:
             return None
-        rand_text, num_text, value_text = texts[rand], texts[num], texts[value]
         if rand_text is None or num_text is None or value_text is None:
-            missing = next(name for name, text in texts.items() if text is None)
+            missing = rand if rand_text is None else num if num_text is None else value
             raise ParseError(f"the signature has no {missing}")
         if not (num_text.isascii() and num_text.isdigit() and len(num_text) <= 10):
             raise ParseError(f"{num} is not a number: {num_text[:40]!a}")
@@ -115,6 +115,8 @@ def identity_uris(headers: Headers) -> tuple[str, str]:
         ParseError: the header cannot be read.
     """
     values = headers.values("P-Asserted-Identity") or headers.values("P-Preferred-Identity")
+    if not values:
+        return "", ""
     uris = [identity.uri for identity in NameAddr.parse_list(values)]
     sip_uri = next((uri for uri in uris if uri.lower().startswith(("sip:", "sips:"))), "")
     tel_uri = next((uri for uri in uris if uri.lower().startswith("tel:")), "")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, TextIO
 
 from sipauthctl.analysis.results import AssociationResult, ExplainedSignature
+from sipauthctl.analysis.signature_log import CheckedSignature
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import Finding
 from sipauthctl.report.json_output import finding_list
@@ -27,7 +29,13 @@ class AnalysisWriter:
         """Writes one association."""
         self._stream.write("\n" if self._first else ",\n")
         self._first = False
-        self._stream.write(_dumps(_association(association)))
+        about = _dumps(_association(association))
+        self._stream.write(f'{about[:-1]}, "signatures": [')
+        separator = ""
+        for signature in association.signatures:  # of which there may be a million
+            self._stream.write(separator + _signature(signature))
+            separator = ", "
+        self._stream.write("]}")
 
     def end(
         self, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
@@ -68,20 +76,22 @@ def _association(association: AssociationResult) -> dict[str, Any]:
         "version": association.version,
         "state": association.state.value,
         "stopped_at": association.stopped_at,
-        "signatures": [
-            {
-                "input": signature.input,
-                "frame": signature.frame,
-                "from": signature.sender.value,
-                "num": signature.num,
-                "verdict": signature.verdict.value,
-                "method": signature.method.value if signature.method is not None else None,
-                "detail": signature.detail,
-            }
-            for signature in association.signatures
-        ],
         "explained": [_explained(explained) for explained in association.explained],
     }
+
+
+def _signature(signature: CheckedSignature) -> str:
+    return (
+        f'{{"input": {_text(signature.input)}, "frame": {signature.frame}, "from": {_text(signature.sender.value)}, '
+        f'"num": {"null" if signature.num is None else signature.num}, "verdict": {_text(signature.verdict.value)}, '
+        f'"method": {_text(signature.method.value if signature.method is not None else None)}, '
+        f'"detail": {_text(signature.detail)}}}'
+    )
+
+
+@lru_cache(maxsize=256)  # the same few words, over and over
+def _text(value: str | None) -> str:
+    return _dumps(value)
 
 
 def _explained(explained: ExplainedSignature) -> dict[str, Any]:

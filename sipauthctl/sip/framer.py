@@ -106,9 +106,10 @@ class StreamFramer:
         if end is None:
             self._check_unfinished()
             return None
-        if end.start() > limits.header_block:
+        block = bytes(self._buffer[: end.start()]).removesuffix(b"\r")
+        if len(block) > limits.header_block:
             raise HeaderBlockTooLarge(f"the header block exceeds {limits.header_block} bytes")
-        message = parse_head(bytes(self._buffer[: end.start()]), limits)
+        message = parse_head(block, limits)
         length = content_length(message.headers)
         if length is None:
             raise MissingContentLength("a message on a stream has no Content-Length, so its end cannot be known")

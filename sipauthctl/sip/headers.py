@@ -62,7 +62,8 @@ class Headers:
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of a list header, whether on one line or on several; empty ones left out."""
-        return tuple(part for line in self.get_all(name) for part in split_list(line) if part)
+        lines = self._index.get(_key(name))
+        return tuple(part for line in lines for part in split_list(line) if part) if lines else ()
 
     def add(self, name: str, value: str) -> Headers:
         """With one more header line at the end."""

@@ -24,7 +24,8 @@ from sipauthctl.sip.name_addr import NameAddr
 from sipauthctl.sip.recognise import describe, looks_like
 
 VERSION = "SIP/2.0"
-HEADER_END = re.compile(rb"\r?\n\r?\n")
+HEADER_END = re.compile(rb"\n\r?\n")
+"""The end of the headers, but for a CR before it: a pattern with a fixed beginning is found much faster."""
 
 _TOKEN = r"[A-Za-z0-9.!%*_+`'~-]+"
 _METHOD = re.compile(_TOKEN)
@@ -32,7 +33,7 @@ _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 +([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _FIELD_NAME = re.compile(_TOKEN)
 _PLAIN_FIELD = re.compile(rf"^({_TOKEN})[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
-_NOT_PLAIN = re.compile(r"\n[ \t]|[ \t](?:\r|\Z)")  # a folded line, white space at the end of a value
+_NOT_PLAIN = ("\n ", "\n\t", " \r", "\t\r")  # a folded line, white space at the end of a value
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ def parse_message(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
         LimitExceeded: it is larger than `limits` allow.
     """
     end = HEADER_END.search(data, 0, limits.header_block + 4)
-    block = data[: end.start()] if end else data.rstrip(b"\r\n")
+    block = data[: end.start()].removesuffix(b"\r") if end else data.rstrip(b"\r\n")
     if len(block) > limits.header_block:
         raise HeaderBlockTooLarge(f"the header block exceeds {limits.header_block} bytes")
     body = data[end.end() :] if end else b""
@@ -177,10 +178,15 @@ def parse_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
 def _parse_plain(block: bytes, limits: Limits) -> tuple[str, Headers] | None:
     """The usual case in one pass: lines that end in CRLF, none folded. None for anything else, right or wrong."""
     count = block.count(b"\n")
-    if len(block) > limits.line or count > limits.headers or block.count(b"\r\n") != count or block.count(b"\r") != count:
+    if (
+        len(block) > limits.line
+        or count > limits.headers
+        or block.count(b"\r\n") != count
+        or block.count(b"\r") != count
+    ):
         return None
     text = block.decode("utf-8", "surrogateescape")
-    if _NOT_PLAIN.search(text):
+    if any([mark in text for mark in _NOT_PLAIN]) or text.endswith((" ", "\t")):
         return None
     start, _, rest = text.partition("\r\n")
     fields = _PLAIN_FIELD.findall(rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from sipauthctl.sip.errors import ParseError, excerpt
@@ -21,6 +21,11 @@ class NameAddr:
     display_name: str | None
     uri: str
     params: Params
+    tag: str | None = field(init=False, repr=False, compare=False)
+    """The tag, None when absent."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tag", find_param(self.params, "tag"))
 
     @classmethod
     def parse(cls, text: str) -> NameAddr:
@@ -39,11 +44,6 @@ class NameAddr:
     def param(self, name: str) -> str | None:
         """A header parameter: "" where it has no value, None where it is absent."""
         return find_param(self.params, name)
-
-    @property
-    def tag(self) -> str | None:
-        """The tag, None when absent."""
-        return self.param("tag")
 
 
 @lru_cache(maxsize=512)  # the same few addresses stand in every message of a dialog
