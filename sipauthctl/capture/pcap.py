@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -73,10 +74,8 @@ class PcapReader:
         """The ports of servers that a TLS handshake was begun with."""
         arguments = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstport")
         lines: list[bytes] = []
-        try:
+        with contextlib.suppress(TsharkProblem):  # told when the messages are read
             lines = b"".join(output(Path(self._path), arguments, dict(_PREFERENCES), {})).split()
-        except TsharkProblem:
-            pass  # told when the messages are read
         return sorted({int(port) for line in lines for port in line.split(b",") if port.isdigit()})
 
     def _record(self, message: Found) -> Record:

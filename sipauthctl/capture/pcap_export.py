@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from sipauthctl.capture.record import Address
@@ -60,7 +60,7 @@ class _Reader:
         self._tags: dict[bytes, tuple[str, Flow]] = {}
         self._length = 0  # of the tags of the payload before
 
-    def read(self, data: bytes) -> Iterator[Pdu]:
+    def read(self, data: bytes) -> Generator[Pdu, None, int]:
         """The payloads in the whole blocks of `data`; returns where the first block that is not whole begins."""
         position, size = 0, len(data)
         block, head = _BLOCK[self._order], _PACKET_HEAD[self._order]

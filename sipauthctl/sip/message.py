@@ -178,15 +178,11 @@ def parse_head(block: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
 def _parse_plain(block: bytes, limits: Limits) -> tuple[str, Headers] | None:
     """The usual case in one pass: lines that end in CRLF, none folded. None for anything else, right or wrong."""
     count = block.count(b"\n")
-    if (
-        len(block) > limits.line
-        or count > limits.headers
-        or block.count(b"\r\n") != count
-        or block.count(b"\r") != count
-    ):
+    only_crlf = block.count(b"\r\n") == count == block.count(b"\r")
+    if not only_crlf or len(block) > limits.line or count > limits.headers:
         return None
     text = block.decode("utf-8", "surrogateescape")
-    if any([mark in text for mark in _NOT_PLAIN]) or text.endswith((" ", "\t")):
+    if any(mark in text for mark in _NOT_PLAIN) or text.endswith((" ", "\t")):
         return None
     start, _, rest = text.partition("\r\n")
     fields = _PLAIN_FIELD.findall(rest)
