@@ -12,9 +12,12 @@ from sipauthctl.mechanisms.status import (
     ACCOUNT_DISABLED,
     ACCOUNT_EXPIRED,
     ACCOUNT_LOCKED_OUT,
+    INVALID_LOGON_HOURS,
+    INVALID_WORKSTATION,
     LOGON_FAILURE,
     NO_SUCH_USER,
     PASSWORD_EXPIRED,
+    PASSWORD_MUST_CHANGE,
     WRONG_PASSWORD,
     status_text,
 )
@@ -28,6 +31,9 @@ class AccountState(str, Enum):
     LOCKED_OUT = "locked-out"
     EXPIRED = "expired"
     PASSWORD_EXPIRED = "password-expired"
+    PASSWORD_MUST_CHANGE = "password-must-change"
+    LOGON_HOURS = "logon-hours"  # may sign in only at other hours
+    LOGON_WORKSTATION = "logon-workstation"  # may sign in only on another computer
     NOT_ENABLED = "not-enabled"  # may sign in to the domain, but has no SIP address
 
 
@@ -48,6 +54,9 @@ ACCOUNTS = (
     Account("luis", "Luis Ortega", "Litware-Luis-1", AccountState.LOCKED_OUT),
     Account("edda", "Edda Moor", "Litware-Edda-1", AccountState.EXPIRED),
     Account("petra", "Petra Stein", "Litware-Petra-1", AccountState.PASSWORD_EXPIRED),
+    Account("mona", "Mona Hill", "Litware-Mona-1", AccountState.PASSWORD_MUST_CHANGE),
+    Account("hugo", "Hugo Lund", "Litware-Hugo-1", AccountState.LOGON_HOURS),
+    Account("wanda", "Wanda Reed", "Litware-Wanda-1", AccountState.LOGON_WORKSTATION),
     Account("olaf", "Olaf Berg", "Litware-Olaf-1", AccountState.NOT_ENABLED),
 )
 
@@ -56,6 +65,9 @@ _HELD_BACK = {
     AccountState.DISABLED: ACCOUNT_DISABLED,
     AccountState.EXPIRED: ACCOUNT_EXPIRED,
     AccountState.PASSWORD_EXPIRED: PASSWORD_EXPIRED,
+    AccountState.PASSWORD_MUST_CHANGE: PASSWORD_MUST_CHANGE,
+    AccountState.LOGON_HOURS: INVALID_LOGON_HOURS,
+    AccountState.LOGON_WORKSTATION: INVALID_WORKSTATION,
 }
 
 

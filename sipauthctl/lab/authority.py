@@ -31,6 +31,13 @@ class Authority:
         """Writes the authority's certificate as PEM, for clients to trust."""
         self._authority.cert_pem.write_to_path(str(path))
 
+    def write_server_files(self, host: str, certificate: Path, key: Path) -> None:
+        """Writes a certificate for `host`, and its key that only this user can read, as PEM."""
+        issued = self._authority.issue_cert(host)
+        issued.cert_chain_pems[0].write_to_path(str(certificate))
+        key.touch(mode=0o600)
+        issued.private_key_pem.write_to_path(str(key))
+
     def server_context(self, host: str, flaw: CertificateFlaw | None = None) -> ssl.SSLContext:
         """The TLS context of the server called `host`."""
         authority = (

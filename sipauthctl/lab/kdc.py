@@ -16,13 +16,14 @@ from pathlib import Path
 from types import TracebackType
 
 from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
+from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.kdc_impostor import SkewedKdc
 from sipauthctl.lab.names import HOME_HOST, KERBEROS_REALM, PROXY_HOST, SIP_DOMAIN
+from sipauthctl.lab.stopping import stop
 from sipauthctl.mechanisms.kerberos.configuration import client_configuration
 
 SHORT_TICKET = "1 minute"
 START_TIME_LIMIT = 10.0  # seconds, for each of the three programs
-STOP_TIME_LIMIT = 5.0
 _PROGRAMS = ("krb5kdc", "kdb5_util", "kadmin.local")
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
 _READY = b"starting..."
@@ -31,7 +32,7 @@ _COMPLAINTS = (b" while ", b"usage: ", b"Unknown request")  # kadmin.local exits
 _LONG_AGO = "2020-01-01 00:00:00 UTC"
 
 
-class KdcError(Exception):
+class KdcError(CannotStart):
     """The KDC cannot be started; the text says why."""
 
 
@@ -200,7 +201,7 @@ class Kdc:
             await impostor.start(self.settings.address, self.port)
             return
         process = await self._start("krb5kdc", "-n")
-        stack.push_async_callback(_stop, process)
+        stack.push_async_callback(stop, process)
         output = b""
         try:
             async with asyncio.timeout(START_TIME_LIMIT):
@@ -230,7 +231,7 @@ class Kdc:
         except TimeoutError:
             raise KdcError(f"{program} does not end within {START_TIME_LIMIT:g} s") from None
         finally:
-            await _stop(process)
+            await stop(process)
         complaints = [line for line in output.splitlines() if any(word in line for word in _COMPLAINTS)]
         if process.returncode or complaints:
             raise KdcError(f"{program} fails: {_last_line(complaints[0] if complaints else output)}")
@@ -295,14 +296,3 @@ def _free_port(address: str) -> int:
             return port
     raise KdcError(f"no port of {address} is free for both UDP and TCP")
 
-
-async def _stop(process: Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_TIME_LIMIT):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

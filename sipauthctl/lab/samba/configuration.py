@@ -1,0 +1,71 @@
+"""The files that a domain controller reads, and the loopback address that is its own."""
+
+from __future__ import annotations
+
+import random
+import socket
+from pathlib import Path
+
+from sipauthctl.lab.errors import CannotStart
+from sipauthctl.lab.names import DOMAIN_CONTROLLER, KERBEROS_REALM, NETBIOS_DOMAIN
+
+KDC_PORT, LDAP_PORT, LDAPS_PORT = 88, 389, 636
+_TRIES = 20
+
+
+def smb_conf(folder: Path, address: str, *, with_kdc: bool) -> str:
+    """smb.conf: everything lies in `folder`, and only `address` is listened on.
+
+    LDAP cannot be moved to another port, so the address has to be the controller's own. The mask is narrow because
+    Samba listens on the broadcast address too.
+    """
+    services = ["rpc", "ldap", "cldap", "winbindd", *(["kdc"] if with_kdc else [])]
+    return f"""[global]
+    netbios name = {DOMAIN_CONTROLLER.split(".")[0].upper()}
+    workgroup = {NETBIOS_DOMAIN}
+    realm = {KERBEROS_REALM}
+    server role = active directory domain controller
+    server services = {", ".join(services)}
+    interfaces = {address}/30
+    bind interfaces only = yes
+    private dir = {folder}/private
+    state directory = {folder}/state
+    cache directory = {folder}/cache
+    lock directory = {folder}/lock
+    pid directory = {folder}/lock
+    binddns dir = {folder}/bind-dns
+    ncalrpc dir = {folder}/ncalrpc
+    ntp signd socket directory = {folder}/ntp-signd
+    usershare path = {folder}/usershares
+    log file = {folder}/log.%m
+    logging = file
+    tls certfile = {folder}/ldap.pem
+    tls keyfile = {folder}/ldap.key
+    tls cafile = {folder}/ldap-ca.pem
+    dsdb:schema update allowed = yes
+[sysvol]
+    path = {folder}/state/sysvol
+    read only = no
+"""
+
+
+def own_address() -> str:
+    """A loopback address on which nobody serves Kerberos or LDAP. Every address under 127/8 is there on Linux.
+
+    Raises:
+        CannotStart: none was found.
+    """
+    problem: OSError | None = None
+    for _ in range(_TRIES):
+        # The second address of a network of four.
+        address = f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{4 * random.randint(0, 63) + 2}"  # noqa: S311
+        try:
+            for port in (KDC_PORT, LDAP_PORT, LDAPS_PORT):
+                with socket.create_server((address, port)):
+                    pass
+        except OSError as error:
+            problem = error
+            continue
+        return address
+    reason = problem.strerror if problem is not None else "no address"
+    raise CannotStart(f"no loopback address has the ports of a domain controller free: {reason}")

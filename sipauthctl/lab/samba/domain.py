@@ -1,0 +1,278 @@
+"""A running domain controller: provisioned, filled, started, and gone without a trace at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import socket
+import tempfile
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
+from sipauthctl.lab.authority import Authority
+from sipauthctl.lab.errors import CannotStart
+from sipauthctl.lab.kdc import KdcFlaw
+from sipauthctl.lab.kdc_impostor import SkewedKdc
+from sipauthctl.lab.names import (
+    DOMAIN_CONTROLLER,
+    HOME_HOST,
+    KERBEROS_REALM,
+    NETBIOS_DOMAIN,
+    PROXY_HOST,
+    SIP_DOMAIN,
+)
+from sipauthctl.lab.samba.configuration import KDC_PORT, LDAP_PORT, LDAPS_PORT, own_address, smb_conf
+from sipauthctl.lab.samba.programs import find, interpreter, missing, within
+from sipauthctl.lab.stopping import stop, stop_by_input
+from sipauthctl.mechanisms.kerberos.configuration import client_configuration
+
+ADMINISTRATOR = Account("Administrator", "Administrator", "Litware-Admin-1")
+SERVICE_ACCOUNT, FORMER_SERVICE_ACCOUNT = "RTCService", "OldRTCService"
+STEP_TIME_LIMIT = 60.0  # seconds, for each of provisioning, filling and starting
+POLL_INTERVAL = 0.05  # seconds
+_DES_ALONE = 0x03
+
+
+class SpnFlaw(Enum):
+    """What is wrong with the servers' service principal names."""
+
+    DUPLICATE = "duplicate"  # another account has them too
+    WRONG_ACCOUNT = "wrong-account"  # another account has them instead
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSettings:
+    """Options of the domain."""
+
+    accounts: tuple[Account, ...] = ACCOUNTS
+    hosts: tuple[str, ...] = (PROXY_HOST, HOME_HOST)
+    kdc: KdcFlaw | None = None
+    spns: SpnFlaw | None = None
+
+
+class SambaDomain:
+    """A running domain controller; an asynchronous context manager.
+
+    Args:
+        settings: what was chosen.
+        authority: issues the certificate for LDAP by TLS.
+    """
+
+    def __init__(self, settings: DomainSettings, authority: Authority) -> None:
+        self.settings = settings
+        self.realm = KERBEROS_REALM
+        self.address = ""
+        self.folder = Path()
+        self._authority = authority
+        self._stack = AsyncExitStack()
+
+    @property
+    def configuration(self) -> Path:
+        """The krb5.conf for clients, and for the servers of the lab."""
+        return self.folder / "krb5.conf"
+
+    @property
+    def keytab(self) -> Path:
+        """The keys of the SIP servers."""
+        return self.folder / "sip.keytab"
+
+    @property
+    def replay_cache(self) -> Path:
+        """A place for the services' replay cache, which goes when the domain goes."""
+        return self.folder / "replay"
+
+    @property
+    def smb_conf(self) -> Path:
+        """What Samba's programs need to find this domain."""
+        return self.folder / "smb.conf"
+
+    @property
+    def run_folder(self) -> Path:
+        """What stands in the place of /run/samba for this domain's programs."""
+        return self.folder / "run"
+
+    def principal(self, host: str) -> str:
+        """The service of a host, as it stands in the keytab."""
+        return f"sip/{host}@{self.realm}"
+
+    async def __aenter__(self) -> SambaDomain:
+        """Starts it; about six seconds.
+
+        Raises:
+            CannotStart: something stands in the way, or one of Samba's programs fails.
+        """
+        problem = missing()
+        if problem is not None:
+            raise CannotStart(problem.removesuffix("."))
+        if self.settings.kdc is KdcFlaw.SHORT_TICKETS:
+            raise CannotStart("Samba cannot be told to give out tickets for a minute; leave out --directory samba")
+        async with AsyncExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-samba-"))
+            self.folder = Path(folder)
+            self.address = own_address()
+            await self._provision()
+            self._configure()
+            await self._populate()
+            await self._listen(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _provision(self) -> None:
+        empty = self.folder / "empty.conf"
+        empty.touch()
+        await self._run(
+            (
+                "samba-tool",
+                *("domain", "provision", f"--configfile={empty}", f"--targetdir={self.folder}"),
+                *(f"--realm={KERBEROS_REALM}", f"--domain={NETBIOS_DOMAIN}", "--server-role=dc"),
+                *(f"--host-name={DOMAIN_CONTROLLER.split('.')[0]}", f"--host-ip={self.address}"),
+                "--dns-backend=NONE",
+            )
+        )
+
+    def _configure(self) -> None:
+        for name in ("run", "cache", "lock", "ncalrpc", "ntp-signd", "usershares"):
+            (self.folder / name).mkdir(exist_ok=True)
+        with_kdc = self.settings.kdc not in (KdcFlaw.UNREACHABLE, KdcFlaw.CLOCK_SKEW)
+        self.smb_conf.write_text(smb_conf(self.folder, self.address, with_kdc=with_kdc), "ascii")
+        client = client_configuration(
+            self.realm, self.address, None, "dns_lookup_kdc = false", "dns_lookup_realm = false"
+        )
+        domains = f"[domain_realm]\n    {SIP_DOMAIN} = {self.realm}\n    .{SIP_DOMAIN} = {self.realm}\n"
+        self.configuration.write_text(client + domains, "ascii")
+        self._authority.write_server_files(DOMAIN_CONTROLLER, self.folder / "ldap.pem", self.folder / "ldap.key")
+        self._authority.write_certificate(self.folder / "ldap-ca.pem")
+
+    async def _populate(self) -> None:
+        script = Path(__file__).with_name("population.py")
+        await self._run((interpreter(), "-I", str(script)), json.dumps(self._contents()))
+
+    def _contents(self) -> dict[str, Any]:
+        settings = self.settings
+        spns = [f"sip/{host}" for host in settings.hosts]
+        owners = {SERVICE_ACCOUNT: spns}
+        if settings.spns is SpnFlaw.DUPLICATE:
+            owners[FORMER_SERVICE_ACCOUNT] = spns
+        elif settings.spns is SpnFlaw.WRONG_ACCOUNT:
+            owners = {SERVICE_ACCOUNT: [], FORMER_SERVICE_ACCOUNT: spns}
+        if settings.kdc is KdcFlaw.SPN_NOT_REGISTERED:
+            owners = {SERVICE_ACCOUNT: []}
+        partition = ",".join(f"DC={label.upper()}" for label in SIP_DOMAIN.split("."))
+        return {
+            "configuration": str(self.smb_conf),
+            "database": f"{self.folder}/private/sam.ldb.d/{partition}.ldb",
+            "administrator": {"user": ADMINISTRATOR.user, "password": ADMINISTRATOR.password},
+            "accounts": [_entry(account) for account in settings.accounts],
+            "service": {
+                "user": SERVICE_ACCOUNT,
+                "former": FORMER_SERVICE_ACCOUNT,
+                "password": f"Lab-{secrets.token_hex(16)}",
+            },
+            "spns": spns,
+            "owners": owners,
+            "encryption_types": _DES_ALONE if settings.kdc is KdcFlaw.ETYPE_MISMATCH else None,
+            "keytab": str(self.keytab),
+            "stale": settings.kdc is KdcFlaw.STALE_KEYTAB,
+        }
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        if self.settings.kdc is KdcFlaw.CLOCK_SKEW:
+            impostor = SkewedKdc(self.realm)
+            stack.push_async_callback(impostor.stop)
+            await impostor.start(self.address, KDC_PORT)
+        command = within(
+            self.run_folder,
+            *("samba", "--interactive", "--no-process-group", "--model=single", f"--configfile={self.smb_conf}"),
+            own_processes=True,
+        )
+        process = await self._start(command)
+        stack.push_async_callback(stop_by_input, process)
+        try:
+            async with asyncio.timeout(STEP_TIME_LIMIT):
+                for place in (self.address, LDAP_PORT), (self.address, LDAPS_PORT), self.run_folder / "winbindd/pipe":
+                    await self._until_listening(process, place)
+        except TimeoutError:
+            raise CannotStart(f"samba is not ready after {STEP_TIME_LIMIT:g} s") from None
+
+    async def _until_listening(self, process: Process, place: tuple[str, int] | Path) -> None:
+        """Tries to connect, as Samba tells nobody when it is ready."""
+        while not await _listens(place):
+            if process.returncode is not None:
+                raise CannotStart(f"samba does not start on {self.address}: {await _last_line(process)}")
+            await asyncio.sleep(POLL_INTERVAL)
+
+    async def _run(self, command: tuple[str, ...], text: str = "") -> None:
+        """Runs a program to its end with `text` as its input."""
+        process = await self._start(command)
+        try:
+            async with asyncio.timeout(STEP_TIME_LIMIT):
+                output, _ = await process.communicate(text.encode())
+        except TimeoutError:
+            raise CannotStart(f"{Path(command[0]).name} does not end within {STEP_TIME_LIMIT:g} s") from None
+        finally:
+            await stop(process)
+        if process.returncode:
+            raise CannotStart(f"{Path(command[0]).name} fails: {_last(output)}")
+
+    async def _start(self, command: tuple[str, ...], **environment: str) -> Process:
+        """Samba ends when its standard input does, so also when this process is killed."""
+        return await asyncio.create_subprocess_exec(
+            find(command[0]) or command[0],
+            *command[1:],
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=STDOUT,
+            env={
+                "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
+                "KRB5_CONFIG": str(self.configuration),
+                **environment,
+            },
+            cwd=self.folder,
+            start_new_session=True,  # Ctrl-C is for the lab, which ends it in order
+        )
+
+
+def _entry(account: Account) -> dict[str, Any]:
+    address = f"{account.user}@{SIP_DOMAIN}"
+    return {
+        "user": account.user,
+        "display_name": account.display_name,
+        "password": account.password,
+        "mail": address,
+        "sip_uri": None if account.state is AccountState.NOT_ENABLED else f"sip:{address}",
+        "state": account.state.value,
+    }
+
+
+async def _listens(place: tuple[str, int] | Path) -> bool:
+    family = socket.AF_UNIX if isinstance(place, Path) else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as attempt:
+        attempt.setblocking(False)
+        try:
+            address = str(place) if isinstance(place, Path) else place
+            await asyncio.get_running_loop().sock_connect(attempt, address)
+        except OSError:
+            return False
+    return True
+
+
+async def _last_line(process: Process) -> str:
+    return _last(await process.stdout.read()) if process.stdout is not None else ""
+
+
+def _last(output: bytes) -> str:
+    lines = [line.strip() for line in output.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it gives no reason"

@@ -1,0 +1,69 @@
+"""What Samba's programs need before they can run here."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+RUN_FOLDER = Path("/run/samba")
+"""Where libwbclient looks for winbindd; no option changes that."""
+
+_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
+_PACKAGES = {"samba": "samba", "samba-tool": "samba", "winbindd": "winbind", "ntlm_auth": "winbind"}
+_MODULES = (Path("/usr/share/samba/setup/provision.ldif"), "samba-ad-provision")
+
+
+def find(program: str) -> str | None:
+    """The path of a program."""
+    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS)))
+
+
+def missing() -> str | None:
+    """One sentence on why no domain controller can run here; None when nothing stands in the way."""
+    wanted = [package for program, package in _PACKAGES.items() if find(program) is None]
+    if not _MODULES[0].exists():
+        wanted.append(_MODULES[1])
+    if wanted:
+        packages = " ".join(dict.fromkeys(wanted))
+        return f"The lab's domain controller needs Samba: apt install {packages} samba-dsdb-modules samba-vfs-modules."
+    if find("unshare") is None:
+        return "The lab's domain controller needs unshare of util-linux: apt install util-linux."
+    if os.geteuid() != 0:
+        return "The lab's domain controller needs the ports of a real one (88, 389, 636), so it has to run as root."
+    if not _may_mount():
+        return "The lab's domain controller needs a mount namespace of its own, which this computer does not allow."
+    return None
+
+
+@functools.cache
+def _may_mount() -> bool:
+    """Whether `within` would work; containers often forbid it."""
+    done = subprocess.run([find("unshare") or "unshare", "--mount", "true"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def interpreter() -> str:
+    """The Python that Samba's own modules are installed for, which is hardly ever this one."""
+    path = find("samba-tool")
+    if path is None:
+        return "python3"
+    with Path(path).open("rb") as script:
+        first = script.readline().decode("utf-8", "replace")
+    return first.removeprefix("#!").strip() or "python3"
+
+
+def within(folder: Path, *command: str, own_processes: bool = False) -> tuple[str, ...]:
+    """The command that runs another one with `folder` in place of `RUN_FOLDER`, in a mount namespace of its own.
+
+    Args:
+        folder: it exists.
+        command: a program and its arguments.
+        own_processes: also in a process namespace, all of whose processes end with the first.
+    """
+    unshare = ["unshare", "--mount"]
+    if own_processes:
+        unshare += ["--pid", "--fork", "--kill-child", "--mount-proc"]
+    return (*unshare, "sh", "-c", f'mount --bind "$0" {RUN_FOLDER} && exec "$@"', str(folder), *command)
