@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,7 +11,14 @@ from rich.console import Console
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.lab_options import fault_option, life_options, life_settings, require_lab
+from sipauthctl.cli.lab_options import (
+    cannot_run,
+    directory_option,
+    fault_option,
+    life_options,
+    life_settings,
+    require_lab,
+)
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
@@ -34,6 +42,7 @@ SCHEMES = {"kerberos": Scheme.KERBEROS, "ntlm": Scheme.NTLM}
     show_default=True,
     help="Type of the Kerberos keys.",
 )
+@directory_option
 @click.option(
     "--port", type=click.IntRange(0, 65530), default=5061, show_default=True, help="First of five ports; 0: any."
 )
@@ -59,6 +68,7 @@ def command(
     list_faults: bool,
     schemes: str | None,
     key_type: str,
+    directory: str,
     port: int,
     challenge: str,
     sipae_version: str,
@@ -73,9 +83,10 @@ def command(
     authority, a name server and accounts, all on loopback and gone when you press Ctrl-C.
     """
     require_lab()
+    from sipauthctl.lab.errors import CannotStart
     from sipauthctl.lab.faults import FAULTS, behaviour_with
-    from sipauthctl.lab.kdc import KdcError, KeyType
-    from sipauthctl.lab.settings import LabSettings
+    from sipauthctl.lab.kdc import KeyType
+    from sipauthctl.lab.settings import DirectoryKind, LabSettings
 
     if list_faults:
         console = stdout(no_color=options.no_color)
@@ -86,9 +97,9 @@ def command(
         return
     out, err = stdout(no_color=options.no_color), stderr(no_color=options.no_color)
     settings = LabSettings(
+        directory=DirectoryKind(directory),
         family=HeaderFamily.PROXY if challenge == "407" else HeaderFamily.USER_AGENT,
         version=int(sipae_version),
-        schemes=_schemes(schemes, err),
         key_type=KeyType[key_type.upper()],
         redirect=redirect,
         extended_session_security=ess,
@@ -99,9 +110,10 @@ def command(
     )
     from sipauthctl.cli.lab_run import run_lab
 
+    settings = replace(settings, schemes=_schemes(schemes, err, with_domain=settings.with_domain))
     try:
         asyncio.run(run_lab(settings, out, err, as_json=as_json))
-    except KdcError as error:
+    except CannotStart as error:
         raise CannotRun(f"{error}.") from None
     except OSError as error:
         raise CannotRun(
@@ -109,10 +121,11 @@ def command(
         ) from None
 
 
-def _schemes(text: str | None, err: Console) -> tuple[Scheme, ...]:
-    from sipauthctl.lab.kdc import Kdc
-
-    reason = unavailable_reason() or Kdc.missing()
+def _schemes(text: str | None, err: Console, *, with_domain: bool) -> tuple[Scheme, ...]:
+    no_kdc = cannot_run(with_domain=with_domain)
+    if with_domain and no_kdc is not None:
+        raise CannotRun(no_kdc)
+    reason = unavailable_reason() or no_kdc
     if text is None:
         if reason is not None:
             put(err, ("Note: ", "yellow"), f"Only NTLM is offered. {reason}")

@@ -25,6 +25,14 @@ def require_lab() -> None:
         raise CannotRun(f"The lab needs the package {' and '.join(missing)}: pip install 'sipauthctl[lab]'")
 
 
+def cannot_run(*, with_domain: bool) -> str | None:
+    """Why no KDC, or no domain controller, can run on this computer, in one sentence; None when it can."""
+    from sipauthctl.lab.kdc import Kdc
+    from sipauthctl.lab.samba.programs import missing
+
+    return missing() if with_domain else Kdc.missing()
+
+
 def check_faults(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """A Click callback: refuses names that are no faults."""
     if value:
@@ -38,6 +46,13 @@ def check_faults(ctx: click.Context, parameter: click.Parameter, value: tuple[st
     return value
 
 
+directory_option = click.option(
+    "--directory",
+    type=click.Choice(["built-in", "samba"]),
+    default="built-in",
+    show_default=True,
+    help="What knows the lab's accounts; samba is a real Active Directory (as root, with Samba installed).",
+)
 fault_option = click.option(
     "--fault",
     "faults",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 
@@ -23,19 +24,26 @@ _BAD = frozenset({"refused", "dropped"})
 async def run_lab(settings: LabSettings, out: Console, err: Console, *, as_json: bool) -> None:
     """Starts the deployment, describes it on `out`, logs to `err`, and ends with SIGINT or SIGTERM.
 
+    Either signal also ends a deployment that is still being started.
+
     Raises:
         OSError: a port is taken.
+        CannotStart: the KDC or the domain controller cannot be started.
     """
-    stop = asyncio.Event()
+    work = asyncio.create_task(_run(settings, out, err, as_json=as_json))
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    log = Log(err)
-    async with Deployment(settings, log=log) as deployment:
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+async def _run(settings: LabSettings, out: Console, err: Console, *, as_json: bool) -> None:
+    async with Deployment(settings, log=Log(err)) as deployment:
         if as_json:
             dump(describe(deployment), sys.stdout)
         else:
             _print(out, deployment)
-        await stop.wait()
+        await asyncio.Event().wait()
 
 
 class Log:
@@ -76,6 +84,15 @@ def _print(out: Console, deployment: Deployment) -> None:
         put(out, f"conference    {conference['sip_uri']}  passcode {conference['passcode']}", wrap=False)
     if document["krb5_config"]:
         put(out, f"krb5.conf     {document['krb5_config']}  (realm {document['realm']})", wrap=False)
+    directory = document["directory"]
+    if directory is not None:
+        put(
+            out,
+            f"{'controller':<13} {directory['host']:<20} {directory['address']}  LDAP, LDAPS, Kerberos",
+            wrap=False,
+        )
+        administrator = directory["administrator"]
+        put(out, f"administrator {administrator['username']}  {administrator['password']}", wrap=False)
     if document["faults"]:
         put(out, f"faults        {', '.join(document['faults'])}", wrap=False)
     proxy = next(server for server in document["servers"] if server["role"] == "proxy")

@@ -8,12 +8,13 @@ from dataclasses import replace
 import click
 
 from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.lab_options import cannot_run
 from sipauthctl.cli.mechanisms import Credentials, has_password, logon_name
 from sipauthctl.cli.password import get_password
 from sipauthctl.cli.register_request import Request
 from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.faults import behaviour_with
-from sipauthctl.lab.kdc import Kdc, KdcError
 from sipauthctl.lab.names import NETBIOS_DOMAIN
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Scheme
@@ -33,13 +34,15 @@ async def in_lab(request: Request, stack: AsyncExitStack, outer: ExitStack) -> t
         OSError: the lab cannot start.
     """
     schemes = (Scheme.KERBEROS, Scheme.NTLM) if request.auth == "kerberos" else (Scheme.NTLM,)
-    reason = (unavailable_reason() or Kdc.missing()) if Scheme.KERBEROS in schemes else None
+    settings = LabSettings(schemes=schemes, behaviour=behaviour_with(request.faults), faults=request.faults)
+    reason = unavailable_reason() if Scheme.KERBEROS in schemes else None
+    if reason is None and (Scheme.KERBEROS in schemes or settings.with_domain):
+        reason = cannot_run(with_domain=settings.with_domain)
     if reason is not None:
         raise CannotRun(reason)
-    settings = LabSettings(schemes=schemes, behaviour=behaviour_with(request.faults), faults=request.faults)
     try:
         deployment = await stack.enter_async_context(Deployment(settings))
-    except KdcError as error:
+    except CannotStart as error:
         raise CannotRun(f"{error}.") from None
     if deployment.kdc is not None:
         outer.enter_context(use_configuration(deployment.kdc.configuration))

@@ -64,6 +64,13 @@ class NameServerFlaw(Enum):
     FOREIGN_TARGET = "foreign-target"
 
 
+class SpnFlaw(Enum):
+    """What is wrong with the servers' service principal names in the directory."""
+
+    DUPLICATE = "duplicate"  # another account has them too
+    WRONG_ACCOUNT = "wrong-account"  # another account has them instead
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """All that can be made to go wrong. `delay` is in seconds, per answer."""
@@ -90,6 +97,13 @@ class Behaviour:
     name_server: NameServerFlaw | None = None
     kdc: KdcFlaw | None = None
     first_account: AccountState | None = None  # instead of active
+    spns: SpnFlaw | None = None
+
+    @property
+    def needs_domain(self) -> bool:
+        """Whether only an Active Directory can show this."""
+        return self.spns is not None
+
     forgets_association: bool = False  # once, at the first REGISTER under it
     wrong_proxy_signs: bool = False
     replay_after_refresh: bool = False

@@ -16,8 +16,8 @@ from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.server import ServerAuthenticator
 from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState, Directory, RefuseAll
 from sipauthctl.lab.authority import Authority
-from sipauthctl.lab.behaviour import NameServerFlaw, RedirectTarget
-from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
+from sipauthctl.lab.behaviour import RedirectTarget
+from sipauthctl.lab.dns import NameServer
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.kdc import Kdc, KdcSettings
 from sipauthctl.lab.names import (
@@ -32,13 +32,14 @@ from sipauthctl.lab.names import (
 from sipauthctl.lab.path import Path as ServerPath
 from sipauthctl.lab.registrar import Registrar
 from sipauthctl.lab.requests import message_to
+from sipauthctl.lab.samba.domain import DomainSettings, SambaDomain
+from sipauthctl.lab.samba.logon import DomainLogon
 from sipauthctl.lab.server import SipServer
 from sipauthctl.lab.settings import LabSettings
+from sipauthctl.lab.zone import deployment_zone
 from sipauthctl.mechanisms.base import Acceptor, Scheme
-from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor
+from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor, ResponseChecker
 from sipauthctl.mechanisms.ntlm.messages import Flags, TargetNames
-
-FOREIGN_HOST = "sip.fabrikam.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Deployment:
         self.settings = settings
         self.servers: tuple[RunningServer, ...] = ()
         self.nameserver = ""
-        self.kdc: Kdc | None = None
+        self.domain: SambaDomain | None = None
+        self.kdc: Kdc | SambaDomain | None = None
         accounts = _accounts(settings.behaviour.first_account)
         self.directory = Directory(accounts, SIP_DOMAIN, None if settings.behaviour.workgroup else NETBIOS_DOMAIN)
         self.authority = Authority()
@@ -88,13 +90,15 @@ class Deployment:
 
         Raises:
             OSError: a port is taken.
-            KdcError: Kerberos was chosen, and its KDC cannot be started.
+            CannotStart: Kerberos or an Active Directory was chosen, and its KDC or controller cannot be started.
         """
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-lab-"))
             self.ca_file = Path(folder) / "ca.pem"
             self.authority.write_certificate(self.ca_file)
-            if Scheme.KERBEROS in self.settings.schemes:
+            if self.settings.with_domain:
+                self.domain = self.kdc = await stack.enter_async_context(self._samba_domain())
+            elif Scheme.KERBEROS in self.settings.schemes:
                 self.kdc = await stack.enter_async_context(Kdc(self._kdc_settings()))
             running: list[RunningServer] = []
             for role, registrar in (("proxy", self.path or self.proxy), ("home", self.home)):
@@ -169,27 +173,13 @@ class Deployment:
         return running
 
     async def _start_name_server(self, stack: AsyncExitStack) -> None:
-        name_server = NameServer(self._zone())
+        name_server = NameServer(
+            deployment_zone(self.settings, self.server("proxy", "tls"), self.server("proxy", "tcp"), self.kdc)
+        )
         stack.push_async_callback(name_server.stop)
         port = self.settings.port + len(self.servers) if self.settings.port else 0
         await name_server.start(self.settings.address, port)
         self.nameserver = "{}:{}".format(*name_server.address)
-
-    def _zone(self) -> Zone:
-        flaw, address = self.settings.behaviour.name_server, self.settings.address
-        targets = {
-            NameServerFlaw.UNRESOLVABLE_TARGET: f"gone.{SIP_DOMAIN}",
-            NameServerFlaw.FOREIGN_TARGET: FOREIGN_HOST,
-        }
-        target = PROXY_HOST if flaw is None else targets.get(flaw, PROXY_HOST)
-        tls, tcp = self.server("proxy", "tls").port, self.server("proxy", "tcp").port
-        services = (
-            ServiceRecord(f"_sipinternaltls._tcp.{SIP_DOMAIN}", target, tls),
-            ServiceRecord(f"_sipinternal._tcp.{SIP_DOMAIN}", target, tcp),
-            ServiceRecord(f"_sip._tls.{SIP_DOMAIN}", target, tls),
-        )
-        hosts = (PROXY_HOST, HOME_HOST, FOREIGN_HOST)
-        return Zone(() if flaw is NameServerFlaw.NO_SRV else services, tuple((host, address) for host in hosts))
 
     def _path(self) -> ServerPath | None:
         """The proxies in front of the home server; None where the one proxy redirects."""
@@ -258,6 +248,11 @@ class Deployment:
         server = self.server(role, transport)
         return f"sip:{server.host}:{server.port};transport={transport}"
 
+    def _samba_domain(self) -> SambaDomain:
+        behaviour = self.settings.behaviour
+        settings = DomainSettings(self.directory.accounts, self._kdc_settings().hosts, behaviour.kdc, behaviour.spns)
+        return SambaDomain(settings, self.authority)
+
     def _kdc_settings(self) -> KdcSettings:
         settings = self.settings
         return KdcSettings(
@@ -297,12 +292,18 @@ class Deployment:
             else TargetNames(NETBIOS_DOMAIN, computer.upper(), SIP_DOMAIN, host, SIP_DOMAIN)
         )
         return NtlmAcceptor(
-            RefuseAll() if behaviour.reject_all else self.directory,
+            self._checker(),
             names,
             options=AcceptorOptions(flags=flags),
             now=lambda: now() + behaviour.clock_offset,
             token_bytes=secrets.token_bytes,
         )
+
+    def _checker(self) -> ResponseChecker:
+        if self.settings.behaviour.reject_all:
+            return RefuseAll()
+        domain = self.domain
+        return self.directory if domain is None else DomainLogon(domain.run_folder, domain.smb_conf)
 
 
 async def _every(seconds: float, habit: Callable[[], Awaitable[object]]) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 from sipauthctl.lab.conferences import CONFERENCES
 from sipauthctl.lab.deployment import Deployment
-from sipauthctl.lab.names import KERBEROS_REALM, NETBIOS_DOMAIN, SIP_DOMAIN
+from sipauthctl.lab.names import DOMAIN_CONTROLLER, KERBEROS_REALM, NETBIOS_DOMAIN, SIP_DOMAIN
+from sipauthctl.lab.samba.configuration import KDC_PORT, LDAP_PORT, LDAPS_PORT
+from sipauthctl.lab.samba.domain import ADMINISTRATOR, SambaDomain
 
 LAB_SCHEMA = "sipauthctl/lab/1"
 
@@ -43,5 +45,26 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         ],
         "krb5_config": str(deployment.kdc.configuration) if deployment.kdc is not None else None,
         "realm": KERBEROS_REALM,
+        "directory": _directory(deployment.domain) if deployment.domain is not None else None,
         "faults": list(deployment.settings.faults),
+    }
+
+
+def _directory(domain: SambaDomain) -> dict[str, Any]:
+    return {
+        "kind": "samba",
+        "host": DOMAIN_CONTROLLER,
+        "address": domain.address,
+        "ldap_port": LDAP_PORT,
+        "ldaps_port": LDAPS_PORT,
+        "kdc_port": KDC_PORT,
+        "realm": KERBEROS_REALM,
+        "dns_domain": SIP_DOMAIN,
+        "netbios_domain": NETBIOS_DOMAIN,
+        "base_dn": ",".join(f"DC={label}" for label in SIP_DOMAIN.split(".")),
+        "administrator": {
+            "username": ADMINISTRATOR.user,
+            "domain": NETBIOS_DOMAIN,
+            "password": ADMINISTRATOR.password,
+        },
     }

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from sipauthctl.lab.accounts import AccountState
 from sipauthctl.lab.authority import CertificateFlaw
@@ -18,22 +17,9 @@ from sipauthctl.lab.behaviour import (
     NameServerFlaw,
     RedirectTarget,
 )
+from sipauthctl.lab.directory_faults import DIRECTORY_FAULTS
+from sipauthctl.lab.fault import Fault, changing
 from sipauthctl.lab.kdc import KdcFlaw
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault. `default` is set where it takes a value in seconds, as `NAME=SECONDS`."""
-
-    name: str
-    explanation: str
-    change: Callable[[Behaviour, float], Behaviour]
-    default: float | None = None
-
-
-def _set(**changes: Any) -> Callable[[Behaviour, float], Behaviour]:
-    return lambda behaviour, _: replace(behaviour, **changes)
-
 
 _ALL = (
     Fault(
@@ -42,47 +28,47 @@ _ALL = (
         lambda behaviour, seconds: replace(behaviour, clock_offset=timedelta(seconds=seconds)),
         default=1200,
     ),
-    Fault("no-date", "Challenges carry no Date header.", _set(date=DateHeader.ABSENT)),
-    Fault("malformed-date", "The Date header of challenges cannot be read.", _set(date=DateHeader.MALFORMED)),
+    Fault("no-date", "Challenges carry no Date header.", changing(date=DateHeader.ABSENT)),
+    Fault("malformed-date", "The Date header of challenges cannot be read.", changing(date=DateHeader.MALFORMED)),
     Fault(
         "bad-rspauth",
         "The signature of the final answer is of another message.",
-        _set(signature=AnswerSignature.WRONG),
+        changing(signature=AnswerSignature.WRONG),
     ),
     Fault(
         "replayed-snum",
         "Every signed answer carries snum 1, so all but the first look replayed.",
-        _set(signature=AnswerSignature.REPLAYED),
+        changing(signature=AnswerSignature.REPLAYED),
     ),
     Fault(
         "skipped-snum",
         "The servers leave numbers out: snum 1, then 7, 13, ...",
-        _set(signature=AnswerSignature.SKIPPING),
+        changing(signature=AnswerSignature.SKIPPING),
     ),
     Fault(
         "snum-reset",
         "After each refresh the server counts anew from snum 1.",
-        _set(signature=AnswerSignature.RESET),
+        changing(signature=AnswerSignature.RESET),
     ),
     Fault(
         "replay-after-refresh",
         "After the answer to a refresh comes an old answer once more.",
-        _set(replay_after_refresh=True),
+        changing(replay_after_refresh=True),
     ),
     Fault(
         "forgets-association",
         "Each server drops its first association without a word, as after a restart.",
-        _set(forgets_association=True),
+        changing(forgets_association=True),
     ),
     Fault(
         "wrong-proxy-signs",
         "The signature that names the first proxy is made by its neighbour (with one proxy at least).",
-        _set(wrong_proxy_signs=True),
+        changing(wrong_proxy_signs=True),
     ),
     Fault(
         "path-change",
         "From the first refresh on another proxy stands in the path (with one proxy at least).",
-        _set(path_change=True),
+        changing(path_change=True),
     ),
     Fault(
         "expires-too-short",
@@ -96,65 +82,67 @@ _ALL = (
         lambda behaviour, seconds: replace(behaviour, restart_every=max(1.0, seconds)),
         default=60,
     ),
-    Fault("unsigned-ok", "The 200 comes without a signature.", _set(signature=AnswerSignature.MISSING)),
+    Fault("unsigned-ok", "The 200 comes without a signature.", changing(signature=AnswerSignature.MISSING)),
     Fault(
         "unsigned-redirect",
         "The 301 to the home server comes without a signature.",
-        _set(redirect_signature=AnswerSignature.MISSING),
+        changing(redirect_signature=AnswerSignature.MISSING),
     ),
     Fault(
         "bad-redirect-signature",
         "The signature of the 301 is of another message.",
-        _set(redirect_signature=AnswerSignature.WRONG),
+        changing(redirect_signature=AnswerSignature.WRONG),
     ),
-    Fault("redirect-loop", "The home server redirects back to the proxy.", _set(redirect_target=RedirectTarget.BACK)),
+    Fault(
+        "redirect-loop", "The home server redirects back to the proxy.", changing(redirect_target=RedirectTarget.BACK)
+    ),
     Fault(
         "redirect-to-cleartext",
         "The 301 leads from TLS to plain TCP.",
-        _set(redirect_target=RedirectTarget.CLEARTEXT),
+        changing(redirect_target=RedirectTarget.CLEARTEXT),
     ),
     Fault(
         "redirect-to-nowhere",
         "The 301 has a Contact that cannot be used.",
-        _set(redirect_target=RedirectTarget.NOWHERE),
+        changing(redirect_target=RedirectTarget.NOWHERE),
     ),
     Fault(
         "foreign-spn",
         "The Kerberos offer names a service other than sip, as a server that harvests tickets would.",
-        _set(kerberos_targetname="cifs/{host}"),
+        changing(kerberos_targetname="cifs/{host}"),
     ),
     Fault(
         "spn-host-mismatch",
         "The Kerberos offer names sip on another host.",
-        _set(kerberos_targetname="sip/other.litwareinc.com"),
+        changing(kerberos_targetname="sip/other.litwareinc.com"),
     ),
     Fault(
         "realm-differs",
         "The challenge with the token has another realm than the first one.",
-        _set(realm_in_token="Another Realm"),
+        changing(realm_in_token="Another Realm"),
     ),
-    Fault("missing-targetname", "The offers have no targetname.", _set(omit_targetname=True)),
-    Fault("version-1", "The offers are of protocol version 1.", _set(version=1)),
+    Fault("missing-targetname", "The offers have no targetname.", changing(omit_targetname=True)),
+    Fault("version-1", "The offers are of protocol version 1.", changing(version=1)),
     Fault(
         "ntlm-key-strength-mismatch",
         "The NTLM challenge offers no 128-bit keys, while the server's policy demands them.",
-        _set(short_keys=True),
+        changing(short_keys=True),
     ),
     Fault(
         "workgroup-server",
         "The server is in no domain: its target info names none.",
-        _set(workgroup=True),
+        changing(workgroup=True),
     ),
-    Fault("garbage-token", "The NTLM token of the server is not NTLM.", _set(garbage_token=True)),
+    Fault("garbage-token", "The NTLM token of the server is not NTLM.", changing(garbage_token=True)),
     Fault(
         "credentials-refused",
         "Right credentials are refused without a reason, as from behind a UPnP NAT or with NetBIOS disabled.",
-        _set(reject_all=True),
+        changing(reject_all=True),
     ),
     Fault(
         "telling-refusals",
         "A refusal carries the HRESULT of the logon error (wrong password, disabled, locked out) in ms-diagnostics.",
-        _set(tell_logon_status=True),
+        changing(tell_logon_status=True),
     ),
     Fault(
         "slow",
@@ -162,84 +150,84 @@ _ALL = (
         lambda behaviour, seconds: replace(behaviour, delay=seconds),
         default=2,
     ),
-    Fault("silent", "The servers take connections and never answer.", _set(damage=Damage.SILENT)),
-    Fault("truncated", "The connection closes in the middle of an answer.", _set(damage=Damage.TRUNCATED)),
-    Fault("oversized", "An answer's header never ends.", _set(damage=Damage.OVERSIZED)),
+    Fault("silent", "The servers take connections and never answer.", changing(damage=Damage.SILENT)),
+    Fault("truncated", "The connection closes in the middle of an answer.", changing(damage=Damage.TRUNCATED)),
+    Fault("oversized", "An answer's header never ends.", changing(damage=Damage.OVERSIZED)),
     Fault(
         "terminal-escapes",
         "Answers carry terminal control sequences and markup in every text that a tool might show.",
-        _set(terminal_escapes=True),
+        changing(terminal_escapes=True),
     ),
-    Fault("digest-only", "A SIP server of another kind: it offers Digest alone.", _set(impostor=Impostor.DIGEST)),
-    Fault("http-server", "A web server on the SIP port.", _set(impostor=Impostor.HTTP)),
-    Fault("no-challenge", "The server says 200 without asking who it is.", _set(impostor=Impostor.NO_CHALLENGE)),
-    Fault("no-offers", "The 401 has no challenge header.", _set(impostor=Impostor.NO_OFFERS)),
+    Fault("digest-only", "A SIP server of another kind: it offers Digest alone.", changing(impostor=Impostor.DIGEST)),
+    Fault("http-server", "A web server on the SIP port.", changing(impostor=Impostor.HTTP)),
+    Fault("no-challenge", "The server says 200 without asking who it is.", changing(impostor=Impostor.NO_CHALLENGE)),
+    Fault("no-offers", "The 401 has no challenge header.", changing(impostor=Impostor.NO_OFFERS)),
     Fault(
         "tls-untrusted",
         "The certificates come from an authority that nobody trusts.",
-        _set(certificate=CertificateFlaw.UNTRUSTED),
+        changing(certificate=CertificateFlaw.UNTRUSTED),
     ),
     Fault(
         "tls-name-mismatch",
         "The certificates name other hosts.",
-        _set(certificate=CertificateFlaw.WRONG_NAME),
+        changing(certificate=CertificateFlaw.WRONG_NAME),
     ),
-    Fault("tls-expired", "The certificates have expired.", _set(certificate=CertificateFlaw.EXPIRED)),
-    Fault("tls-too-old", "The servers speak TLS 1.1 at most.", _set(certificate=CertificateFlaw.OLD_TLS)),
-    Fault("no-srv", "DNS knows no server of the SIP domain.", _set(name_server=NameServerFlaw.NO_SRV)),
+    Fault("tls-expired", "The certificates have expired.", changing(certificate=CertificateFlaw.EXPIRED)),
+    Fault("tls-too-old", "The servers speak TLS 1.1 at most.", changing(certificate=CertificateFlaw.OLD_TLS)),
+    Fault("no-srv", "DNS knows no server of the SIP domain.", changing(name_server=NameServerFlaw.NO_SRV)),
     Fault(
         "srv-unresolvable",
         "The SRV records name hosts that have no address.",
-        _set(name_server=NameServerFlaw.UNRESOLVABLE_TARGET),
+        changing(name_server=NameServerFlaw.UNRESOLVABLE_TARGET),
     ),
     Fault(
         "srv-foreign-domain",
         "The SRV records name a host outside the SIP domain.",
-        _set(name_server=NameServerFlaw.FOREIGN_TARGET),
+        changing(name_server=NameServerFlaw.FOREIGN_TARGET),
     ),
-    Fault("kdc-unreachable", "Nothing listens on the KDC's port.", _set(kdc=KdcFlaw.UNREACHABLE)),
+    Fault("kdc-unreachable", "Nothing listens on the KDC's port.", changing(kdc=KdcFlaw.UNREACHABLE)),
     Fault(
         "kdc-clock-skew",
         "The KDC refuses every request, as its clock is 20 minutes ahead.",
-        _set(kdc=KdcFlaw.CLOCK_SKEW),
+        changing(kdc=KdcFlaw.CLOCK_SKEW),
     ),
     Fault(
         "spn-not-registered",
         "The KDC knows no account with the servers' service principal names.",
-        _set(kdc=KdcFlaw.SPN_NOT_REGISTERED),
+        changing(kdc=KdcFlaw.SPN_NOT_REGISTERED),
     ),
     Fault(
         "service-key-mismatch",
         "The servers' keytab is older than their keys at the KDC, so they cannot decrypt tickets.",
-        _set(kdc=KdcFlaw.STALE_KEYTAB),
+        changing(kdc=KdcFlaw.STALE_KEYTAB),
     ),
     Fault(
         "etype-mismatch",
         "The servers' accounts have keys of no type that the KDC permits.",
-        _set(kdc=KdcFlaw.ETYPE_MISMATCH),
+        changing(kdc=KdcFlaw.ETYPE_MISMATCH),
     ),
-    Fault("short-ticket", "Tickets for the servers end after a minute.", _set(kdc=KdcFlaw.SHORT_TICKETS)),
+    Fault("short-ticket", "Tickets for the servers end after a minute.", changing(kdc=KdcFlaw.SHORT_TICKETS)),
     Fault(
         "expired-account",
         "The first account, ned, has expired.",
-        _set(first_account=AccountState.EXPIRED),
+        changing(first_account=AccountState.EXPIRED),
     ),
     Fault(
         "disabled-account",
         "The first account, ned, is disabled.",
-        _set(first_account=AccountState.DISABLED),
+        changing(first_account=AccountState.DISABLED),
     ),
     Fault(
         "expired-password",
         "The password of the first account, ned, has expired.",
-        _set(first_account=AccountState.PASSWORD_EXPIRED),
+        changing(first_account=AccountState.PASSWORD_EXPIRED),
     ),
 )
 
 KERBEROS_FAULTS = frozenset(fault.name for fault in _ALL if fault.change(Behaviour(), 0.0).kdc is not None)
 """Those that only a deployment with a KDC can show."""
 
-FAULTS = {fault.name: fault for fault in _ALL}
+FAULTS = {fault.name: fault for fault in (*_ALL, *DIRECTORY_FAULTS)}
 
 
 def behaviour_with(requests: Iterable[str]) -> Behaviour:

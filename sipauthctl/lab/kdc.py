@@ -109,6 +109,11 @@ class Kdc:
         return self.folder / "replay"
 
     @property
+    def host_address(self) -> str:
+        """Its address alone."""
+        return self.settings.address
+
+    @property
     def address(self) -> str:
         """Where it listens by UDP and TCP, as `ADDRESS:PORT`."""
         return f"{self.settings.address}:{self.port}"
@@ -295,4 +300,3 @@ def _free_port(address: str) -> int:
                 continue
             return port
     raise KdcError(f"no port of {address} is free for both UDP and TCP")
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import OWN_VERSION
@@ -12,6 +13,13 @@ from sipauthctl.lab.behaviour import Behaviour
 from sipauthctl.lab.bindings import MAXIMUM_EXPIRES
 from sipauthctl.lab.kdc import KeyType
 from sipauthctl.mechanisms.base import Scheme
+
+
+class DirectoryKind(str, Enum):
+    """What knows the accounts."""
+
+    BUILT_IN = "built-in"  # a table, and for Kerberos MIT's KDC
+    SAMBA = "samba"  # an Active Directory
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,12 @@ class LabSettings:
     sa_lifetime: timedelta = LIFETIME
     sa_idle: timedelta | None = None
     message_every: float | None = None
+    directory: DirectoryKind = DirectoryKind.BUILT_IN
+
+    @property
+    def with_domain(self) -> bool:
+        """Whether an Active Directory stands behind the servers; some faults need one."""
+        return self.directory is DirectoryKind.SAMBA or self.behaviour.needs_domain
 
     @property
     def proxy_count(self) -> int:

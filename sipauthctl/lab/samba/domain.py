@@ -8,16 +8,16 @@ import os
 import secrets
 import socket
 import tempfile
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
+from asyncio.subprocess import PIPE, STDOUT, Process
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
 from sipauthctl.lab.authority import Authority
+from sipauthctl.lab.behaviour import SpnFlaw
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.kdc import KdcFlaw
 from sipauthctl.lab.kdc_impostor import SkewedKdc
@@ -39,13 +39,6 @@ SERVICE_ACCOUNT, FORMER_SERVICE_ACCOUNT = "RTCService", "OldRTCService"
 STEP_TIME_LIMIT = 60.0  # seconds, for each of provisioning, filling and starting
 POLL_INTERVAL = 0.05  # seconds
 _DES_ALONE = 0x03
-
-
-class SpnFlaw(Enum):
-    """What is wrong with the servers' service principal names."""
-
-    DUPLICATE = "duplicate"  # another account has them too
-    WRONG_ACCOUNT = "wrong-account"  # another account has them instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +91,16 @@ class SambaDomain:
     def run_folder(self) -> Path:
         """What stands in the place of /run/samba for this domain's programs."""
         return self.folder / "run"
+
+    @property
+    def host_address(self) -> str:
+        """Its address, at which it has the ports of a real one."""
+        return self.address
+
+    @property
+    def port(self) -> int:
+        """Where it answers Kerberos."""
+        return KDC_PORT
 
     def principal(self, host: str) -> str:
         """The service of a host, as it stands in the keytab."""

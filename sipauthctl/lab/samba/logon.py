@@ -83,7 +83,7 @@ class DomainLogon:
             f"--workstation={workstation.replace(chr(0), '')}",
         )
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - no shell takes the name of the workstation
                 command, input=request.encode("utf-8", "replace"), capture_output=True, timeout=TIME_LIMIT, check=False
             )
         except subprocess.TimeoutExpired:

@@ -15,6 +15,7 @@ It stands alone, since that Python knows nothing of this package. The JSON objec
 - `stale`: whether the service's password changes after that
 """
 
+# mypy: allow-untyped-calls
 from __future__ import annotations
 
 import json
