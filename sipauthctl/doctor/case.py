@@ -116,6 +116,7 @@ class Case:
     in_workgroup: bool | None = None  # machine: this computer is joined to no domain
     kdc_clock: ClockReading | None = None  # kdc
     logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
+    registered: bool | None = None  # sign-in: under the logon name that was asked about; None where none was tried
     runs: list[RunFacts] = field(default_factory=list)  # sign-in: each registration that was tried
 
     @property

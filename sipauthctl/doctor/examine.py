@@ -10,7 +10,6 @@ from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
-from sipauthctl.probe.results import HopResult
 
 
 async def examine(
@@ -41,9 +40,4 @@ async def examine(
     with tools.closing:
         results = await run_checks(chosen(checks, only), case, observer)
     shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
-    return judge([evidence, *shown] if evidence is not None else shown, registered=_registered(case))
-
-
-def _registered(case: Case) -> bool | None:
-    tried = [run for run in case.runs if run.hops]
-    return any(run.hops[-1].result is HopResult.REGISTERED for run in tried) if tried else None
+    return judge([evidence, *shown] if evidence is not None else shown, registered=case.registered)

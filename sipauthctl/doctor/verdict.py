@@ -18,7 +18,8 @@ class Verdict:
 
     `findings` are ranked: a cause stands before what it explains, worse before milder. `explained_by` has, for each
     finding that another one explains, the id of that. `root_cause` is the id of the first finding, None where none is
-    worse than information. `registered` is None where no sign-in was tried.
+    worse than information. `registered` is None where no sign-in was tried; one under another name than the user's
+    does not count.
     """
 
     checks: tuple[CheckResult, ...]

@@ -18,6 +18,7 @@ import dns.resolver
 from dns.rdtypes.IN.SRV import SRV
 
 DNS_PORT = 53
+_NO_ANSWER = (socket.EAI_AGAIN, socket.EAI_FAIL)
 MAX_ADDRESSES = 10
 """How many addresses of one host are worth trying."""
 
@@ -107,8 +108,10 @@ class Resolver:
                 found = await _system_lookup(host)
         except TimeoutError:
             return ()
-        except (OSError, ValueError):
-            self.queries[position] = Query(host, "A, AAAA", QueryOutcome.NO_SUCH_NAME)
+        except (OSError, ValueError) as error:
+            unanswered = isinstance(error, socket.gaierror) and error.errno in _NO_ANSWER
+            outcome = QueryOutcome.FAILED if unanswered else QueryOutcome.NO_SUCH_NAME
+            self.queries[position] = Query(host, "A, AAAA", outcome)
             return ()
         self.queries[position] = Query(host, "A, AAAA", QueryOutcome.ANSWERED, found)
         return found[:MAX_ADDRESSES]

@@ -36,7 +36,10 @@ class DnsCheck(Check):
         )
         if probe.server is not None:
             return self.judged(f"not needed to find the server, which was given; {_directory_words(case)}")
-        return self.judged(f"{_words(case.discovery)}; {_directory_words(case)}", self._findings(case))
+        found = self._findings(case)
+        if any(item.id == "dns-server-unreachable" for item in found):
+            return self.judged("the name server does not answer", found)
+        return self.judged(f"{_words(case.discovery)}; {_directory_words(case)}", found)
 
     def _findings(self, case: Case) -> tuple[Finding, ...]:
         discovery, queries = case.discovery, tuple(case.tools.resolver.queries)

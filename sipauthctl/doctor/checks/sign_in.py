@@ -58,6 +58,13 @@ class Trial:
     registered: bool
     findings: tuple[Finding, ...]
 
+    @property
+    def text(self) -> str:
+        """What came of it, in a few words."""
+        if self.registered:
+            return f"{self.way.text}: registered"
+        return f"{self.way.text}: fails ({self.findings[0].id})" if self.findings else f"{self.way.text}: fails"
+
 
 class SignInCheck(Check):
     """Registers and de-registers. After one failed sign-in it stops, unless the user allows more."""
@@ -78,20 +85,22 @@ class SignInCheck(Check):
             return self.skipped("no server offers NTLM or Kerberos")
         if case.attempts.refusal is not None:
             return self.skipped(case.attempts.refusal)
-        trials = [trial for way in _ways(case) if (trial := await _try(case, way)) is not None]
-        if not any(trial.registered for trial in trials):
-            for way in _other_ways(case, trials):
-                trial = await _try(case, way)
-                if trial is not None:
-                    trials.append(trial)
-                    if trial.registered:
-                        break
+        trials: list[Trial] = []
+        for way in _ways(case):
+            # A name that the KDC does not know is unknown to NTLM, too: a refusal that can be spared.
+            if way.name not in _unknown(trials):
+                await _try(case, way, trials)
+        for way in _other_ways(case, trials):
+            if any(trial.registered for trial in trials):
+                break
+            await _try(case, way, trials)
         if not trials:
             return self.skipped(case.attempts.refusal or "none of the offered schemes can be used")
         return self._result(case, trials)
 
     def _result(self, case: Case, trials: list[Trial]) -> CheckResult:
         worked = [trial for trial in trials if trial.registered]
+        case.registered = any(trial.way.name == case.asked.probe.logon_name for trial in worked)
         failed = [trial for trial in trials if not trial.registered]
         found = [item for trial in worked for item in trial.findings]
         for trial in failed:
@@ -99,7 +108,7 @@ class SignInCheck(Check):
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
         found = [item for item in found if item.id not in SIGNATURES and not _known(case, item)]
-        words = "; ".join(f"{trial.way.text}: {'registered' if trial.registered else 'fails'}" for trial in trials)
+        words = "; ".join(trial.text for trial in trials)
         refusal = case.attempts.refusal
         if not worked and refusal is not None and _other_ways(case, trials):
             words += "; no other way was tried, as it could lock the account (--all-attempts)"
@@ -137,14 +146,18 @@ def _other_ways(case: Case, trials: list[Trial]) -> list[Way]:
         names.insert(0, LogonName(user, case.domain.dns))
     schemes = [Scheme.KERBEROS, Scheme.NTLM] if given.password is not None else [Scheme.KERBEROS]
     ways = [Way(scheme, name) for name in names for scheme in schemes if scheme in offered]
-    return [way for way in ways if way not in tried]
+    return [way for way in ways if way not in tried and way.name not in _unknown(trials)]
 
 
-async def _try(case: Case, way: Way) -> Trial | None:
-    """Registers in one way; None where it cannot be tried."""
+def _unknown(trials: list[Trial]) -> list[LogonName]:
+    return [trial.way.name for trial in trials if any(item.id == "user-unknown" for item in trial.findings)]
+
+
+async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
+    """Registers in one way and adds the trial, unless a failure could lock the account."""
     asked, used = case.asked.probe, case.used
     if case.attempts.refusal is not None or used is None:
-        return None
+        return
     make = _maker(case, way)
     reason = make if isinstance(make, str) else ""
     options = replace(
@@ -161,7 +174,7 @@ async def _try(case: Case, way: Way) -> Trial | None:
     case.runs.append(run)
     registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
     _note(case, run)
-    return Trial(way, registered, diagnose(run, options))
+    trials.append(Trial(way, registered, diagnose(run, options)))
 
 
 def _maker(case: Case, way: Way) -> InitiatorMaker | str:
@@ -196,7 +209,7 @@ def _milder(item: Finding, worked: Trial) -> Finding:
 def _named_ways(case: Case, worked: Trial, failed: list[Trial]) -> list[Finding]:
     """Says which way works, where a client would not come to it by itself."""
     user, at, suffix = case.asked.probe.logon_name.user.partition("@")
-    told = [f"{trial.way.text}: fails" for trial in failed] + [f"{worked.way.text}: registered"]
+    told = [trial.text for trial in (*failed, worked)]
     if at and not worked.way.name.user.endswith(f"@{suffix}"):
         detail = f"{case.asked.probe.logon_name.text} is refused, and {worked.way.name.text} works."
         fields = {"user": user, "dns_domain": worked.way.name.domain}

@@ -1,0 +1,124 @@
+"""Runs the doctor against a lab with a fault, in the same event loop."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sipauthctl.doctor.case import Asked, Credentials, Tools
+from sipauthctl.doctor.examine import examine
+from sipauthctl.doctor.verdict import Verdict
+from sipauthctl.lab.behaviour import Behaviour
+from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.faults import behaviour_with
+from sipauthctl.lab.settings import LabSettings
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.configuration import use_configuration
+from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.network.resolver import RememberingResolver
+from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.network.transport import Timeouts
+from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.sip.uri import SipUri
+
+PASSWORDS = {
+    "ned": "Litware-Ned-1",
+    "nina": "Litware-Nina-1",
+    "dora": "Litware-Dora-1",
+    "luis": "Litware-Luis-1",
+    "olaf": "Litware-Olaf-1",
+}
+BOTH = (Scheme.KERBEROS, Scheme.NTLM)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One deployment and one user.
+
+    `faults` are the lab's, `lab` its settings, `behaviour` changes that no fault of the command line makes. `options`
+    change the prober's, `asked` the doctor's. `expected` is the root cause, None for a healthy one.
+    """
+
+    family: str
+    name: str
+    expected: str | None
+    faults: tuple[str, ...] = ()
+    lab: dict[str, Any] = field(default_factory=dict)
+    behaviour: dict[str, Any] = field(default_factory=dict)
+    user: str = "ned"
+    logon: str | None = None
+    password: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 5.0
+
+    @property
+    def kerberos(self) -> bool:
+        return Scheme.KERBEROS in self.lab.get("schemes", ())
+
+
+@dataclass
+class Examined:
+    """What the doctor said, and what the lab saw."""
+
+    verdict: Verdict
+    events: list[LabEvent]
+
+    @property
+    def ids(self) -> list[str]:
+        return [finding.id for finding in self.verdict.findings]
+
+    def status(self, check: str) -> str:
+        return next(result.status.value for result in self.verdict.checks if result.id == check)
+
+    def detail(self, check: str) -> str:
+        return next(result.detail for result in self.verdict.checks if result.id == check)
+
+    def lab_did(self, what: str) -> list[LabEvent]:
+        return [event for event in self.events if event.what == what]
+
+
+async def examine_row(row: Row) -> Examined:
+    """Starts the row's deployment, examines, and stops it."""
+    events: list[LabEvent] = []
+    behaviour: Behaviour = replace(behaviour_with(row.faults), **row.behaviour)
+    async with AsyncExitStack() as stack:
+        deployment = await stack.enter_async_context(
+            Deployment(LabSettings(behaviour=behaviour, **row.lab), log=events.append)
+        )
+        verdict = await examine_deployment(row, deployment)
+    return Examined(verdict, events)
+
+
+async def examine_deployment(row: Row, deployment: Deployment) -> Verdict:
+    """Examines a deployment that runs."""
+    seconds = row.seconds
+    options = ProbeOptions(
+        user=SipUri.parse(f"sip:{row.user}@litwareinc.com"),
+        logon_name=LogonName.parse(row.logon or f"LITWAREINC\\{row.user}"),
+        policy=TlsPolicy(deployment.ca_file),
+        nameserver=deployment.nameserver,
+        timeouts=Timeouts(seconds, seconds, seconds),
+        workstation="WS1",
+    )
+    password = PASSWORDS[row.user] if row.password is None else row.password
+    asked = Asked(**{"probe": replace(options, **row.options), "credentials": Credentials(password), **row.asked})
+    tools = Tools(
+        now,
+        secrets.token_bytes,
+        random.Random(1),
+        RememberingResolver(asked.probe.nameserver, asked.probe.timeouts.answer),
+    )
+    with ExitStack() as stack:
+        if deployment.kdc is not None:
+            stack.enter_context(use_configuration(deployment.kdc.configuration))
+        return await examine(asked, tools)

@@ -1,0 +1,166 @@
+"""The table: faults with the cause that the doctor must name first, and healthy deployments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sipauthctl.association.choice import Wanted
+from sipauthctl.association.family import HeaderFamily
+from sipauthctl.doctor.case import Credentials
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.network.evidence import Transport
+from sipauthctl.probe.options import ServerChoice
+from tests.accuracy.examination import BOTH, Row
+
+KERBEROS: dict[str, Any] = {"lab": {"schemes": BOTH}}
+KERBEROS_ALONE: dict[str, Any] = {"lab": {"schemes": (Scheme.KERBEROS,)}}
+TCP: dict[str, Any] = {"options": {"transport": Transport.TCP, "allow_cleartext": True}}
+
+
+def _lab(family: str, fault: str, expected: str, **more: Any) -> Row:
+    return Row(family, fault, expected, faults=(fault,), **more)
+
+
+FAULTY = (
+    # clock
+    _lab("clock", "clock-skew=1200", "clock-skew"),
+    _lab("clock", "clock-skew=-1200", "clock-skew"),
+    _lab("clock", "clock-skew=600", "clock-skew", **KERBEROS),
+    _lab("clock", "kdc-clock-skew", "kdc-clock-skew", **KERBEROS),
+    _lab("clock", "malformed-date", "date-malformed"),
+    # offers
+    Row("offers", "NTLM alone, Kerberos wanted", "kerberos-not-offered", options={"wanted": Wanted.KERBEROS}),
+    Row(
+        "offers",
+        "Kerberos alone, NTLM wanted",
+        "ntlm-not-offered",
+        options={"wanted": Wanted.NTLM},
+        **KERBEROS_ALONE,
+    ),
+    _lab("offers", "digest-only", "no-usable-scheme"),
+    _lab("offers", "no-offers", "no-usable-scheme"),
+    _lab("offers", "realm-differs", "realm-mismatch"),
+    _lab("offers", "missing-targetname", "targetname-missing"),
+    _lab("offers", "version-1", "version-unsupported"),
+    _lab("offers", "no-challenge", "not-challenged"),
+    # SPN
+    _lab("SPN", "foreign-spn", "spn-foreign-service", **KERBEROS),
+    _lab("SPN", "spn-host-mismatch", "spn-host-mismatch", **KERBEROS, **TCP),
+    Row("SPN", "malformed SPN", "spn-malformed", behaviour={"kerberos_targetname": "hs1"}, **KERBEROS),
+    _lab("SPN", "spn-not-registered", "spn-not-registered", **KERBEROS),
+    # domain
+    _lab("domain", "workgroup-server", "server-not-domain-joined"),
+    Row("domain", "user of another domain", "domain-mismatch", logon="FABRIKAM\\ned"),
+    Row("domain", "suffix unknown to the server", "upn-suffix-mismatch", logon="ned@fabrikam.com"),
+    Row("domain", "suffix unknown to the KDC", "upn-suffix-mismatch", logon="ned@fabrikam.com", **KERBEROS),
+    Row("domain", "realm of another domain", "client-domain-differs", logon="fabrikam.com\\ned", **KERBEROS_ALONE),
+    # account
+    Row("account", "wrong password, told by the KDC", "wrong-password", password="wrong", **KERBEROS),
+    Row("account", "unknown user, told by the KDC", "user-unknown", logon="litwareinc.com\\zoe", **KERBEROS),
+    Row("account", "wrong password, told by nobody", "credentials-refused", password="wrong"),
+    _lab("account", "credentials-refused", "credentials-refused"),
+    _lab("account", "expired-account", "account-expired", **KERBEROS),
+    _lab("account", "expired-password", "password-expired", **KERBEROS),
+    _lab("account", "disabled-account", "account-revoked", **KERBEROS),
+    Row(
+        "account",
+        "disabled account, told by the server",
+        "account-disabled",
+        faults=("telling-refusals", "disabled-account"),
+    ),
+    Row("account", "locked account, told by the server", "account-locked", faults=("telling-refusals",), user="luis"),
+    Row(
+        "account",
+        "unknown user, told by the server",
+        "user-unknown",
+        faults=("telling-refusals",),
+        logon="LITWAREINC\\nobody",
+    ),
+    Row("account", "not enabled for SIP", "user-not-enabled", user="olaf"),
+    Row(
+        "account",
+        "address of another user",
+        "uri-not-authorized",
+        user="nina",
+        logon="LITWAREINC\\ned",
+        password="Litware-Ned-1",
+    ),
+    # Kerberos
+    _lab("Kerberos", "kdc-unreachable", "kdc-unreachable", **KERBEROS),
+    _lab("Kerberos", "etype-mismatch", "etype-unsupported", **KERBEROS),
+    _lab("Kerberos", "service-key-mismatch", "service-key-mismatch", **KERBEROS),
+    Row(
+        "Kerberos",
+        "no credential cache",
+        "no-ticket",
+        asked={"credentials": Credentials(cache="FILE:/nowhere/krb5cc")},
+        **KERBEROS,
+    ),
+    Row(
+        "Kerberos",
+        "no keytab",
+        "no-ticket",
+        asked={"credentials": Credentials(keytab=Path("/nowhere/krb5.keytab"))},
+        **KERBEROS,
+    ),
+    # NTLM
+    _lab("NTLM", "ntlm-key-strength-mismatch", "ntlm-key-strength-mismatch"),
+    _lab("NTLM", "garbage-token", "ntlm-malformed-token"),
+    Row("NTLM", "no session security", "ntlm-forgeable-signatures", lab={"extended_session_security": False}),
+    Row("NTLM", "plain TCP", "ntlm-withheld", options={"transport": Transport.TCP}),
+    # signatures
+    _lab("signatures", "bad-rspauth", "signature-invalid"),
+    _lab("signatures", "unsigned-ok", "signature-missing"),
+    _lab("signatures", "replayed-snum", "num-replayed"),
+    _lab("signatures", "skipped-snum", "num-gap"),
+    # flow
+    _lab("flow", "unsigned-redirect", "redirect-unsigned"),
+    _lab("flow", "bad-redirect-signature", "redirect-unsigned"),
+    _lab("flow", "redirect-loop", "redirect-loop"),
+    _lab("flow", "redirect-to-cleartext", "redirect-refused"),
+    _lab("flow", "redirect-to-nowhere", "redirect-refused"),
+    _lab("flow", "truncated", "handshake-incomplete"),
+    # reaching the server
+    _lab("reaching", "no-srv", "dns-no-srv"),
+    _lab("reaching", "srv-unresolvable", "dns-target-unresolvable"),
+    _lab("reaching", "srv-foreign-domain", "dns-domain-mismatch"),
+    Row(
+        "reaching", "silent name server", "dns-server-unreachable", options={"nameserver": "127.0.0.1:1"}, seconds=0.3
+    ),
+    Row(
+        "reaching",
+        "wrong name of the server",
+        "dns-target-unresolvable",
+        options={"server": ServerChoice("hs9.litwareinc.com", 5061)},
+    ),
+    Row(
+        "reaching",
+        "nothing on the port",
+        "connection-refused",
+        options={"server": ServerChoice("hs1.litwareinc.com", 1)},
+    ),
+    _lab("reaching", "tls-untrusted", "tls-untrusted"),
+    _lab("reaching", "tls-name-mismatch", "tls-name-mismatch"),
+    _lab("reaching", "tls-expired", "tls-expired"),
+    _lab("reaching", "tls-too-old", "tls-too-old"),
+    _lab("reaching", "silent", "connection-timeout", seconds=0.5),
+    _lab("reaching", "http-server", "protocol-error"),
+    _lab("reaching", "oversized", "protocol-error"),
+)
+
+HEALTHY = tuple(
+    Row(
+        "healthy",
+        f"{scheme_words}, {transport.value.upper()}, version {version}, {family.status}, "
+        f"{'with' if redirect else 'without'} redirect",
+        None,
+        lab={"schemes": schemes, "version": version, "family": family, "redirect": redirect},
+        options={"transport": transport, "allow_cleartext": transport is Transport.TCP},
+    )
+    for scheme_words, schemes in (("NTLM", (Scheme.NTLM,)), ("Kerberos and NTLM", BOTH), ("Kerberos", BOTH[:1]))
+    for transport in Transport
+    for version in (3, 4)
+    for family in HeaderFamily
+    for redirect in (True, False)
+)

@@ -1,0 +1,175 @@
+"""`sipauthctl doctor` as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from sipauthctl.report.json_output import schema
+from tests.cli.program import PROGRAM, Result, environment, sipauthctl
+
+
+def document(result: Result) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(result.out)
+    jsonschema.validate(loaded, schema("doctor"))
+    return loaded
+
+
+def statuses(loaded: dict[str, Any]) -> dict[str, str]:
+    return {check["id"]: check["status"] for check in loaded["checks"]}
+
+
+def test_a_healthy_lab_is_healthy() -> None:
+    result = sipauthctl("doctor", "--lab")
+    assert result.code == 0
+    assert "HEALTHY  sip:ned@litwareinc.com signs in, and nothing was found wrong." in result.out.splitlines()
+    assert result.err.splitlines()[0] == "dns: passed"
+
+
+def test_a_fault_is_the_first_finding_and_says_what_to_type() -> None:
+    result = sipauthctl("doctor", "--lab", "--fault", "tls-expired")
+    assert result.code == 1
+    lines = result.out.splitlines()
+    assert "CAUSE  The server's certificate is not valid at this time (tls-expired)." in lines
+    assert "      Request-CsCertificate -New -Type Default" in lines
+    assert all(len(line) <= 80 or line.startswith(("    | ", "      ")) for line in lines)
+    assert "\x1b" not in result.out + result.err
+
+
+def test_the_document_names_causes_and_effects() -> None:
+    result = sipauthctl("doctor", "--lab", "--fault", "clock-skew", "--json")
+    loaded = document(result)
+    assert (result.code, result.err) == (1, "")
+    assert loaded["root_cause"] == "clock-skew"
+    assert loaded["registered"] is True
+    assert [(f["id"], f["explained_by"]) for f in loaded["findings"]] == [
+        ("clock-skew", None),
+        ("ntlm-clock-skew", "clock-skew"),
+    ]
+
+
+def test_one_check_brings_what_it_needs_and_shows_itself_alone() -> None:
+    loaded = document(sipauthctl("doctor", "--lab", "--only", "offers", "--json"))
+    assert statuses(loaded) == {"offers": "passed"}
+    failed = document(sipauthctl("doctor", "--lab", "--fault", "no-srv", "--only", "offers", "--json"))
+    assert statuses(failed) == {"dns": "failed", "reachability": "skipped", "offers": "skipped"}
+    assert failed["root_cause"] == "dns-no-srv"
+
+
+def test_the_checks_are_listed() -> None:
+    result = sipauthctl("doctor", "--list")
+    listed = [line.split()[0] for line in result.out.splitlines()]
+    assert listed[:4] == ["name", "dns", "reachability", "offers"]
+    assert {"sign-in", "signatures", "evidence"} <= set(listed)
+
+
+def test_no_check_of_this_name() -> None:
+    result = sipauthctl("doctor", "--lab", "--only", "weather")
+    assert result.code == 2
+    assert "'weather' is not one of name, dns" in " ".join(result.err.split())
+
+
+@pytest.fixture
+def running_lab() -> Any:
+    lab = subprocess.Popen(
+        [*PROGRAM, "lab", "--json", "--port", "0", "--schemes", "ntlm"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    assert lab.stdout is not None
+    text = ""
+    for line in lab.stdout:
+        text += line
+        if line == "}\n":
+            break
+    yield json.loads(text), lab
+    lab.terminate()
+    lab.communicate(timeout=30)
+
+
+def test_without_credentials_all_else_is_checked(running_lab: Any) -> None:
+    lab, _ = running_lab
+    reach = ("--nameserver", lab["nameserver"], "--ca-file", lab["ca_file"])
+    loaded = document(sipauthctl("doctor", "ned@litwareinc.com", *reach, "--json"))
+    found = statuses(loaded)
+    assert {found[id_] for id_ in ("name", "dns", "reachability", "offers", "clock", "ntlm")} == {"passed"}
+    assert found["sign-in"] == found["signatures"] == "skipped"
+    assert loaded["registered"] is None
+    reasons = {check["id"]: check["detail"] for check in loaded["checks"]}
+    assert reasons["sign-in"] == "no credentials were given"
+    assert "litwareinc.com" in reasons["name"]
+
+
+def test_a_wrong_password_is_tried_once(running_lab: Any) -> None:
+    lab, process = running_lab
+    reach = ("--nameserver", lab["nameserver"], "--ca-file", lab["ca_file"])
+    result = sipauthctl("doctor", "ned@litwareinc.com", *reach, "--json", SIPAUTHCTL_PASSWORD="wrong")
+    assert (result.code, document(result)["root_cause"]) == (1, "credentials-refused")
+    assert "wrong" not in result.err
+    process.terminate()
+    _, log = process.communicate(timeout=30)
+    assert log.count("refused") == 1
+
+
+def test_a_configuration_names_the_user(running_lab: Any, tmp_path: Path) -> None:
+    lab, _ = running_lab
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[profile.default]\nsip-uri = "nina@litwareinc.com"\nnameserver = "{lab["nameserver"]}"\n'
+        f'ca-file = "{lab["ca_file"]}"\n'
+    )
+    loaded = document(sipauthctl("--config", str(config), "doctor", "--json", SIPAUTHCTL_PASSWORD="Litware-Nina-1"))
+    assert (loaded["user"], loaded["user_from"]) == ("sip:nina@litwareinc.com", "the configuration")
+    assert loaded["registered"] is True
+
+
+def test_a_log_is_evidence_alone_and_besides_the_server(tmp_path: Path) -> None:
+    trace = tmp_path / "trace.txt"
+    sipauthctl("register", "--lab", "--fault", "bad-rspauth", "--fault", "malformed-date", "--trace", str(trace))
+    alone = document(sipauthctl("doctor", "--from", str(trace), "--json"))
+    assert statuses(alone) == {"evidence": "warned"}
+    assert (alone["root_cause"], alone["user"]) == ("date-malformed", None)
+    both = document(sipauthctl("doctor", "--lab", "--from", str(trace), "ned@litwareinc.com", "--json"))
+    assert both["root_cause"] == "date-malformed"
+    assert statuses(both)["sign-in"] == "passed"
+
+
+def test_evidence_that_cannot_be_read(tmp_path: Path) -> None:
+    nothing = tmp_path / "empty.log"
+    nothing.write_text("")
+    result = sipauthctl("doctor", "--from", str(nothing))
+    assert result.code in (0, 3)
+    assert "Traceback" not in result.err
+    assert result.out + result.err != ""
+
+
+no_namespaces = (
+    shutil.which("unshare") is None
+    or subprocess.run(["unshare", "-n", "true"], capture_output=True, check=False).returncode != 0
+)
+
+
+@pytest.mark.external
+@pytest.mark.skipif(no_namespaces, reason="needs unshare and the right to make a network namespace")
+def test_a_host_without_network_gets_a_clear_report() -> None:
+    done = subprocess.run(
+        ["unshare", "-n", *PROGRAM, "doctor", "ned@litwareinc.com", "--timeout", "1", "--json"],
+        env=environment(SIPAUTHCTL_PASSWORD="Litware-Ned-1"),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+    )
+    loaded = document(Result(done.returncode, done.stdout, done.stderr))
+    assert (done.returncode, loaded["root_cause"]) == (1, "dns-server-unreachable")
+    assert statuses(loaded)["sign-in"] == "skipped"
+    assert all(check["detail"] for check in loaded["checks"])
