@@ -28,7 +28,7 @@ from sipauthctl.analysis.reading import (
 )
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.table import AssociationTable
-from sipauthctl.analysis.tokens import open_key, take_challenge
+from sipauthctl.analysis.tokens import open_key, take_server_token
 from sipauthctl.analysis.tracked import (
     ChallengeSeen,
     Problem,
@@ -369,7 +369,7 @@ class Reconstruction:
             tracked.step, tracked.opaque = Step.TOKEN_GIVEN, offer.opaque or tracked.opaque
             tracked.version = min(offer.spoken_version, tracked.version or OWN_VERSION)
             tracked.challenge_at, tracked.challenge_input = record.time, record.input
-            take_challenge(tracked, record, offer.gssapi_data or "")
+            take_server_token(tracked, record, offer.gssapi_data or "")
         tracked.touch(record, Sender.SERVER)
         tracked.draw(record, Sender.SERVER, start_line(message), "the server's token", None)
         self._add(tracked)
@@ -411,6 +411,9 @@ class Reconstruction:
                 tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
             self._heard(tracked, record, message, header)
             answered.append(tracked)
+            token = header.parameters.get("gssapi-data")
+            if token and header.sender is Sender.SERVER:
+                take_server_token(tracked, record, token)
             verdict = self._checker.check(tracked, record, message, header)
             if verdict is None:
                 self._checker.missing(tracked, record, message, header.sender, "the message carries no signature")

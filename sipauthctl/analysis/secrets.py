@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from sipauthctl.analysis.verifier import SignatureVerifier
+from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.words import Method
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
@@ -38,23 +37,12 @@ class GivenSecret:
     password: str | None = field(default=None, repr=False)
 
 
-class KerberosKeys(Protocol):
-    """Whoever can decrypt AP-REQs, such as a keytab."""
-
-    def verifier(self, token: bytes) -> SignatureVerifier:
-        """The verifier for the association that begins with this token (GSS-API's first token, with its frame).
-
-        Raises:
-            MechanismError: no key fits, or the token is damaged; the text says which.
-        """
-
-
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """All that was given. Empty where nothing was."""
 
     ntlm: tuple[GivenSecret, ...] = ()
-    kerberos: KerberosKeys | None = field(default=None, repr=False)
+    kerberos: KeytabKeys | None = field(default=None, repr=False)
 
     def candidates(self, user: str, domain: str) -> tuple[GivenSecret, ...]:
         """The secrets to try for the user of an AUTHENTICATE, the most exact first."""

@@ -15,12 +15,17 @@ from sipauthctl.mechanisms.base import MalformedToken, Scheme
 from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
 
 
-def take_challenge(tracked: Tracked, record: Record, token: str) -> None:
-    """Takes the server's token, where it is an NTLM CHALLENGE."""
-    if tracked.scheme is not Scheme.NTLM:
-        return
+def take_server_token(tracked: Tracked, record: Record, token: str) -> None:
+    """Takes the server's token: an NTLM CHALLENGE, or the AP-REP of a Kerberos context with mutual authentication."""
     try:
-        tracked.challenge = read_challenge(base64.b64decode(token, validate=True))
+        data = base64.b64decode(token, validate=True)
+        if tracked.scheme is Scheme.NTLM:
+            tracked.challenge = read_challenge(data)
+        elif tracked.scheme is Scheme.KERBEROS and tracked.no_key is NoKey.NO_ANSWER and tracked.keytab is not None:
+            verifier = tracked.keytab.verifier
+            if verifier is not None:
+                verifier.keys.take_answer(data)
+                tracked.verifier, tracked.no_key = verifier, None
     except (MalformedToken, binascii.Error, ValueError) as error:
         words = str(error) if isinstance(error, MalformedToken) else "gssapi-data is not base64"
         _malformed(tracked, record, Sender.SERVER, words)
@@ -37,11 +42,7 @@ def open_key(secrets: Secrets, tracked: Tracked, record: Record, token: str) -> 
     elif tracked.scheme is Scheme.NTLM:
         _open_ntlm(secrets, tracked, record, data)
     elif tracked.scheme is Scheme.KERBEROS:
-        tracked.verifier, tracked.no_key, words = kerberos_verifier(secrets, data)
-        if tracked.no_key is NoKey.KEYTAB_UNFIT:
-            detail = f"The ticket of {tracked.who} for {tracked.name.targetname} does not decrypt: {words}."
-            fields = {"spn": tracked.name.targetname}
-            tracked.report(Problem("service-key-mismatch", detail, (place_text(record),), fields=fields))
+        _open_kerberos(secrets, tracked, record, data)
     else:
         tracked.no_key = NoKey.NOT_SUPPORTED
 
@@ -64,6 +65,18 @@ def _open_ntlm(secrets: Secrets, tracked: Tracked, record: Record, data: bytes) 
         tracked.report(Problem("ntlm-malformed-token", detail, (place_text(record),)))
 
 
+def _open_kerberos(secrets: Secrets, tracked: Tracked, record: Record, data: bytes) -> None:
+    try:
+        tracked.keytab = check = kerberos_verifier(secrets, data)
+    except MalformedToken as error:
+        _malformed(tracked, record, Sender.CLIENT, str(error))
+        tracked.no_key = NoKey.DAMAGED
+        return
+    tracked.token_at, tracked.token_place = record.time, place_text(record)
+    tracked.no_key = check.problem
+    tracked.verifier = check.verifier if check.problem is None else None
+
+
 def _decode(tracked: Tracked, record: Record, token: str) -> bytes | None:
     try:
         return base64.b64decode(token, validate=True)
@@ -75,5 +88,6 @@ def _decode(tracked: Tracked, record: Record, token: str) -> bytes | None:
 def _malformed(tracked: Tracked, record: Record, sender: Sender, problem: str) -> None:
     whose = tracked.who if sender is Sender.CLIENT else tracked.where
     evidence = (place_text(record),)
-    if tracked.scheme is Scheme.NTLM:
-        tracked.report(Problem("ntlm-malformed-token", f"The token of {whose} cannot be read: {problem}.", evidence))
+    ids = {Scheme.NTLM: "ntlm-malformed-token", Scheme.KERBEROS: "kerberos-malformed-token"}
+    if tracked.scheme in ids:
+        tracked.report(Problem(ids[tracked.scheme], f"The token of {whose} cannot be read: {problem}.", evidence))

@@ -13,7 +13,7 @@ from sipauthctl.analysis.mistakes import Fields, SignedMessage
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, LadderStep, State
 from sipauthctl.analysis.signature_log import SignatureLog
-from sipauthctl.analysis.verification import NoKey, SecretCheck
+from sipauthctl.analysis.verification import KeytabCheck, NoKey, SecretCheck
 from sipauthctl.analysis.verifier import SignatureVerifier
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.offers import Offer
@@ -128,6 +128,9 @@ class Tracked:
     challenge_input: str = ""
     authenticate: AuthenticateFacts | None = None
     secret: SecretCheck | None = None
+    keytab: KeytabCheck | None = None
+    token_at: datetime | None = None  # when the Kerberos token came, and where it stands
+    token_place: str = ""
     no_key: NoKey | None = None
     verifier: SignatureVerifier | None = field(default=None, repr=False)
     final: tuple[str, int, str] | None = None  # the transaction of the request with the last token

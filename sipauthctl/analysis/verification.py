@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from sipauthctl.analysis.kerberos import KerberosVerifier
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
-from sipauthctl.analysis.verifier import Deviation, SignatureVerifier
+from sipauthctl.analysis.verifier import Deviation
 from sipauthctl.analysis.words import Method, Sender
-from sipauthctl.mechanisms.base import MalformedToken, MechanismError
+from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.kerberos.offline import NoKeyFits
+from sipauthctl.mechanisms.kerberos.token import check_initial_token
 from sipauthctl.mechanisms.ntlm.context import NtlmContext, Role
 from sipauthctl.mechanisms.ntlm.deviations import KeyMaterial, find_deviation, lm_base_key
 from sipauthctl.mechanisms.ntlm.keys import check_response, exported_session_key, mic
@@ -32,6 +35,10 @@ class NoKey(Enum):
     NOT_SUPPORTED = "signatures of this scheme are not verified here"
     NO_KEYTAB = "no keytab was given"
     KEYTAB_UNFIT = "the given keytab does not decrypt the ticket"
+    NO_ANSWER = (
+        "the context has mutual authentication, and the server's token, which brings its key, is not in the input"
+    )
+    TYPE_NOT_SUPPORTED = "signatures of this type of Kerberos key (DES, export) are not verified here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +113,28 @@ def ntlm_verifier(secrets: Secrets, challenge: ChallengeFacts, authenticate: Aut
     return SecretCheck(None, NoKey.WRONG_SECRET, candidates[0])
 
 
-def kerberos_verifier(secrets: Secrets, token: bytes) -> tuple[SignatureVerifier | None, NoKey | None, str]:
-    """The verifier for a Kerberos association, or why there is none, with the words of whoever refused."""
+@dataclass(frozen=True, slots=True)
+class KeytabCheck:
+    """What came of the keytab for one AP-REQ. `unfit` says why it does not decrypt the ticket."""
+
+    verifier: KerberosVerifier | None
+    problem: NoKey | None
+    unfit: NoKeyFits | None = None
+
+
+def kerberos_verifier(secrets: Secrets, token: bytes) -> KeytabCheck:
+    """The verifier for a Kerberos association, or why there is none.
+
+    Raises:
+        MalformedToken: the token is none of Kerberos, or is damaged.
+    """
+    check_initial_token(token)
     if secrets.kerberos is None:
-        return None, NoKey.NO_KEYTAB, ""
+        return KeytabCheck(None, NoKey.NO_KEYTAB)
     try:
-        return secrets.kerberos.verifier(token), None, ""
-    except MechanismError as error:
-        return None, NoKey.KEYTAB_UNFIT, str(error)
+        verifier = secrets.kerberos.verifier(token)
+    except NoKeyFits as error:
+        return KeytabCheck(None, NoKey.KEYTAB_UNFIT, error)
+    if not verifier.supported:
+        return KeytabCheck(verifier, NoKey.TYPE_NOT_SUPPORTED)
+    return KeytabCheck(verifier, None if verifier.keys.complete else NoKey.NO_ANSWER)

@@ -27,6 +27,12 @@ from sipauthctl.cli.main import GlobalOptions
 @click.option("--username", metavar="NAME", help="Whose the password or hash is; else it is tried for everybody.")
 @click.option("--domain", metavar="NAME", default="", help="Domain of a user name that has none.")
 @click.option(
+    "--keytab",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Keytab of the service (sip/SERVER) to verify Kerberos with.",
+)
+@click.option(
     "--keylog",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -54,6 +60,7 @@ def command(
     nt_hash_file: Path | None,
     username: str | None,
     domain: str,
+    keytab: Path | None,
     keylog: Path | None,
     decode_as: tuple[int, ...],
     html: Path | None,
@@ -69,6 +76,6 @@ def command(
     """
     from sipauthctl.cli.analyze_run import execute, read_secrets
 
-    secrets = read_secrets(password_file, nt_hash_file, username, domain)
+    secrets = read_secrets(password_file, nt_hash_file, username, domain, keytab)
     failed = execute(files, secrets, keylog, decode_as, html, as_json=as_json, no_color=options.no_color)
     return EXIT_PROBLEM if failed else 0

@@ -11,12 +11,15 @@ from typing import TextIO
 import click
 
 from sipauthctl.analysis.analyze import Analysis, analyze
+from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import open_reader
 from sipauthctl.capture.record import LOCAL_TIMES, InputKind, Reader, ReadError
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.findings import Severity
+from sipauthctl.mechanisms.base import MechanismError, MechanismUnavailable
+from sipauthctl.mechanisms.kerberos.offline import ServiceKeytab
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.report.analysis import AnalysisRenderer, ConsoleRenderer
 from sipauthctl.report.analysis_html import HtmlWriter
@@ -24,11 +27,17 @@ from sipauthctl.report.analysis_json import AnalysisWriter
 from sipauthctl.report.console import stdout
 
 
-def read_secrets(password_file: Path | None, nt_hash_file: Path | None, username: str | None, domain: str) -> Secrets:
+def read_secrets(
+    password_file: Path | None,
+    nt_hash_file: Path | None,
+    username: str | None,
+    domain: str,
+    keytab: Path | None,
+) -> Secrets:
     """The secrets of the files.
 
     Raises:
-        CannotRun: a file cannot be read or is not of the right form.
+        CannotRun: a file cannot be read or is not of the right form, or there is no library for the keytab.
         UsageError: the user name has no user.
     """
     try:
@@ -36,7 +45,12 @@ def read_secrets(password_file: Path | None, nt_hash_file: Path | None, username
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     ntlm = _secrets(password_file, password_secrets, name) + _secrets(nt_hash_file, nt_hash_secrets, name)
-    return Secrets(ntlm=ntlm)
+    try:
+        return Secrets(ntlm=ntlm, kerberos=None if keytab is None else KeytabKeys(ServiceKeytab(keytab)))
+    except MechanismUnavailable as error:
+        raise CannotRun(str(error)) from None
+    except MechanismError as error:
+        raise CannotRun(f"{error}.") from None
 
 
 def execute(

@@ -53,9 +53,10 @@ def test_a_right_password_that_is_refused_leaves_the_other_causes() -> None:
 
 def test_a_secret_that_is_not_the_clients_though_the_server_took_it() -> None:
     seen = outcome(session(), WRONG)
-    assert severity(seen, "wrong-password") == "info"
+    assert severity(seen, "given-secret-unfit") == "info"
     named = Secrets(password_secrets("ned\tanother password"))
-    assert severity(outcome(session(), named), "wrong-password") == "warning"
+    assert severity(outcome(session(), named), "given-secret-unfit") == "warning"
+    assert "wrong-password" not in seen.ids
     assert {s.detail for s in seen.signatures} == {"the given secret is not the one that the client used"}
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipauthctl.analysis.diagnosis import account, clock, digest, domain, flow, ntlm, offers
+from sipauthctl.analysis.diagnosis import account, clock, digest, domain, flow, kerberos, ntlm, offers
+from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Problem, Tracked
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, Severity, finding
 
 # In the order in which a cause comes before its consequences.
 _FAMILIES = (
     clock.findings,
     offers.findings,
     ntlm.findings,
+    kerberos.findings,
     account.findings,
     domain.findings,
     digest.findings,
     flow.findings,
 )
+
+_READ_BY_THE_PEER = frozenset({"ntlm-malformed-token", "kerberos-malformed-token"})
+"""What the peer evidently could read, where the sign-in succeeded."""
 
 
 def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
@@ -30,9 +35,10 @@ def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
     for family in _FAMILIES:
         yield from family(tracked, local_times)
     for problem in tracked.problems:
-        yield of_problem(problem)
+        yield _of_problem(problem, accepted=tracked.state is State.ESTABLISHED)
 
 
-def of_problem(problem: Problem) -> Finding:
+def _of_problem(problem: Problem, *, accepted: bool) -> Finding:
     """A problem that was seen while messages came in."""
-    return finding(problem.id, problem.detail, problem.evidence, severity=problem.severity, **dict(problem.fields))
+    severity = Severity.WARNING if accepted and problem.id in _READ_BY_THE_PEER else problem.severity
+    return finding(problem.id, problem.detail, problem.evidence, severity=severity, **dict(problem.fields))

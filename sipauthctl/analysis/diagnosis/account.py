@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sipauthctl.analysis.diagnosis.kerberos import opened
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verification import NoKey
@@ -34,6 +35,11 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     )
     if wrong and found.id == "credentials-refused":
         return  # the finer cause is told
+    keys = opened(tracked)
+    if found.id == "credentials-refused" and keys is not None:
+        right = f"The given keytab decrypts the ticket of {keys.client}, so the SPN and the key are as expected."
+        yield finding(found.id, f"{found.detail} {right}", found.evidence, user=keys.client.partition("@")[0])
+        return
     if found.id == "credentials-refused" and tracked.verifier is not None:
         right = f"The given secret is the one that {logon_name(tracked)} used, so the password is as expected."
         yield finding(found.id, f"{found.detail} {right}", found.evidence, user=tracked.endpoint.address)
@@ -53,7 +59,7 @@ def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
     given = tracked.secret.given if tracked.secret is not None else None
     # A secret for everybody is expected not to fit some.
     severity = Severity.INFO if given is not None and given.name is None else Severity.WARNING
-    return finding("wrong-password", detail, evidence, severity=severity, user=account)
+    return finding("given-secret-unfit", detail, evidence, severity=severity)
 
 
 def logon_name(tracked: Tracked) -> str:

@@ -29,7 +29,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         return
     sent = tracked.token_sent or tracked.challenge_at - _UNSEEN_TRIP
     clock = read_exact_clock(tracked.challenge.timestamp, min(sent, tracked.challenge_at), tracked.challenge_at)
-    skew = ntlm_skew_finding(_zoned(clock, local_times), date, host=tracked.where, here=_HERE)
+    skew = ntlm_skew_finding(zoned(clock, local_times), date, host=tracked.where, here=_HERE)
     if skew is not None:
         yield skew
 
@@ -46,7 +46,7 @@ def of_challenge(seen: ChallengeSeen, *, ntlm: bool, local_times: bool) -> tuple
         return [finding("date-malformed", detail, [f"Date: {text}"], host=seen.server)], None
     if seen.received is None:
         return [], None
-    clock = _zoned(_read(date, seen.sent, seen.received), local_times)
+    clock = zoned(_read(date, seen.sent, seen.received), local_times)
     skew = skew_finding(clock, host=seen.server, here=_HERE, date_text=text, ntlm=ntlm)
     return [skew] if skew is not None else [], clock
 
@@ -55,7 +55,7 @@ def _read(date: datetime, sent: datetime | None, received: datetime) -> ClockRea
     return read_clock(date, min(sent or received - _UNSEEN_TRIP, received), received)
 
 
-def _zoned(clock: ClockReading, local_times: bool) -> ClockReading:
+def zoned(clock: ClockReading, local_times: bool) -> ClockReading:
     """Without the time zone, which is a whole number of quarters of an hour."""
     if not local_times:
         return clock

@@ -10,6 +10,7 @@ MAX_TOKEN_BYTES = 65535
 _KERBEROS = bytes.fromhex("06092a864886f712010202")
 _SPNEGO = bytes.fromhex("06062b0601050502")
 _AP_REQ = b"\x01\x00"
+_AP_REP = b"\x02\x00"
 _FRAME = 0x60
 
 
@@ -31,13 +32,37 @@ def check_initial_token(token: bytes) -> None:
 
 
 def ap_request(token: bytes) -> bytes:
-    """The AP-REQ in a first token.
+    """The AP-REQ in a client's token.
 
     Raises:
         MalformedToken: as `check_initial_token`.
     """
     check_initial_token(token)
     return _body(token)[len(_KERBEROS + _AP_REQ) :]
+
+
+def ap_reply(token: bytes) -> bytes:
+    """The AP-REP in a server's token, RFC 4121 4.1.
+
+    Raises:
+        MalformedToken: it is none.
+    """
+    body = _body(token)
+    if not body.startswith(_KERBEROS + _AP_REP):
+        raise MalformedToken("not a Kerberos token of a server: it has no AP-REP of the Kerberos mechanism")
+    return body[len(_KERBEROS + _AP_REP) :]
+
+
+def framed(token: bytes) -> bytes:
+    """What stands in the frame of a token of RFC 1964, after the mechanism's name.
+
+    Raises:
+        MalformedToken: there is no such frame, or it is of another mechanism.
+    """
+    body = _body(token)
+    if not body.startswith(_KERBEROS):
+        raise MalformedToken("the token is not one of Kerberos")
+    return body[len(_KERBEROS) :]
 
 
 def _body(token: bytes) -> bytes:
