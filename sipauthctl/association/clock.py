@@ -20,6 +20,11 @@ class ClockReading:
     skew_seconds: float
     uncertainty_seconds: float
 
+    @property
+    def offset(self) -> timedelta:
+        """The skew, to be added to a time of ours to have the server's."""
+        return timedelta(seconds=self.skew_seconds)
+
     def surely_exceeds(self, limit: timedelta) -> bool:
         """Whether the skew is beyond `limit` whatever the uncertainty hides."""
         return abs(self.skew_seconds) - self.uncertainty_seconds > limit.total_seconds()

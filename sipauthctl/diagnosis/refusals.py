@@ -20,7 +20,7 @@ from sipauthctl.sip.message import Response
 _NOT_AUTHORIZED, _NOT_ENABLED, _UNKNOWN_USER, _TIME_SKEW = 4004, frozenset({4005, 4006}), 1003, 1013
 
 # By NTSTATUS, and by the HRESULT of the Win32 error that Windows maps it to ([MS-ERREF] 2.2 and 2.3.1).
-_BY_CODE = {
+FINDING_OF_CODE = {
     WRONG_PASSWORD: "wrong-password",
     NO_SUCH_USER: "user-unknown",
     0x80070525: "user-unknown",  # ERROR_NO_SUCH_USER
@@ -39,6 +39,7 @@ _BY_CODE = {
     INVALID_WORKSTATION: "logon-workstation",
     0x80070531: "logon-workstation",  # ERROR_INVALID_WORKSTATION
 }
+"""The finding for what Windows says of a refused logon."""
 
 
 def refusal(
@@ -58,7 +59,7 @@ def refusal(
     evidence = lines(answer)
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
     fields: dict[str, object] = {"user": account, "sip_uri": sip_uri, "dns_domain": dns_domain}
-    told = next((_BY_CODE[code] for code in hresults(answer) if code in _BY_CODE), None)
+    told = next((FINDING_OF_CODE[code] for code in hresults(answer) if code in FINDING_OF_CODE), None)
     if told is not None:
         return finding(told, f"{host} refuses {user} and gives the reason.", evidence, severity=None, **fields)
     if _UNKNOWN_USER in ids(answer):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.doctor.attempts import Attempts
 from sipauthctl.doctor.check import CheckResult
+from sipauthctl.machine.facts import Machine
 from sipauthctl.network.discovery import Discovery
 from sipauthctl.network.errors import NetworkError
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
@@ -22,6 +24,7 @@ from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 
 if TYPE_CHECKING:
+    from sipauthctl.doctor.kdc_talk import KdcTalk
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 
 
@@ -62,7 +65,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the run brings along: `now` in UTC, random bytes, random numbers, DNS.
+    """What the run brings along: `now` in UTC, random bytes, random numbers, DNS, this computer's files.
 
     What a check opens for the others, it enters into `closing`; the run closes it at its end. `observer` is told of
     every SIP message.
@@ -74,6 +77,8 @@ class Tools:
     resolver: Resolver
     closing: ExitStack = field(default_factory=ExitStack)
     observer: Observer = lambda event: None
+    root: Path = Path("/")
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,9 @@ class Case:
     )
     server: HopFacts | None = None  # offers: the talk with it, without credentials
     domain: DomainNames = DomainNames()  # offers (from the NTLM challenge), then whoever knows better
+    machine: Machine | None = None  # whoever asks first; see this_machine
     in_workgroup: bool | None = None  # machine: this computer is joined to no domain
+    kdc: KdcTalk | None = None  # kdc
     kdc_clock: ClockReading | None = None  # kdc
     logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
     registered: bool | None = None  # sign-in: under the logon name that was asked about; None where none was tried

@@ -29,9 +29,13 @@ from sipauthctl.mechanisms.kerberos.asn1 import (
 )
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 
+TICKET = 0
+CLIENT_UNKNOWN = 6
+PREAUTH_FAILED = 24
 PREAUTH_REQUIRED = 25
-RESPONSE_TOO_BIG = 52
-"""Error codes, RFC 4120 7.5.9, that say no more than to ask again, with pre-authentication or by TCP."""
+RESPONSE_TOO_BIG = 52  # for UDP
+WRONG_REALM = 68
+"""Error codes of RFC 4120 7.5.9, and 0 for a ticket in the place of an error."""
 
 ETYPES = {
     18: "aes256-cts-hmac-sha1-96",
@@ -173,7 +177,7 @@ def _decoded(data: bytes, kind: univ.Sequence | univ.SequenceOf) -> Any:
 
 def _ticket(reply: Any) -> KdcAnswer:
     entries = reply["padata"] if reply["padata"].isValue else ()
-    return KdcAnswer(0, None, _text(reply["crealm"]), key_types=_key_types(entries))
+    return KdcAnswer(TICKET, None, _text(reply["crealm"]), key_types=_key_types(entries))
 
 
 def _error(error: Any) -> KdcAnswer:

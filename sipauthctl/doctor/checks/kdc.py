@@ -1,0 +1,77 @@
+"""The KDC: whether it answers, its clock, and what it says of the account, without libkrb5 and without a sign-in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sipauthctl.association.choice import Wanted
+from sipauthctl.diagnosis.kdc_answers import account_finding, code_text
+from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.check import Check, CheckResult
+from sipauthctl.doctor.kdc_talk import KdcTalk, NoKdc, ask_about, prove
+from sipauthctl.doctor.realms import principals
+from sipauthctl.findings import Severity, finding
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED, TICKET
+
+
+class KdcCheck(Check):
+    """Asks as anybody may, then with the password where one is given: at most one failed sign-in.
+
+    A KDC tells who is unknown, disabled, expired or restricted; some tell it only to whoever knows the password.
+    """
+
+    id = "kdc"
+    title = "KDC: its clock and its view of the account"
+    after = ("dns", "offers")
+    steps = 4
+
+    async def run(self, case: Case) -> CheckResult:
+        """See the class."""
+        names = await principals(case)
+        if not names:
+            return self.skipped(f"the realm of {case.asked.probe.logon_name.domain} is not known")
+        try:
+            talk = await ask_about(case, names)
+        except NoKdc as error:
+            return self._nobody(case, error)
+        case.kdc, case.kdc_clock = talk, talk.clock
+        doubt = ""
+        password = case.asked.credentials.password
+        if password is not None:
+            try:
+                talk = case.kdc = replace(talk, proof=await prove(case, talk, password))
+            except NoKdc as error:
+                doubt = f"; the password was not judged: {error}"
+        found = account_finding(talk.last, talk.name, talk.place.host, severity=_severity(case, talk))
+        detail = f"{talk.place.host} {_words(talk)}{doubt}"
+        if found is None and talk.last.code not in (TICKET, PREAUTH_REQUIRED):
+            return self.skipped(detail)
+        return self.judged(detail, [found] if found is not None else [])
+
+    def _nobody(self, case: Case, error: NoKdc) -> CheckResult:
+        """Where Kerberos is offered the client sits inside, and a KDC that DNS names has to answer."""
+        offers = case.server.offers if case.server is not None else ()
+        wanted = case.asked.probe.wanted
+        if not error.silent or wanted is Wanted.NTLM or not any(offer.scheme is Scheme.KERBEROS for offer in offers):
+            return self.skipped(str(error))
+        detail = f"Kerberos is offered, and no KDC of {error.realm} answers."
+        severity = Severity.ERROR if wanted is Wanted.KERBEROS else Severity.WARNING
+        evidence = str(error).split("; ")
+        item = finding("kdc-unreachable", detail, evidence, severity=severity, kdc=error.silent[0].host)
+        return self.judged(str(error), [item])
+
+
+def _severity(case: Case, talk: KdcTalk) -> Severity | None:
+    """Without credentials and a name to sign in with, the SIP address is only what a client would try first."""
+    guessed = not case.asked.name_given and not case.asked.credentials.given
+    return Severity.WARNING if guessed and talk.last.code == CLIENT_UNKNOWN else None
+
+
+def _words(talk: KdcTalk) -> str:
+    """What came of it, for the table."""
+    if talk.proof is not None and talk.proof.code == TICKET:
+        return f"takes the password of {talk.name.text}"
+    if talk.last.code in (TICKET, PREAUTH_REQUIRED):
+        return f"knows {talk.name.text} and says nothing against the account"
+    return f"answers {code_text(talk.last.code)} for {talk.name.text}"
