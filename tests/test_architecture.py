@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 BELOW = {
     "machine": set[str](),
+    "directory": {"mechanisms", "findings"},
     "sip": set[str](),
     "netbios": set[str](),
     "mechanisms": set[str](),
@@ -27,6 +28,7 @@ BELOW = {
         "association",
         "network",
         "machine",
+        "directory",
         "capture",
         "analysis",
         "diagnosis",
@@ -58,7 +60,7 @@ ONLY_IN = {
     "dns": {"network"},
     "dnslib": {"lab"},
     "trustme": {"lab"},
-    "socket": {"network", "cli", "lab"},
+    "socket": {"network", "cli", "lab", "directory"},
     "asyncio": {
         "network",
         "probe",

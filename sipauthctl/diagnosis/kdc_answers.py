@@ -73,5 +73,5 @@ def account_finding(
     if id_ is None:
         return None
     user = name.user.partition("@")[0]
-    detail = f"The KDC {host} {_SAYS[id_].format(user=name.text)}."
+    detail = f"The KDC {host} {_SAYS[id_].format(user=name.shown)}."
     return finding(id_, detail, [answer_line(answer, host)], severity=severity, user=user, account=user)

@@ -19,6 +19,7 @@ MAX_RECEIVED_BYTES = 32 << 20
 """Of one session; the answers to its questions take some kilobytes."""
 MAX_ENTRIES = 50
 """Of one search."""
+_negotiate: Any = send_sasl_negotiation  # one request of a bind and its answer
 _SUCCESS, _SIZE_LIMIT, _INVALID_CREDENTIALS, _NO_SUCH_OBJECT, _SASL_IN_PROGRESS = 0, 4, 49, 32, 14
 
 
@@ -127,7 +128,7 @@ def by_kerberos(server: DirectoryServer, sealer: Sealer, seconds: float) -> Dire
         _open(connection)
         token = sealer.first()
         while True:
-            result: dict[str, Any] = send_sasl_negotiation(connection, None, token)
+            result: dict[str, Any] = _negotiate(connection, None, token)
             if result["result"] != _SASL_IN_PROGRESS:
                 break
             token = sealer.answer(result["saslCreds"] or b"")
@@ -266,7 +267,7 @@ class _Guarded:
     """A socket that takes a bounded number of bytes, and seals and unseals where Kerberos protects the connection."""
 
     def __init__(self, inner: socket.socket | _Guarded, sealer: Sealer | None = None) -> None:
-        self.socket = inner.socket if isinstance(inner, _Guarded) else inner
+        self.socket: socket.socket = inner.socket if isinstance(inner, _Guarded) else inner
         self._sealer = sealer
         self._left = MAX_RECEIVED_BYTES
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from sipauthctl.association.clock import ClockReading, read_exact_clock
+from sipauthctl.association.clock import ClockReading, read_clock
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.realms import KdcPlace, Realm, find_realm
 from sipauthctl.mechanisms.kerberos.as_exchange import (
@@ -74,8 +74,11 @@ async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
     waiting, referrals = list(names), 0
     while waiting:
         name = waiting.pop(0)
+        realm = await find_realm(case, name.realm)
+        if realm.name_server_silent:  # another question would only take as long
+            raise problem or NoKdc(f"no KDC of {name.realm} is known: the name server does not answer", name.realm)
         try:
-            talk = await _ask(case, name, await find_realm(case, name.realm))
+            talk = await _ask(case, name, realm)
         except NoKdc as error:
             problem = problem if problem is not None and problem.silent else error
             continue
@@ -143,7 +146,10 @@ async def _ask_one(case: Case, name: KerberosName, place: KdcPlace) -> KdcTalk:
         request = as_request(name, _nonce(case), service=("krbtgt", "NOWHERE.INVALID"))
         timed, refusal = await _exchange(case, place, request, name.realm)
         time = refusal.time
-    clock = read_exact_clock(time, timed.sent, timed.received) if time is not None else None
+    clock = None
+    if time is not None:
+        # Whole seconds: within one, MIT's KDC counts the microseconds of its answers up instead of reading them.
+        clock = read_clock(time.replace(microsecond=0), timed.sent, timed.received)
     return KdcTalk(name, place, answered.by, answer, clock)
 
 

@@ -10,6 +10,7 @@ from sipauthctl.doctor.this_machine import machine_of
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.network.discovery import order
 from sipauthctl.network.kdc import KDC_PORT
+from sipauthctl.network.resolver import QueryOutcome
 
 MAX_KDCS = 3
 """How many KDCs of one realm are asked; a domain can have hundreds."""
@@ -32,6 +33,7 @@ class Realm:
     name: str
     kdcs: tuple[KdcPlace, ...]
     source: str
+    name_server_silent: bool = False
 
 
 async def principals(case: Case) -> tuple[KerberosName, ...]:
@@ -62,15 +64,16 @@ async def find_realm(case: Case, realm: str) -> Realm:
     written = [place for text in krb5.kdcs.get(realm, ()) if (place := _written(text)) is not None]
     if written:
         return Realm(realm, await _places(case, written), "krb5.conf")
-    domain = realm.lower()
-    for service in _SERVICES:
-        records = case.kdcs.get(domain, ()) if service == _SERVICES[0] else ()
-        records = records or await case.tools.resolver.services(f"{service}.{domain}")
-        targets = order(records, case.tools.rng)[:MAX_KDCS]
+    names = [f"{service}.{realm.lower()}" for service in _SERVICES]
+    known = case.kdcs.get(realm.lower(), ())
+    records = [known] if known else await asyncio.gather(*map(case.tools.resolver.services, names))
+    for name, found in zip(names, records, strict=False):
+        targets = order(found, case.tools.rng)[:MAX_KDCS]
         if targets:
-            places = await _places(case, [(target.target, target.port) for target in targets])
-            return Realm(realm, places, f"{service}.{domain}")
-    return Realm(realm, (), f"{_SERVICES[0]}.{domain} and krb5.conf")
+            return Realm(realm, await _places(case, [(target.target, target.port) for target in targets]), name)
+    asked = [query for query in case.tools.resolver.queries if query.name in names]
+    silent = bool(asked) and all(query.outcome is QueryOutcome.TIMEOUT for query in asked)
+    return Realm(realm, (), f"{names[0]} and krb5.conf", name_server_silent=silent)
 
 
 async def _domains(case: Case) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sipauthctl.doctor.check import Check
 from sipauthctl.doctor.checks.clock import ClockCheck
 from sipauthctl.doctor.checks.dns import DnsCheck
+from sipauthctl.doctor.checks.kdc import KdcCheck
+from sipauthctl.doctor.checks.machine import MachineCheck
 from sipauthctl.doctor.checks.name import NameCheck
 from sipauthctl.doctor.checks.ntlm import NtlmCheck
 from sipauthctl.doctor.checks.offers import OffersCheck
@@ -18,6 +20,8 @@ CHECKS: tuple[Check, ...] = (
     DnsCheck(),
     ReachabilityCheck(),
     OffersCheck(),
+    MachineCheck(),
+    KdcCheck(),
     ClockCheck(),
     SpnCheck(),
     NtlmCheck(),

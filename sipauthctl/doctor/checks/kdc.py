@@ -71,7 +71,7 @@ def _severity(case: Case, talk: KdcTalk) -> Severity | None:
 def _words(talk: KdcTalk) -> str:
     """What came of it, for the table."""
     if talk.proof is not None and talk.proof.code == TICKET:
-        return f"takes the password of {talk.name.text}"
+        return f"takes the password of {talk.name.shown}"
     if talk.last.code in (TICKET, PREAUTH_REQUIRED):
-        return f"knows {talk.name.text} and says nothing against the account"
-    return f"answers {code_text(talk.last.code)} for {talk.name.text}"
+        return f"knows {talk.name.shown} and says nothing against the account"
+    return f"answers {code_text(talk.last.code)} for {talk.name.shown}"

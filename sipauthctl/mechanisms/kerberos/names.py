@@ -29,8 +29,13 @@ class KerberosName:
 
     @property
     def text(self) -> str:
-        """The name as people write it, `user@REALM`."""
+        """The name as libkrb5 takes it, `user@REALM`."""
         return f"{self.user}@{self.realm}" if self.realm else self.user
+
+    @property
+    def shown(self) -> str:
+        """The name as people write it."""
+        return self.user if self.enterprise else self.text
 
 
 def kerberos_name(name: LogonName, default_realm: str = "") -> KerberosName:
