@@ -71,12 +71,15 @@ async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
     """
     unknown: KdcTalk | None = None
     problem: NoKdc | None = None
-    waiting, referrals = list(names), 0
+    waiting, referrals, dns_answers = list(names), 0, True
     while waiting:
         name = waiting.pop(0)
-        realm = await find_realm(case, name.realm)
+        realm = await find_realm(case, name.realm, ask_dns=dns_answers)
         if realm.name_server_silent:  # another question would only take as long
-            raise problem or NoKdc(f"no KDC of {name.realm} is known: the name server does not answer", name.realm)
+            dns_answers = False
+            words = f"no KDC of {name.realm} is known: the name server does not answer"
+            problem = problem or NoKdc(words, name.realm)
+            continue
         try:
             talk = await _ask(case, name, realm)
         except NoKdc as error:

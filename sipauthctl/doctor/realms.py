@@ -55,8 +55,8 @@ async def principals(case: Case) -> tuple[KerberosName, ...]:
     return (KerberosName(user, suffix.upper()), *as_enterprise)
 
 
-async def find_realm(case: Case, realm: str) -> Realm:
-    """The KDCs of a realm: the one that the user named, those of krb5.conf, or those of DNS."""
+async def find_realm(case: Case, realm: str, *, ask_dns: bool = True) -> Realm:
+    """The KDCs of a realm: the one that the user named, those of krb5.conf, or, with `ask_dns`, those of DNS."""
     if case.asked.kdc is not None:
         host, port = case.asked.kdc
         return Realm(realm, await _places(case, [(host, port)]), "the option --kdc")
@@ -64,6 +64,8 @@ async def find_realm(case: Case, realm: str) -> Realm:
     written = [place for text in krb5.kdcs.get(realm, ()) if (place := _written(text)) is not None]
     if written:
         return Realm(realm, await _places(case, written), "krb5.conf")
+    if not ask_dns:
+        return Realm(realm, (), "krb5.conf")
     names = [f"{service}.{realm.lower()}" for service in _SERVICES]
     known = case.kdcs.get(realm.lower(), ())
     records = [known] if known else await asyncio.gather(*map(case.tools.resolver.services, names))
