@@ -77,7 +77,8 @@ def command(
 
     from_file = ctx.get_parameter_source("sip_uri") is click.core.ParameterSource.DEFAULT_MAP
     wish = Wish(files=files, only=only, all_attempts=all_attempts, user_from="the configuration" if from_file else "")
-    ended = execute(Request(sip_uri=sip_uri, **given), wish, as_json=as_json, no_color=options.no_color)
+    request = Request(sip_uri=sip_uri, **given)
+    ended = execute(request, wish, as_json=as_json, no_color=options.no_color, verbose=options.verbose)
     if ended.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_PROBLEM if ended.failed else 0

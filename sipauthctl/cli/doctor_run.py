@@ -30,12 +30,13 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.resolver import RememberingResolver
 from sipauthctl.network.tls import TrustError
-from sipauthctl.probe.events import Event
+from sipauthctl.probe.events import Event, Observer
 from sipauthctl.probe.trace import Trace
 from sipauthctl.report.console import put, stderr, stdout
 from sipauthctl.report.doctor import Progress, print_verdict
 from sipauthctl.report.doctor_json import doctor_document
 from sipauthctl.report.json_output import dump
+from sipauthctl.report.ladder import Ladder
 from sipauthctl.sip.uri import SipUri
 
 
@@ -76,7 +77,7 @@ def print_checks(*, no_color: bool) -> None:
         put(console, title, lead=(f"{id_:<{width}}  ",))
 
 
-def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool) -> Ended:
+def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verbose: bool) -> Ended:
     """Examines and prints the verdict.
 
     Raises:
@@ -95,8 +96,11 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool) -> E
         user, source = "", ""
     else:
         with ExitStack() as stack, Progress(err, quiet=as_json) as progress:
+            observers: list[Observer] = [Ladder(err)] if verbose else []
+            if request.trace is not None:
+                observers.append(_trace(request.trace, stack))
             try:
-                verdict, done = asyncio.run(_run(request, wish, subject, evidence, progress, stack))
+                verdict, done = asyncio.run(_run(request, wish, subject, evidence, progress, observers, stack))
             except TrustError as error:
                 raise CannotRun(f"{error}.") from None
             except OSError as error:
@@ -118,6 +122,7 @@ async def _run(
     subject: _Subject | None,
     evidence: CheckResult | None,
     progress: Progress,
+    observers: list[Observer],
     outer: ExitStack,
 ) -> tuple[Verdict | None, _Subject]:
     """The verdict, None where the user interrupted."""
@@ -125,12 +130,17 @@ async def _run(
         if subject is None:
             subject = await _lab_subject(request, stack, outer)
         asked = _asked(subject, wish, outer)
+
+        def observe(event: Event) -> None:
+            for observer in observers:
+                observer(event)
+
         tools = Tools(
             now,
             secrets.token_bytes,
             random.SystemRandom(),
             RememberingResolver(asked.probe.nameserver, request.timeout),
-            observer=_trace(request.trace, outer) if request.trace is not None else _unseen,
+            observer=observe,
         )
         task = asyncio.current_task()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -186,10 +196,6 @@ def _evidence(wish: Wish, subject: _Subject | None) -> CheckResult | None:
         return read_evidence(wish.files, known)
     except ReadError as error:
         raise CannotRun(str(error)) from None
-
-
-def _unseen(event: Event) -> None:
-    pass
 
 
 def _trace(path: Path, stack: ExitStack) -> Trace:

@@ -31,9 +31,7 @@ async def run_checks(checks: Sequence[Check], case: Case, observer: Observer) ->
         tasks[check.id] = asyncio.create_task(_turn(check, before, case, observer))
     try:
         await asyncio.gather(*tasks.values())
-    except asyncio.CancelledError:
-        for task in tasks.values():
-            task.cancel()
+    except asyncio.CancelledError:  # which they have been told, too
         await asyncio.wait(tasks.values())
         raise
     return tuple(case.results[check.id] for check in checks)

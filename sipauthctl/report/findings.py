@@ -45,14 +45,14 @@ def print_entry(console: Console, entry: CatalogueEntry) -> None:
 
 
 def print_catalogue(console: Console, entries: list[CatalogueEntry]) -> None:
-    """All ids with their titles, by family; in a pipe each on one line, for grep."""
+    """All ids with their titles, by family."""
     width = max(len(entry.id) for entry in entries)
     family = None
     for entry in entries:
         if entry.family != family:
             family = entry.family
             put(console, (family, "bold"))
-        put(console, entry.title, lead=(f"{entry.id:<{width}}  ",), indent=2, wrap=console.is_terminal)
+        put(console, entry.title, lead=(f"{entry.id:<{width}}  ",), indent=2)
 
 
 def _remedy(console: Console, remedy: str) -> None:

@@ -14,7 +14,7 @@ from sipauthctl.doctor.examine import examine
 from sipauthctl.doctor.verdict import Verdict
 from sipauthctl.lab.behaviour import Behaviour
 from sipauthctl.lab.deployment import Deployment
-from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.faults import behaviour_with
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Scheme
@@ -87,14 +87,17 @@ class Examined:
         return [event for event in self.events if event.what == what]
 
 
-async def examine_row(row: Row) -> Examined:
-    """Starts the row's deployment, examines, and stops it."""
+async def examine_row(row: Row, log: Log = lambda event: None) -> Examined:
+    """Starts the row's deployment, examines, and stops it; `log` is told what the deployment sees."""
     events: list[LabEvent] = []
+
+    def note(event: LabEvent) -> None:
+        events.append(event)
+        log(event)
+
     behaviour: Behaviour = replace(behaviour_with(row.faults), **row.behaviour)
     async with AsyncExitStack() as stack:
-        deployment = await stack.enter_async_context(
-            Deployment(LabSettings(behaviour=behaviour, **row.lab), log=events.append)
-        )
+        deployment = await stack.enter_async_context(Deployment(LabSettings(behaviour=behaviour, **row.lab), log=note))
         verdict = await examine_deployment(row, deployment)
     return Examined(verdict, events)
 
