@@ -23,6 +23,8 @@ class Rejection(Enum):
 
     NOT_WANTED = "not-wanted"
     NOT_SPOKEN = "not-spoken"  # a scheme that this client does not speak
+    NEEDS_CERTIFICATE = "needs-certificate"  # TLS-DSK: the user's certificate, from the service that sts-uri names
+    ANONYMOUS_ONLY = "anonymous-only"  # Digest: for users without an account, [MS-SIPAE] 3.2.4.3
     MECHANISM_UNUSABLE = "mechanism-unusable"
     REALM_MISSING = "realm-missing"
     TARGETNAME_MISSING = "targetname-missing"
@@ -53,6 +55,10 @@ _WISHES = {
     Wanted.AUTO: frozenset(_PREFERENCE),
     Wanted.KERBEROS: frozenset({Scheme.KERBEROS}),
     Wanted.NTLM: frozenset({Scheme.NTLM}),
+}
+_OTHER_SCHEMES = {
+    Scheme.TLS_DSK: Rejection.NEEDS_CERTIFICATE,
+    Scheme.DIGEST: Rejection.ANONYMOUS_ONLY,
 }
 _SPN_REJECTIONS = {
     SpnProblem.MALFORMED: Rejection.SPN_MALFORMED,
@@ -95,7 +101,7 @@ def _rejection(
 ) -> Rejection | None:
     # The SPN is judged before the wish, so that a foreign service is reported whatever the user asked for.
     if offer.scheme not in _PREFERENCE:
-        return Rejection.NOT_SPOKEN
+        return Rejection.NOT_SPOKEN if offer.scheme is None else _OTHER_SCHEMES[offer.scheme]
     if not offer.targetname:
         return Rejection.TARGETNAME_MISSING
     if offer.scheme is Scheme.KERBEROS:

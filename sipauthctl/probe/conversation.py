@@ -15,13 +15,14 @@ from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.association.security_association import SecurityAssociation, SignatureResult
 from sipauthctl.association.signing import WireSignature
 from sipauthctl.association.verdict import Verdict
+from sipauthctl.diagnosis.offers import OTHER_SCHEMES, rejection_words
 from sipauthctl.mechanisms.base import Initiator, MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeReader
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
 from sipauthctl.network.errors import AnswerTimeout, NetworkError, ProtocolError
 from sipauthctl.network.transport import Connection
 from sipauthctl.probe.dialog import Dialog, LocalEnd
-from sipauthctl.probe.events import Observer, RequestSent, ResponseReceived
+from sipauthctl.probe.events import Observer, OfferPassedOver, RequestSent, ResponseReceived
 from sipauthctl.probe.facts import DateState, HopFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import AssociationSummary, Exchange, SignatureCheck
@@ -179,6 +180,10 @@ class Conversation:
             server_host=connection.server.host,
             over_tls=connection.proven,
         )
+        for item in facts.choice.rejected:
+            if item.why in OTHER_SCHEMES:
+                reason = rejection_words(item.why, item.offer)
+                self._tools.observer(OfferPassedOver(connection.server, item.offer.scheme_text, reason))
         for offer in facts.choice.usable:
             if offer.scheme is Scheme.NTLM and not connection.proven and not options.may_answer_unproven:
                 facts.withheld = True

@@ -62,6 +62,15 @@ class ResponseReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class OfferPassedOver:
+    """An offer of a scheme that registers nobody here; `offer` is its text, `reason` a few plain words."""
+
+    server: Endpoint
+    offer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionLost:
     """A connection failed or was closed; `reason` is one plain sentence."""
 
@@ -69,7 +78,7 @@ class ConnectionLost:
     reason: str
 
 
-Event = Discovered | Connecting | Connected | RequestSent | ResponseReceived | ConnectionLost
+Event = Discovered | Connecting | Connected | RequestSent | ResponseReceived | OfferPassedOver | ConnectionLost
 
 Observer = Callable[[Event], None]
 """Whoever watches: called for each event, in order, from the event loop; it must return quickly."""

@@ -83,6 +83,8 @@ def _hop(hop: Hop) -> dict[str, Any]:
                 "realm": offer.realm,
                 "targetname": offer.targetname,
                 "version": offer.version,
+                "algorithm": offer.algorithm,
+                "sts_uri": offer.sts_uri,
             }
             for offer in hop.offers
         ],

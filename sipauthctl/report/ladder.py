@@ -13,6 +13,7 @@ from sipauthctl.probe.events import (
     ConnectionLost,
     Discovered,
     Event,
+    OfferPassedOver,
     RequestSent,
     ResponseReceived,
 )
@@ -49,6 +50,9 @@ class Ladder:
             self._sent(event)
         elif isinstance(event, ResponseReceived):
             self._received(event)
+        elif isinstance(event, OfferPassedOver):
+            told = f"passes over {safe(event.offer, _NAME_LIMIT)}: {safe(event.reason, _TEXT_LIMIT)}"
+            put(self._console, told, lead=("  =  ",))
         elif isinstance(event, ConnectionLost):
             put(self._console, safe(event.reason, _TEXT_LIMIT), lead=("  ", ("x", "bold red"), "  "))
 

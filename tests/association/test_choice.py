@@ -63,8 +63,8 @@ def test_a_scheme_that_cannot_run_here_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        (TLS_DSK, Rejection.NOT_SPOKEN),
-        (DIGEST, Rejection.NOT_SPOKEN),
+        (TLS_DSK, Rejection.NEEDS_CERTIFICATE),
+        (DIGEST, Rejection.ANONYMOUS_ONLY),
         (UNKNOWN, Rejection.NOT_SPOKEN),
         (replace(NTLM, targetname=None), Rejection.TARGETNAME_MISSING),
         (replace(NTLM, targetname=""), Rejection.TARGETNAME_MISSING),

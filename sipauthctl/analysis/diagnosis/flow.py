@@ -8,6 +8,7 @@ from sipauthctl.analysis.diagnosis import clock, offers
 from sipauthctl.analysis.dialogs import Dialog
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
+from sipauthctl.diagnosis.offers import offer_text, tls_dsk_required
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -41,7 +42,8 @@ def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[F
     ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
     found, _ = clock.of_challenge(seen, ntlm=ntlm, local_times=local_times)
     yield from found
-    problems = list(offers.of_challenge(seen))
+    required = tls_dsk_required(seen.offers, seen.server, [seen.where, *map(offer_text, seen.offers)])
+    problems = [*offers.of_challenge(seen), *([required] if required is not None else [])]
     yield from problems
     if not problems:
         yield _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, cut_off, seen.server)

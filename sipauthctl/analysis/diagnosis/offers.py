@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
 from sipauthctl.association.choice import Rejection, Wanted, choose
-from sipauthctl.association.offers import Offer
+from sipauthctl.diagnosis.offers import offer_text
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -45,9 +45,3 @@ def of_challenge(seen: ChallengeSeen) -> Iterator[Finding]:
     if not of_family:
         evidence = [seen.where, *map(offer_text, seen.offers)]
         yield finding("no-usable-scheme", f"None of the offers of {seen.server} can be taken.", evidence)
-
-
-def offer_text(offer: Offer) -> str:
-    """An offer in one line, as evidence."""
-    named = (("realm", offer.realm), ("targetname", offer.targetname), ("version", offer.version))
-    return ", ".join([offer.scheme_text, *(f"{name}={value}" for name, value in named if value is not None)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sipauthctl.association.choice import Wanted, choose
+from sipauthctl.diagnosis.offers import tls_dsk_offered
 from sipauthctl.doctor.case import Case, DomainNames
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.probing import probe
@@ -73,6 +74,9 @@ class OffersCheck(Check):
         options = case.asked.probe
         families = (reaching.findings, offers.findings, flow.findings, domain.findings)
         found = [item for family in families for item in family(run, options)]
+        hop = run.hops[-1]
+        tls_dsk = tls_dsk_offered(hop.offers, hop.server.host)
+        found += [tls_dsk] if tls_dsk is not None else []
         return [item for item in found if not item.id.startswith("spn-")]  # those are the spn check's
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.association.choice import RejectedOffer, Rejection, Wanted
 from sipauthctl.association.client import StopReason
-from sipauthctl.association.offers import Offer
+from sipauthctl.diagnosis.offers import offer_text, rejection_words, tls_dsk_required
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.facts import HopFacts, RunFacts
@@ -19,17 +19,6 @@ _SPN_FINDINGS = {
     Rejection.SPN_MALFORMED: "spn-malformed",
 }
 _EXPLAINED_ELSEWHERE = {*_SPN_FINDINGS, Rejection.MECHANISM_UNUSABLE}
-_WORDS = {
-    Rejection.NOT_WANTED: "another scheme was asked for by option",
-    Rejection.NOT_SPOKEN: "not a scheme of this family that this tool speaks",
-    Rejection.MECHANISM_UNUSABLE: "cannot run on this computer",
-    Rejection.REALM_MISSING: "no realm",
-    Rejection.TARGETNAME_MISSING: "no targetname",
-    Rejection.VERSION_UNSUPPORTED: "a protocol version that no client knows",
-    Rejection.SPN_MALFORMED: "its targetname is no service principal name",
-    Rejection.SPN_FOREIGN_SERVICE: "its targetname names a service other than sip",
-    Rejection.SPN_HOST_MISMATCH: "its targetname names another host",
-}
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
@@ -56,13 +45,15 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         )
     if hop.choice is None or hop.choice.usable or hop.result is not HopResult.INCOMPLETE:
         return
-    evidence = [f"{offer_text(item.offer)}: {_WORDS[item.why]}" for item in rejected]
+    evidence = [f"{offer_text(item.offer)}: {rejection_words(item.why, item.offer)}" for item in rejected]
     reasons = {item.why for item in rejected}
     host = hop.server.host
     if Rejection.TARGETNAME_MISSING in reasons:
         yield finding("targetname-missing", f"An offer of {host} has no targetname.", evidence)
     elif Rejection.VERSION_UNSUPPORTED in reasons:
         yield finding("version-unsupported", f"{host} offers a version of the protocol that does not exist.", evidence)
+    elif (required := tls_dsk_required(hop.offers, host, evidence)) is not None:
+        yield required
     elif options.wanted is Wanted.KERBEROS and not _offers(hop, Scheme.KERBEROS):
         yield finding("kerberos-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
         if _only(hop, Scheme.NTLM):
@@ -93,12 +84,6 @@ def _only(hop: HopFacts, scheme: Scheme) -> bool:
 
 def _schemes(hop: HopFacts) -> str:
     return ", ".join(dict.fromkeys(offer.scheme_text for offer in hop.offers)) or "nothing"
-
-
-def offer_text(offer: Offer) -> str:
-    """An offer in one line, as evidence."""
-    named = (("realm", offer.realm), ("targetname", offer.targetname), ("version", offer.version))
-    return ", ".join([offer.scheme_text, *(f"{name}={value}" for name, value in named if value is not None)])
 
 
 def _last(hop: HopFacts) -> list[str]:
