@@ -108,6 +108,7 @@ class ServerAuthenticator:
         token_bytes: gives that many random bytes.
         lifetime: of an association.
         idle: after how long without a signed request an association is dropped; None for never.
+        sts_uri: where clients of TLS-DSK get certificates.
     """
 
     def __init__(
@@ -121,6 +122,7 @@ class ServerAuthenticator:
         token_bytes: Callable[[int], bytes],
         lifetime: timedelta = LIFETIME,
         idle: timedelta | None = None,
+        sts_uri: str | None = None,
     ) -> None:
         self.family = family
         self.realm = realm
@@ -130,6 +132,7 @@ class ServerAuthenticator:
         self._token_bytes = token_bytes
         self._lifetime = lifetime
         self._idle = idle
+        self._sts_uri = sts_uri
         self._pending: dict[str, _Pending] = {}
         self._known: dict[str, _Known] = {}
 
@@ -141,13 +144,13 @@ class ServerAuthenticator:
             return Refused(RefusalReason.MALFORMED, str(error), self.challenge_headers())
         if isinstance(credentials, ChallengeReason):
             return Challenge(self.challenge_headers(), credentials)
-        if credentials.get("gssapi-data") is None:
+        if credentials.get("gssapi-data") is None and not self._ends_tls_dsk(credentials):
             return self._signed(request, credentials, now)
         return self._token(request, credentials, now)
 
     def challenge_headers(self) -> tuple[tuple[str, str], ...]:
         """The offers, one header a scheme."""
-        return tuple((self.family.challenge, self._parameters(scheme).format()) for scheme in self.targetnames)
+        return tuple((self.family.challenge, self._offer(scheme).format()) for scheme in self.targetnames)
 
     def forget(self) -> None:
         """Drops every association and handshake, as a restart does."""
@@ -157,6 +160,17 @@ class ServerAuthenticator:
     def drop(self, association: SecurityAssociation) -> None:
         """Ends one association."""
         self._known = {opaque: known for opaque, known in self._known.items() if known.association is not association}
+
+    def _ends_tls_dsk(self, credentials: AuthParameters) -> bool:
+        """Whether the request is the last of a TLS-DSK handshake, which brings a signature and no token."""
+        tls_dsk = Scheme.parse(credentials.scheme_text) is Scheme.TLS_DSK
+        return tls_dsk and credentials.get("opaque") in self._pending
+
+    def _offer(self, scheme: Scheme) -> AuthParameters:
+        offer = self._parameters(scheme)
+        if scheme is not Scheme.TLS_DSK or self._sts_uri is None:
+            return offer
+        return AuthParameters(offer.scheme_text, (*offer.params, ("sts-uri", self._sts_uri)))
 
     def _parameters(self, scheme: Scheme, *more: tuple[str, str]) -> AuthParameters:
         version = (("version", str(self.version)),) if self.version != OLDEST_VERSION else ()

@@ -24,7 +24,7 @@ from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.report.console import put, stderr, stdout
 
-SCHEMES = {"kerberos": Scheme.KERBEROS, "ntlm": Scheme.NTLM}
+SCHEMES = {"kerberos": Scheme.KERBEROS, "ntlm": Scheme.NTLM, "tls-dsk": Scheme.TLS_DSK}
 
 
 @click.command("lab")

@@ -80,6 +80,9 @@ def _print(out: Console, deployment: Deployment) -> None:
         name = f"{account['domain']}\\{account['username']}"
         words = f"{account['sip_uri']:<26} {name:<17} {account['password']:<16} {account['state']}"
         put(out, f"account       {words}", wrap=False)
+    certificate = document["accounts"][0]["certificate"]
+    if certificate is not None:
+        put(out, f"TLS-DSK       {certificate} has the certificate and key of the first account", wrap=False)
     for conference in document["conferences"]:
         put(out, f"conference    {conference['sip_uri']}  passcode {conference['passcode']}", wrap=False)
     if document["krb5_config"]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import trustme
 
+from sipauthctl.mechanisms.tls_dsk.end import prepare
+
 
 class CertificateFlaw(Enum):
     """What can be wrong with a server's certificate or TLS, on purpose."""
@@ -56,6 +58,21 @@ class Authority:
                 context.maximum_version = ssl.TLSVersion.TLSv1_1
             context.set_ciphers("ALL:@SECLEVEL=0")
         return context
+
+    def tls_dsk_context(self, host: str, key_log: Path) -> ssl.SSLContext:
+        """The context of the handshake within TLS-DSK: it takes clients with a certificate of this authority."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._authority.issue_cert(host).configure_cert(context)
+        self._authority.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.set_ciphers("ECDHE+AESGCM:ECDHE+AES:!AESCCM")
+        return prepare(context, key_log)
+
+    def write_client_certificate(self, path: Path, name: str, *, not_after: datetime | None = None) -> None:
+        """Writes a user's certificate and its key as PEM; `name` is `user@domain`, the subject that TLS-DSK wants."""
+        begins = not_after - timedelta(days=30) if not_after is not None else None
+        certificate = self._authority.issue_cert(name, common_name=name, not_before=begins, not_after=not_after)
+        certificate.private_key_and_cert_chain_pem.write_to_path(str(path))
 
     def certificate_pem(self, host: str) -> bytes:
         """The certificate of the server called `host` as PEM, without its key, for clients that pin certificates.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -77,6 +78,9 @@ class Deployment:
         self.directory = Directory(accounts, SIP_DOMAIN, None if settings.behaviour.workgroup else NETBIOS_DOMAIN)
         self.authority = Authority()
         self.ca_file = Path()
+        self.client_certificates: dict[str, Path] = {}
+        """By SIP address: a certificate with its key, for TLS-DSK where that is offered."""
+        self._tls_dsk_contexts: dict[str, ssl.SSLContext] = {}
         self.proxy = self._registrar(PROXY_HOST, log, now)
         self.home = self._registrar(HOME_HOST, log, now)
         self._log = log
@@ -96,6 +100,8 @@ class Deployment:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-lab-"))
             self.ca_file = Path(folder) / "ca.pem"
             self.authority.write_certificate(self.ca_file)
+            if Scheme.TLS_DSK in self.settings.schemes:
+                self._write_client_certificates(Path(folder))
             if self.settings.with_domain:
                 self.domain = self.kdc = await stack.enter_async_context(self._samba_domain())
             elif Scheme.KERBEROS in self.settings.schemes:
@@ -145,6 +151,13 @@ class Deployment:
             message = message_to(binding, sender, self.home.host, secrets.token_bytes)
             sent += any([await server.send(message, binding.peer) for server in self._sip_servers])
         return sent
+
+    def _write_client_certificates(self, folder: Path) -> None:
+        for account in self.directory.accounts:
+            path = folder / f"{account.user}.pem"
+            path.touch(mode=0o600)
+            self.authority.write_client_certificate(path, f"{account.user}@{SIP_DOMAIN}")
+            self.client_certificates[self.directory.sip_uri(account)] = path
 
     def _start_habits(self, stack: AsyncExitStack) -> None:
         """What the servers do from time to time."""
@@ -212,6 +225,7 @@ class Deployment:
                 token_bytes=secrets.token_bytes,
                 lifetime=settings.sa_lifetime,
                 idle=settings.sa_idle,
+                sts_uri=f"https://{host}:443/CertProv/CertProvisioningService.svc",
             ),
             self.directory,
             settings.behaviour,
@@ -223,7 +237,7 @@ class Deployment:
         )
 
     def _targetnames(self, host: str) -> dict[Scheme, str]:
-        names = {Scheme.NTLM: host, Scheme.KERBEROS: f"sip/{host}"}
+        names = {Scheme.NTLM: host, Scheme.KERBEROS: f"sip/{host}", Scheme.TLS_DSK: host}
         chosen = {scheme: names[scheme] for scheme in self.settings.schemes}
         spn = self.settings.behaviour.kerberos_targetname
         if spn is None:
@@ -267,6 +281,7 @@ class Deployment:
         makers: dict[Scheme, Callable[[], Acceptor]] = {
             Scheme.NTLM: lambda: self._ntlm(host, now),
             Scheme.KERBEROS: lambda: self._kerberos(host, now),
+            Scheme.TLS_DSK: lambda: self._tls_dsk(host),
         }
         return {scheme: makers[scheme] for scheme in self.settings.schemes}
 
@@ -277,6 +292,14 @@ class Deployment:
             raise ValueError("the deployment has not been started")
         kdc = self.kdc
         return KerberosAcceptor(kdc.keytab, kdc.principal(host), replay_cache=kdc.replay_cache, now=now)
+
+    def _tls_dsk(self, host: str) -> Acceptor:
+        from sipauthctl.mechanisms.tls_dsk.acceptor import TlsDskAcceptor
+
+        key_log = self.ca_file.with_name("tls-dsk-keys.txt")
+        if host not in self._tls_dsk_contexts:
+            self._tls_dsk_contexts[host] = self.authority.tls_dsk_context(host, key_log)
+        return TlsDskAcceptor(self._tls_dsk_contexts[host], key_log)
 
     def _ntlm(self, host: str, now: Callable[[], datetime]) -> Acceptor:
         behaviour = self.settings.behaviour

@@ -37,6 +37,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
                 "domain": NETBIOS_DOMAIN,
                 "password": account.password,
                 "state": account.state.value,
+                "certificate": _certificate(deployment, deployment.directory.sip_uri(account)),
             }
             for account in deployment.directory.accounts
         ],
@@ -68,3 +69,8 @@ def _directory(domain: SambaDomain) -> dict[str, Any]:
             "password": ADMINISTRATOR.password,
         },
     }
+
+
+def _certificate(deployment: Deployment, sip_uri: str) -> str | None:
+    path = deployment.client_certificates.get(sip_uri)
+    return None if path is None else str(path)
