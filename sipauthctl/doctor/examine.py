@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
+from sipauthctl.association.choice import Wanted
 from sipauthctl.doctor.attempts import Attempts
 from sipauthctl.doctor.case import Asked, Case, Tools
-from sipauthctl.doctor.check import Check, CheckResult, Status
+from sipauthctl.doctor.check import Check, CheckResult, Status, judged
 from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
+from sipauthctl.findings import Severity
 
 
 async def examine(
@@ -39,5 +42,33 @@ async def examine(
     asked.probe.policy.context()  # a CA file that cannot be used is no finding
     with tools.closing:
         results = await run_checks(chosen(checks, only), case, observer)
+    if case.registered and asked.probe.wanted is Wanted.AUTO:
+        results = tuple(map(_in_hindsight, results))
     shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
     return judge([evidence, *shown] if evidence is not None else shown, registered=case.registered)
+
+
+_NOT_FATAL = frozenset(
+    {
+        "client-domain-differs",
+        "kdc-not-found",
+        "kdc-unreachable",
+        "kerberos-unavailable",
+        "no-ticket",
+        "ticket-expired",
+        "user-unknown",
+    }
+)
+
+
+def _in_hindsight(result: CheckResult) -> CheckResult:
+    """A check after a sign-in that succeeded: what lies between this computer and its KDC is a warning then.
+
+    The rest (a service principal name that is missing, a key that is wrong) are faults of the deployment, which other
+    clients meet too.
+    """
+    findings = tuple(
+        replace(item, severity=Severity.WARNING) if item.id in _NOT_FATAL and item.severity is Severity.ERROR else item
+        for item in result.findings
+    )
+    return result if findings == result.findings else judged(result.id, result.detail, findings)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.realms import principals
 from sipauthctl.mechanisms.base import MechanismError
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
+from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.initiators import InitiatorMaker, kerberos_maker, kerberos_source
 
@@ -18,21 +20,31 @@ _COUNTED = frozenset(
     }
 )
 
-CLIENT_SIDE = frozenset(
+REFUSED_BY_KDC = frozenset(
     {
-        "kdc-not-found",
-        "kdc-unreachable",
-        "no-ticket",
-        "ticket-expired",
-        "kerberos-unavailable",
-        "client-domain-differs",
+        "account-disabled",
+        "account-expired",
+        "account-locked",
+        "account-revoked",
+        "logon-hours",
+        "password-expired",
+        "wrong-password",
     }
 )
-"""Findings that stand between this computer and its KDC. They are no more than warnings where NTLM works instead; the
-others are faults of the deployment, which other clients meet too."""
+"""What a KDC says of an account that cannot sign in anywhere, by whatever scheme."""
 
 
-def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | str:
+def kdc_refusal(case: Case) -> str | None:
+    """Why no sign-in is tried after what the KDC said of the account; None where one is."""
+    if case.asked.all_attempts or "kdc" not in case.results:
+        return None
+    said = [item.id for item in case.results["kdc"].findings if item.id in REFUSED_BY_KDC]
+    return (
+        f"the KDC refuses the account ({said[0]}), and another try would count as a failed sign-in" if said else None
+    )
+
+
+async def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | str:
     """What makes the initiators for a logon name, or one sentence on why Kerberos cannot be tried."""
     given = case.asked.credentials
     if not given.given:
@@ -40,13 +52,12 @@ def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | str:
     reason = unavailable_reason()
     if reason is not None:
         return reason
-    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin, default_realm
-    from sipauthctl.mechanisms.kerberos.names import kerberos_name
+    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 
     login = case.logins.get(name.text)
     if login is None:
         try:
-            principal = kerberos_name(name, default_realm() or (case.domain.dns or case.sip_domain).upper())
+            principal = await _principal(case, name)
         except ValueError as error:
             return str(error)
         source = kerberos_source(
@@ -58,6 +69,20 @@ def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | str:
         )
         login = case.logins[name.text] = case.tools.closing.enter_context(KerberosLogin(source))
     return kerberos_maker(login, now=case.tools.now)
+
+
+async def _principal(case: Case, name: LogonName) -> KerberosName:
+    """The one that the KDC was asked for, where it was asked for this name; else the likeliest.
+
+    Raises:
+        ValueError: the realm is not known, or the name is none.
+    """
+    if case.kdc is not None and name == case.asked.probe.logon_name:
+        return case.kdc.name
+    possible = await principals(case, name)
+    if not possible:
+        raise ValueError(f"the realm of {name.domain} is not known")
+    return possible[0]
 
 
 def note_failure(case: Case, error: MechanismError) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.this_machine import machine_of
 from sipauthctl.mechanisms.kerberos.names import KerberosName
+from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.network.discovery import order
 from sipauthctl.network.kdc import KDC_PORT
 from sipauthctl.network.resolver import QueryOutcome
@@ -36,13 +37,15 @@ class Realm:
     name_server_silent: bool = False
 
 
-async def principals(case: Case) -> tuple[KerberosName, ...]:
-    """Who the user may be in Kerberos, the likeliest first; none where the realm of a NetBIOS domain is not known.
+async def principals(case: Case, name: LogonName | None = None) -> tuple[KerberosName, ...]:
+    """Who a logon name, by default the user's, may be in Kerberos, the likeliest first.
+
+    There is none where the realm of a NetBIOS domain is not known.
 
     A password is not tried at a realm that merely happens to have an account of the same name: a NetBIOS domain has
     to be that of the realm.
     """
-    name = case.asked.probe.logon_name
+    name = name or case.asked.probe.logon_name
     user, at, suffix = name.user.rpartition("@")
     if "." in name.domain:
         return (KerberosName(name.user, name.domain.upper()),)

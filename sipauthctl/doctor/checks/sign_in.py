@@ -8,7 +8,7 @@ from sipauthctl.association.choice import Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult, Status
-from sipauthctl.doctor.kerberos import CLIENT_SIDE, kerberos_initiators, note_failure
+from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.findings import Finding, Severity, finding, rank
 from sipauthctl.mechanisms.base import Scheme
@@ -83,12 +83,12 @@ class SignInCheck(Check):
             return self.skipped("the server's certificate was refused")
         if case.server is None or not _FAMILY & {offer.scheme for offer in case.server.offers}:
             return self.skipped("no server offers NTLM or Kerberos")
-        if case.attempts.refusal is not None:
-            return self.skipped(case.attempts.refusal)
+        reason = case.attempts.refusal or kdc_refusal(case)
+        if reason is not None:
+            return self.skipped(reason)
         trials: list[Trial] = []
         for way in _ways(case):
-            # A name that the KDC does not know is unknown to NTLM, too: a refusal that can be spared.
-            if way.name not in _unknown(trials):
+            if way.name not in _unknown(case, trials):
                 await _try(case, way, trials)
         for way in _other_ways(case, trials):
             if any(trial.registered for trial in trials):
@@ -104,7 +104,8 @@ class SignInCheck(Check):
         failed = [trial for trial in trials if not trial.registered]
         found = [item for trial in worked for item in trial.findings]
         for trial in failed:
-            found += [_milder(item, worked[0]) if worked else item for item in trial.findings]
+            note = f" {worked[0].way.text} works." if worked else ""
+            found += [replace(item, detail=item.detail + note) for item in trial.findings]
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
         found = [item for item in found if item.id not in SIGNATURES and not _known(case, item)]
@@ -146,11 +147,21 @@ def _other_ways(case: Case, trials: list[Trial]) -> list[Way]:
         names.insert(0, LogonName(user, case.domain.dns))
     schemes = [Scheme.KERBEROS, Scheme.NTLM] if given.password is not None else [Scheme.KERBEROS]
     ways = [Way(scheme, name) for name in names for scheme in schemes if scheme in offered]
-    return [way for way in ways if way not in tried and way.name not in _unknown(trials)]
+    return [way for way in ways if way not in tried and way.name not in _unknown(case, trials)]
 
 
-def _unknown(trials: list[Trial]) -> list[LogonName]:
-    return [trial.way.name for trial in trials if any(item.id == "user-unknown" for item in trial.findings)]
+def _unknown(case: Case, trials: list[Trial]) -> list[LogonName]:
+    """Names that the KDC does not know and that NTLM will not know either: a refusal that can be spared.
+
+    A NetBIOS domain may be another one than the realm that was asked.
+    """
+    of_server = {(text or "").lower() for text in (case.domain.dns, case.domain.netbios)}
+    return [
+        trial.way.name
+        for trial in trials
+        if any(item.id == "user-unknown" for item in trial.findings)
+        and ("." in trial.way.name.domain or "@" in trial.way.name.user or trial.way.name.domain.lower() in of_server)
+    ]
 
 
 async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
@@ -158,7 +169,7 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     asked, used = case.asked.probe, case.used
     if case.attempts.refusal is not None or used is None:
         return
-    make = _maker(case, way)
+    make = await _maker(case, way)
     reason = make if isinstance(make, str) else ""
     options = replace(
         asked,
@@ -177,9 +188,9 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     trials.append(Trial(way, registered, diagnose(run, options)))
 
 
-def _maker(case: Case, way: Way) -> InitiatorMaker | str:
+async def _maker(case: Case, way: Way) -> InitiatorMaker | str:
     if way.scheme is Scheme.KERBEROS:
-        return kerberos_initiators(case, way.name)
+        return await kerberos_initiators(case, way.name)
     password = case.asked.credentials.password
     if password is None:
         return "NTLM needs a password"
@@ -197,13 +208,6 @@ def _note(case: Case, run: RunFacts) -> None:
             case.attempts.failed(f"{hop.server.host} refused the credentials")
         for error in hop.mechanism_errors.values():
             note_failure(case, error)
-
-
-def _milder(item: Finding, worked: Trial) -> Finding:
-    """Between this computer and its KDC, what broke one way is no more than a warning where another one works."""
-    mild = item.severity is Severity.ERROR and item.id in CLIENT_SIDE
-    severity = Severity.WARNING if mild else item.severity
-    return replace(item, severity=severity, detail=f"{item.detail} {worked.way.text} works.")
 
 
 def _named_ways(case: Case, worked: Trial, failed: list[Trial]) -> list[Finding]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sipauthctl.association.choice import Wanted
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.spn import Spn
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.doctor.kerberos import CLIENT_SIDE, kerberos_initiators, note_failure
-from sipauthctl.findings import Finding, Severity
+from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
+from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.kerberos.ticket import key_type_of
 from sipauthctl.probe.diagnosis import kerberos, offers
@@ -45,8 +44,8 @@ class SpnCheck(Check):
 
     async def _ticket(self, case: Case, hop: HopFacts, offer: Offer) -> tuple[str, list[Finding]]:
         name = case.asked.probe.logon_name
-        make = kerberos_initiators(case, name)
-        reason = make if isinstance(make, str) else case.attempts.refusal
+        make = await kerberos_initiators(case, name)
+        reason = make if isinstance(make, str) else case.attempts.refusal or kdc_refusal(case)
         if isinstance(make, str) or reason is not None or Spn.parse(offer.targetname or "") is None:
             return f"no ticket was asked for: {reason or 'the name is missing'}", []
         initiator = make(offer)
@@ -58,12 +57,5 @@ class SpnCheck(Check):
             note_failure(case, error)
             tried = replace(hop, scheme=None, mechanism_errors={Scheme.KERBEROS: error})
             found = kerberos.findings(RunFacts(hops=[tried]), case.asked.probe)
-            return "no ticket", [_spared(case, hop, item) for item in found]
+            return "no ticket", list(found)
         return f"a ticket was had, of type {key_type_of(token)}", []
-
-
-def _spared(case: Case, hop: HopFacts, item: Finding) -> Finding:
-    """Milder where NTLM may do; the sign-in shows whether it does."""
-    ntlm = any(offer.scheme is Scheme.NTLM for offer in hop.offers) and case.asked.credentials.password is not None
-    may_do = ntlm and case.asked.probe.wanted is Wanted.AUTO and item.id in CLIENT_SIDE
-    return replace(item, severity=Severity.WARNING) if may_do and item.severity is Severity.ERROR else item
