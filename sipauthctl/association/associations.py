@@ -47,7 +47,7 @@ from sipauthctl.association.security_association import (
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.mechanisms.base import Initiator
 from sipauthctl.sip.errors import SipError
-from sipauthctl.sip.message import Request, Response
+from sipauthctl.sip.message import Message, Request, Response
 
 MAX_HANDSHAKES = 12
 """For one request: a server that asks under ever new names is left."""
@@ -191,10 +191,10 @@ class ClientAssociations:
             self.start()
         return step
 
-    def verify(self, request: Request, now: datetime) -> tuple[Checked, ...]:
-        """Checks the signatures on a request of a server: of those associations that its info headers name."""
+    def verify(self, message: Message, now: datetime) -> tuple[Checked, ...]:
+        """Checks the signatures on what a server sent unasked, of those associations that its info headers name."""
         checks = (
-            Checked(association, association.verify_server_request(request, now), False)
+            Checked(association, association.verify_from_server(message, now), False)
             for association in self._table.values()
         )
         return tuple(self._named(check) for check in checks if check.result.problem not in _ABSENT)

@@ -172,9 +172,9 @@ class SecurityAssociation:
         """Checks srand, snum and rspauth of a server's response, [MS-SIPAE] 3.2.5.2."""
         return self._verify(response, INFO_HEADERS, WireSignature.of_response, now)
 
-    def verify_server_request(self, request: Request, now: datetime) -> SignatureResult:
-        """The same of a server's request to the client."""
-        return self._verify(request, INFO_HEADERS, WireSignature.of_response, now)
+    def verify_from_server(self, message: Message, now: datetime) -> SignatureResult:
+        """The same of anything that a server sends: also of its requests to the client."""
+        return self._verify(message, INFO_HEADERS, WireSignature.of_response, now)
 
     def made(self, result: SignatureResult) -> bool:
         """Whether a signature that was checked under another association was made under this one."""

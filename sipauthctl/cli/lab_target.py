@@ -34,7 +34,9 @@ async def in_lab(request: Request, stack: AsyncExitStack, outer: ExitStack) -> t
         OSError: the lab cannot start.
     """
     schemes = (Scheme.KERBEROS, Scheme.NTLM) if request.auth == "kerberos" else (Scheme.NTLM,)
-    settings = LabSettings(schemes=schemes, behaviour=behaviour_with(request.faults), faults=request.faults)
+    settings = LabSettings(
+        schemes=schemes, behaviour=behaviour_with(request.faults), faults=request.faults, **request.life
+    )
     reason = unavailable_reason() if Scheme.KERBEROS in schemes else None
     if reason is None and (Scheme.KERBEROS in schemes or settings.with_domain):
         reason = cannot_run(with_domain=settings.with_domain)

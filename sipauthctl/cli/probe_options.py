@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipauthctl.association.choice import Wanted
+from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.cli.mechanisms import workstation
 from sipauthctl.cli.register_request import Request
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -29,6 +30,9 @@ def probe_options(request: Request, user: SipUri, name: LogonName, kerberos_unav
         max_redirects=request.max_redirects,
         refreshes=request.refreshes,
         keep=request.keep,
+        probes=request.probes,
+        hold=request.hold,
+        association_lifetime=request.sa_lifetime or LIFETIME,
         workstation=workstation(),
         kerberos_unavailable=kerberos_unavailable,
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import click
 
 from sipauthctl.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM
+from sipauthctl.cli.lab_options import life_options, life_settings
 from sipauthctl.cli.main import GlobalOptions
-from sipauthctl.cli.parameters import sip_uri
+from sipauthctl.cli.parameters import duration, sip_uri
 from sipauthctl.cli.sign_in_options import check_combination, sign_in_options
 
 
@@ -23,11 +25,38 @@ from sipauthctl.cli.sign_in_options import check_combination, sign_in_options
     metavar="N",
     help="Signed refreshes after success.",
 )
+@click.option(
+    "--probe",
+    "probes",
+    type=click.Choice(["options", "subscribe", "message"]),
+    multiple=True,
+    help="Send this request too, to your own address, signed; can be given several times.",
+)
+@click.option(
+    "--hold",
+    callback=duration,
+    metavar="TIME",
+    help="Stay registered that long, as 30s, 10m or 8h: refresh in time, sign in anew when the server asks.",
+)
+@life_options("How long the server keeps an association, to tell why it asks again; also the lab's.  [default: 8h]")
 @click.option("--keep", is_flag=True, help="Leave the registration; else it is taken back at the end.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 @click.pass_obj
 def command(
-    options: GlobalOptions, /, sip_uri: str | None, refresh: int, keep: bool, as_json: bool, **given: Any
+    options: GlobalOptions,
+    /,
+    sip_uri: str | None,
+    refresh: int,
+    probes: tuple[str, ...],
+    hold: timedelta | None,
+    sa_lifetime: timedelta | None,
+    proxies: int,
+    forked: bool,
+    sa_idle: timedelta | None,
+    message_every: timedelta | None,
+    keep: bool,
+    as_json: bool,
+    **given: Any,
 ) -> int:
     """Sign in to a server and show each step of the handshake.
 
@@ -39,10 +68,22 @@ def command(
     if sip_uri is None and not given["lab"]:
         raise click.UsageError("Missing the SIP address to register, such as sip:ned@litwareinc.com (or --lab).")
     check_combination(given)
+    life = {"proxies": proxies, "forked": forked, "sa_idle": sa_idle, "message_every": message_every}
+    if any(life.values()) and not given["lab"]:
+        raise click.UsageError("--proxies, --fork, --sa-idle and --message-every are for the lab: add --lab.")
     from sipauthctl.cli.register_request import Request
     from sipauthctl.cli.register_run import execute
 
-    request = Request(sip_uri=sip_uri, refreshes=refresh, keep=keep, **given)
+    request = Request(
+        sip_uri=sip_uri,
+        refreshes=refresh,
+        probes=tuple(method.upper() for method in probes),
+        hold=hold,
+        sa_lifetime=sa_lifetime,
+        keep=keep,
+        life=life_settings({**life, "sa_lifetime": sa_lifetime}),
+        **given,
+    )
     outcome = execute(request, as_json=as_json, no_color=options.no_color, verbose=options.verbose)
     if outcome.interrupted:
         return EXIT_INTERRUPTED

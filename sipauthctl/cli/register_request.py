@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from sipauthctl.cli.parameters import HostPort
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """See `sipauthctl register --help`; the names are those of the options' parameters."""
+    """See `sipauthctl register --help`; the names are those of the options' parameters.
+
+    `life` has the settings of the lab on the life of associations.
+    """
 
     sip_uri: str | None
     server: HostPort | None
@@ -34,6 +38,10 @@ class Request:
     faults: tuple[str, ...]
     refreshes: int = 0
     keep: bool = False
+    probes: tuple[str, ...] = ()
+    hold: timedelta | None = None
+    sa_lifetime: timedelta | None = None
+    life: dict[str, Any] = field(default_factory=dict)
 
     @property
     def verify(self) -> bool:

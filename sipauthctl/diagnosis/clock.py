@@ -53,3 +53,12 @@ def words(clock: ClockReading) -> str:
     hours, minutes = divmod(minutes, 60)
     amount = f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
     return f"{amount} {'ahead of' if clock.skew_seconds > 0 else 'behind'}"
+
+
+def span(seconds: float) -> str:
+    """A length of time: `2.5 s`, `20 s`, `2 min 5 s`, `8 h 0 min`."""
+    if seconds < 10 and seconds != round(seconds):
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

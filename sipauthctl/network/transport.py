@@ -86,8 +86,10 @@ class Connection:
         except OSError:
             raise ConnectionClosed(self.server, "the server closed the connection") from None
 
-    async def receive(self, seconds: float) -> Message:
-        """The next whole message, however slowly its bytes come, within `seconds`. Keep-alives are answered.
+    async def receive(self, seconds: float | None) -> Message:
+        """The next whole message, however slowly its bytes come, within `seconds`; None waits for as long as it takes.
+
+        Keep-alives are answered.
 
         Raises:
             AnswerTimeout: none came in time.
@@ -98,7 +100,7 @@ class Connection:
             async with asyncio.timeout(seconds):
                 return await self._next()
         except TimeoutError:
-            raise AnswerTimeout(self.server, f"no answer within {seconds:g} s") from None
+            raise AnswerTimeout(self.server, f"no answer within {seconds or 0:g} s") from None
         except SipError as error:
             raise ProtocolError(self.server, str(error), looks_like(self._beginning)) from None
         except OSError:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from sipauthctl import __version__
 from sipauthctl.network.evidence import Transport
 from sipauthctl.sip.headers import Headers
-from sipauthctl.sip.message import Request
+from sipauthctl.sip.message import Request, Response
+from sipauthctl.sip.name_addr import NameAddr
 
 _EPID_NAMESPACE = uuid.UUID("fcacfb03-8a73-46ef-91b1-e5ebeeaba4fe")  # [MS-SIPRE] 3.2.2.2
 _METHODS = "INVITE, MESSAGE, INFO, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY"
@@ -51,6 +52,10 @@ class Dialog:
         self._epid = token_bytes(5).hex()
         self._cseq = 0
 
+    def beside(self, method: str) -> SideDialog:
+        """A dialog of another method between this endpoint and its own address."""
+        return SideDialog(method, self._address, self._epid, self._token_bytes)
+
     def register(self, local: LocalEnd, *, expires: int | None = None) -> Request:
         """The next REGISTER. `expires` is in seconds, 0 to de-register, None to leave it to the server."""
         self._cseq += 1
@@ -77,6 +82,70 @@ class Dialog:
         return Request(
             method="REGISTER", uri=f"sip:{self._domain}", headers=Headers([*fields, ("Content-Length", "0")])
         )
+
+
+_EXTRAS = {
+    "SUBSCRIBE": (("Event", "presence"), ("Accept", "application/pidf+xml, text/xml+msrtc.pidf"), ("Expires", "600")),
+    "MESSAGE": (("Content-Type", "text/plain; charset=UTF-8"),),
+}
+_BODIES = {"MESSAGE": b"sipauthctl tests signed messages."}
+
+
+class SideDialog:
+    """Requests of one method to our own address, in a dialog of their own, RFC 3261 12.
+
+    Args:
+        method: of all of them.
+        address: our address-of-record, with its scheme.
+        epid: our endpoint.
+        token_bytes: gives that many random bytes.
+    """
+
+    def __init__(self, method: str, address: str, epid: str, token_bytes: Callable[[int], bytes]) -> None:
+        self.method = method
+        self._address = address
+        self._epid = epid
+        self._token_bytes = token_bytes
+        self._call_id = token_bytes(16).hex()
+        self._from_tag = token_bytes(5).hex()
+        self._cseq = 0
+        self._to_tag = ""
+        self._target = address
+        self._routes: tuple[str, ...] = ()
+
+    def learn(self, response: Response) -> None:
+        """Takes tag, target and route of the answer that makes the dialog.
+
+        Raises:
+            ParseError: it cannot be read.
+        """
+        self._to_tag = response.to.tag or ""
+        self._routes = tuple(reversed(response.headers.values("Record-Route")))
+        contacts = NameAddr.parse_list(response.headers.values("Contact"))
+        self._target = contacts[0].uri if contacts else self._target
+
+    def request(self, local: LocalEnd, *, expires: int | None = None) -> Request:
+        """The next request. `expires` is in seconds, None for the method's own."""
+        self._cseq += 1
+        transport = local.transport.value
+        to = f"<{self._address}>;tag={self._to_tag}" if self._to_tag else f"<{self._address}>"
+        body = _BODIES.get(self.method, b"")
+        fields = [
+            ("Via", f"SIP/2.0/{transport.upper()} {local.host_port};branch=z9hG4bK{self._token_bytes(8).hex()}"),
+            ("Max-Forwards", "70"),
+            *(("Route", route) for route in self._routes),
+            ("From", f"<{self._address}>;tag={self._from_tag};epid={self._epid}"),
+            ("To", to),
+            ("Call-ID", self._call_id),
+            ("CSeq", f"{self._cseq} {self.method}"),
+            ("Contact", f"<sip:{local.host_port};transport={transport}>"),
+            ("User-Agent", f"sipauthctl/{__version__}"),
+            *_EXTRAS.get(self.method, ()),
+        ]
+        headers = Headers([*fields, ("Content-Length", str(len(body)))])
+        if expires is not None:
+            headers = headers.replace("Expires", str(expires))
+        return Request(method=self.method, uri=self._target, headers=headers, body=body)
 
 
 def instance_of(epid: str) -> uuid.UUID:

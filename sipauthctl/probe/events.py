@@ -37,20 +37,24 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class RequestSent:
-    """A request went out. `signature` describes our signature on it, if any; `purpose` is a few plain words."""
+    """A request went out; `purpose` is a few plain words.
+
+    `signature` describes our signature on it, if any; `others` are those for the other servers on its path.
+    """
 
     server: Endpoint
     request: Request
     purpose: str
     signature: SignatureCheck | None
+    others: tuple[SignatureCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseReceived:
     """An answer came in. `signature` is the check of the server's signature, None where none was due.
 
-    `clock` is what its Date header showed; `remark` is a few plain words on what its token showed, such as
-    `challenge from LITWAREINC`.
+    Where several servers signed it, `others` are the checks of all but the first. `clock` is what its Date header
+    showed; `remark` is a few plain words on what its token showed, such as `challenge from LITWAREINC`.
     """
 
     server: Endpoint
@@ -59,6 +63,7 @@ class ResponseReceived:
     signature: SignatureCheck | None
     clock: ClockReading | None = None
     remark: str = ""
+    others: tuple[SignatureCheck, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,44 @@ class ConnectionLost:
     reason: str
 
 
-Event = Discovered | Connecting | Connected | RequestSent | ResponseReceived | OfferPassedOver | ConnectionLost
+@dataclass(frozen=True, slots=True)
+class RequestReceived:
+    """The server sent a request of its own. `signatures` are the checks of its signatures, none where it has none."""
+
+    server: Endpoint
+    request: Request
+    signatures: tuple[SignatureCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseSent:
+    """Our answer to it."""
+
+    server: Endpoint
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """The registration stands, and nothing is to be done for `seconds`; `reason` is one plain sentence."""
+
+    server: Endpoint
+    seconds: float
+    reason: str
+
+
+Event = (
+    Discovered
+    | Connecting
+    | Connected
+    | RequestSent
+    | ResponseReceived
+    | OfferPassedOver
+    | ConnectionLost
+    | RequestReceived
+    | ResponseSent
+    | Holding
+)
 
 Observer = Callable[[Event], None]
 """Whoever watches: called for each event, in order, from the event loop; it must return quickly."""

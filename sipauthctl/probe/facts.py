@@ -17,8 +17,18 @@ from sipauthctl.network.errors import NetworkError
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.network.resolver import Query
 from sipauthctl.probe.redirect import RefusedRedirect
-from sipauthctl.probe.results import AssociationSummary, Exchange, HopResult, SignatureCheck
-from sipauthctl.sip.message import Response
+from sipauthctl.probe.results import (
+    AssociationSummary,
+    Exchange,
+    Handshake,
+    HopResult,
+    Lapse,
+    Refresh,
+    SentProbe,
+    ServerRequest,
+    SignatureCheck,
+)
+from sipauthctl.sip.message import Message, Response
 
 
 class DateState(Enum):
@@ -28,6 +38,26 @@ class DateState(Enum):
     PRESENT = "present"
     MISSING = "missing"
     MALFORMED = "malformed"
+
+
+@dataclass(slots=True)
+class LifeFacts:
+    """What became of the registration, see `results.Life`.
+
+    `replaced` are the targetnames of associations that a re-registration over another path replaced; `lost` says why
+    the registration could not be kept, empty where it could.
+    """
+
+    handshakes: list[Handshake] = field(default_factory=list)
+    refreshes: list[Refresh] = field(default_factory=list)
+    probes: list[SentProbe] = field(default_factory=list)
+    server_requests: list[ServerRequest] = field(default_factory=list)
+    lapses: list[Lapse] = field(default_factory=list)
+    reconnections: int = 0
+    keep_alives: int = 0
+    granted: int | None = None  # by the first 200, in seconds
+    replaced: list[str] = field(default_factory=list)
+    lost: str = ""
 
 
 @dataclass(slots=True)
@@ -55,13 +85,14 @@ class HopFacts:
     ntlm_clock: ClockReading | None = None
     exchanges: list[Exchange] = field(default_factory=list)
     signatures: list[SignatureCheck] = field(default_factory=list)
-    answers: list[tuple[Response, SignatureResult]] = field(default_factory=list)  # those that had to be signed
+    answers: list[tuple[Message, SignatureResult]] = field(default_factory=list)  # those that had to be signed
     association: AssociationSummary | None = None
     last: Response | None = None
     stopped: Stopped | None = None
     error: NetworkError | None = None
     refused_redirect: RefusedRedirect | None = None
     result: HopResult = HopResult.INCOMPLETE
+    life: LifeFacts = field(default_factory=LifeFacts)
 
 
 @dataclass(slots=True)

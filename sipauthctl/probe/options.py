@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sipauthctl.association.choice import Wanted
+from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.network.evidence import Transport
 from sipauthctl.network.tls import TlsPolicy
@@ -25,7 +27,9 @@ class ProbeOptions:
     """One registration.
 
     `server` None means discovery. `allow_cleartext` lets NTLM go over a connection that TLS did not prove.
-    `refreshes` is how many signed refreshes follow a success; `keep` leaves the registration standing.
+    `refreshes` is how many signed refreshes follow a success, `probes` the methods of requests that follow then;
+    `hold` is how long to stay registered; `keep` leaves the registration standing. `association_lifetime` is what
+    servers are taken to give an association.
     `kerberos_unavailable` is one sentence on why Kerberos cannot be used, empty where it can.
     """
 
@@ -41,6 +45,9 @@ class ProbeOptions:
     max_redirects: int = 3
     refreshes: int = 0
     keep: bool = False
+    probes: tuple[str, ...] = ()
+    hold: timedelta | None = None
+    association_lifetime: timedelta = LIFETIME
     workstation: str = ""
     kerberos_unavailable: str = ""
 

@@ -24,6 +24,18 @@ class Outcome(str, Enum):
     INCOMPLETE = "incomplete"  # ended in the middle: time-out, protocol error, interrupted
 
 
+class HandshakeReason(str, Enum):
+    """Why there was a handshake."""
+
+    SIGN_IN = "sign-in"
+    NEXT_SERVER = "next-server"  # another server on the path of the same request asked too
+    LIFETIME = "lifetime"  # the association before had lived as long as associations do
+    TICKET_ENDED = "ticket-ended"
+    RESTART = "restart"  # the connection had broken, and the server knew the association no longer
+    OTHER_PATH = "other-path"  # a later request met a server that had not asked before
+    UNKNOWN = "unknown"  # the server dropped the association, and nothing here tells why
+
+
 class HopResult(str, Enum):
     """How the talk with one server ended."""
 
@@ -67,6 +79,72 @@ class SignatureCheck:
     num: int | None
     verdict: Verdict
     detail: str
+    targetname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """One handshake: when the challenge came, why, and what it made (None where it failed).
+
+    `age_seconds` is how old the association before was, `idle_seconds` how long it had not been used.
+    """
+
+    time: datetime
+    reason: HandshakeReason
+    detail: str
+    association: AssociationSummary | None = None
+    age_seconds: float | None = None
+    idle_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """One refresh of the registration. `granted_seconds` and `status` are None where no 200 or no answer came."""
+
+    time: datetime
+    status: int | None
+    trusted: bool
+    granted_seconds: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SentProbe:
+    """One request beside the registration. `credentials` are the targetnames that it was signed for."""
+
+    method: str
+    in_dialog: bool
+    status: int | None
+    trusted: bool
+    credentials: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRequest:
+    """A request that the server sent; `verdicts` are those of its signatures, none where it is not signed."""
+
+    method: str
+    verdicts: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lapse:
+    """A time without registration: when it ended, and when the next answer registered again (None if none did)."""
+
+    since: datetime
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What became of a registration after sign-in."""
+
+    handshakes: tuple[Handshake, ...] = ()
+    refreshes: tuple[Refresh, ...] = ()
+    probes: tuple[SentProbe, ...] = ()
+    server_requests: tuple[ServerRequest, ...] = ()
+    lapses: tuple[Lapse, ...] = ()
+    reconnections: int = 0
+    keep_alives: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +159,7 @@ class Hop:
     association: AssociationSummary | None
     signatures: tuple[SignatureCheck, ...]
     result: HopResult
+    life: Life = Life()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from sipauthctl.association.client import Finished, StopReason
+from sipauthctl.association.associations import Answered
+from sipauthctl.association.client import StopReason
 from sipauthctl.network.discovery import Candidate, discover
 from sipauthctl.network.errors import (
     ConnectionRefused,
@@ -20,13 +21,16 @@ from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.reach import connect_candidate
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.transport import Connection
-from sipauthctl.probe.conversation import Conversation, Tools
+from sipauthctl.probe.conversation import Conversation
 from sipauthctl.probe.dialog import Dialog
 from sipauthctl.probe.events import Connected, Connecting, ConnectionLost, Discovered
 from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.holding import Holder
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.probing import probe
 from sipauthctl.probe.redirect import RedirectProblem, RefusedRedirect, follow
 from sipauthctl.probe.results import HopResult
+from sipauthctl.probe.tools import Tools
 
 PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
 _TRY_NEXT = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
@@ -59,9 +63,10 @@ class Probe:
         self._dialog = Dialog(f"sip:{user.user}@{user.host}", options.sip_domain, tools.token_bytes)
         self._task: asyncio.Task[None] | None = None
         self._conversation: Conversation | None = None
+        self._stopping = asyncio.Event()
 
     async def run(self) -> RunFacts:
-        """Signs in, follows redirects, refreshes, de-registers.
+        """Signs in, follows redirects, refreshes, probes, holds the registration, de-registers.
 
         Raises:
             TrustError: the CA file cannot be used.
@@ -78,6 +83,7 @@ class Probe:
     def interrupt(self) -> None:
         """Ends the run early; what is registered is de-registered first. A second call does not wait for that."""
         again, self.facts.interrupted = self.facts.interrupted, True
+        self._stopping.set()
         registering = self._conversation is not None and self._conversation.association is not None
         # Once the server may have registered us, its answer is waited for: only then can we de-register.
         if self._task is not None and (again or not registering):
@@ -123,8 +129,11 @@ class Probe:
             self._tools.observer(ConnectionLost(candidate.server, str(error)))
             return None
         try:
-            return await self._talk(connection, facts)
+            self._conversation = Conversation(connection, self._dialog, self._options, self._tools, facts)
+            return await self._talk(self._conversation, candidate, facts)
         finally:
+            if self._conversation is not None:
+                connection = self._conversation.wire.connection
             self._conversation = None
             await connection.close()
 
@@ -143,19 +152,30 @@ class Probe:
         self._tools.observer(Connected(server, connection.tls, elapsed))
         return connection
 
-    async def _talk(self, connection: Connection, facts: HopFacts) -> Endpoint | None:
-        conversation = Conversation(connection, self._dialog, self._options, self._tools, facts)
-        self._conversation = conversation
+    async def _talk(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Endpoint | None:
         registered = False
         try:
-            finished = await conversation.sign_in()
-            registered = finished is not None and finished.response.status == 200
+            sent = self._tools.now()
+            answered = await conversation.sign_in()
+            registered = answered is not None and answered.response.status == 200
             if self.facts.interrupted:
                 raise asyncio.CancelledError
-            if finished is None:
+            if answered is None:
                 facts.result = _result_of_stop(facts)
                 return None
-            return await self._after(finished, conversation, facts)
+            if answered.response.status < 300 and answered.trusted:
+                facts.result = HopResult.REGISTERED
+                holder = Holder(
+                    conversation,
+                    lambda: self._another(conversation, candidate, facts),
+                    self._tools,
+                    facts,
+                    self._stopping,
+                )
+                holder.registration.granted_by(answered, sent)
+                await self._stay(holder, conversation, facts)
+                return None
+            return self._after(answered, facts)
         except NetworkError as error:
             facts.error = error
             self._tools.observer(ConnectionLost(facts.server, str(error)))
@@ -165,25 +185,35 @@ class Probe:
             if registered and not (self._options.keep and not self.facts.interrupted):
                 await self._deregister(conversation)
 
-    async def _after(self, finished: Finished, conversation: Conversation, facts: HopFacts) -> Endpoint | None:
-        status, trusted = finished.response.status, finished.signature.trusted
-        if status >= 400:
+    async def _another(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Connection:
+        """Another connection to the same server, in place of one that broke."""
+        await conversation.wire.connection.close()
+        return await self._connect(candidate, facts)
+
+    async def _stay(self, holder: Holder, conversation: Conversation, facts: HopFacts) -> None:
+        """What is asked for after sign-in."""
+        options = self._options
+        for number in range(1, options.refreshes + 1):
+            if self.facts.interrupted or not await holder.refresh(f"refresh {number}"):
+                break
+        for method in options.probes:
+            if not self.facts.interrupted:
+                await probe(conversation, facts, method)
+        if options.hold is not None and not self.facts.interrupted:
+            await holder.hold(options.hold)
+
+    def _after(self, answered: Answered, facts: HopFacts) -> Endpoint | None:
+        if answered.response.status >= 400:
             facts.result = HopResult.REJECTED
-        elif not trusted:
+        elif not answered.trusted:
             facts.result = HopResult.UNTRUSTED
-        elif status >= 300:
-            return self._redirect(finished, facts)
         else:
-            facts.result = HopResult.REGISTERED
-            for number in range(1, self._options.refreshes + 1):
-                if self.facts.interrupted:
-                    break
-                await conversation.register_again(expires=None, purpose=f"refresh {number}")
+            return self._redirect(answered, facts)
         return None
 
-    def _redirect(self, finished: Finished, facts: HopFacts) -> Endpoint | None:
+    def _redirect(self, answered: Answered, facts: HopFacts) -> Endpoint | None:
         visited = [hop.server for hop in self.facts.hops]
-        target = follow(finished.response, visited, self._options.max_redirects)
+        target = follow(answered.response, visited, self._options.max_redirects)
         if isinstance(target, RefusedRedirect):
             facts.refused_redirect = target
             downgrade = target.problem is RedirectProblem.DOWNGRADE
@@ -196,10 +226,10 @@ class Probe:
         """Takes the registration back; notes it where that does not succeed."""
         self.facts.registration_left = True
         try:
-            gone = await conversation.register_again(expires=0, purpose="de-registers")
+            answered = await conversation.register_again(expires=0, purpose="de-registers")
         except NetworkError:
             return
-        self.facts.registration_left = not gone
+        self.facts.registration_left = answered is None or answered.response.status != 200
 
 
 def _result_of_stop(facts: HopFacts) -> HopResult:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sipauthctl.findings import Finding, Severity
 from sipauthctl.probe.diagnosis import diagnose
-from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.facts import HopFacts, LifeFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.results import Hop, HopResult, Outcome, Registration
+from sipauthctl.probe.results import Hop, HopResult, Life, Outcome, Registration
 
 _OUTCOMES = {
     HopResult.REGISTERED: Outcome.REGISTERED,
@@ -55,4 +55,17 @@ def _hop(facts: HopFacts) -> Hop:
         association=facts.association,
         signatures=tuple(facts.signatures),
         result=facts.result,
+        life=_life(facts.life),
+    )
+
+
+def _life(facts: LifeFacts) -> Life:
+    return Life(
+        handshakes=tuple(facts.handshakes),
+        refreshes=tuple(facts.refreshes),
+        probes=tuple(facts.probes),
+        server_requests=tuple(facts.server_requests),
+        lapses=tuple(facts.lapses),
+        reconnections=facts.reconnections,
+        keep_alives=facts.keep_alives,
     )

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from sipauthctl.association.redaction import without_secrets
 from sipauthctl.network.evidence import Endpoint
-from sipauthctl.probe.events import Event, RequestSent, ResponseReceived
+from sipauthctl.probe.events import Event, RequestReceived, RequestSent, ResponseReceived, ResponseSent
 
 
 class Trace:
@@ -24,11 +24,15 @@ class Trace:
         self._now = now
 
     def __call__(self, event: Event) -> None:
-        """Writes requests and responses; other events leave no mark."""
+        """Writes requests and responses of both sides; other events leave no mark."""
         if isinstance(event, RequestSent):
             self._write(">>>", event.server, without_secrets(event.request.to_bytes()))
         elif isinstance(event, ResponseReceived):
             self._write("<<<", event.server, event.response.to_bytes())
+        elif isinstance(event, RequestReceived):
+            self._write("<<<", event.server, event.request.to_bytes())
+        elif isinstance(event, ResponseSent):
+            self._write(">>>", event.server, event.response.to_bytes())
 
     def _write(self, arrow: str, server: Endpoint, message: bytes) -> None:
         time = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.findings import Finding
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
-from sipauthctl.probe.results import AssociationSummary, Hop, Registration
+from sipauthctl.probe.results import AssociationSummary, Hop, Life, Registration
 from sipauthctl.report.text import without_surrogates
 
 REGISTER_SCHEMA = "sipauthctl/register/1"
@@ -101,11 +101,67 @@ def _hop(hop: Hop) -> dict[str, Any]:
         ],
         "association": _association(hop.association),
         "signatures": [
-            {"from": check.sender, "num": check.num, "verdict": check.verdict.value, "detail": check.detail}
+            {
+                "from": check.sender,
+                "num": check.num,
+                "verdict": check.verdict.value,
+                "detail": check.detail,
+                "targetname": check.targetname,
+            }
             for check in hop.signatures
         ],
+        **_life(hop.life),
         "result": hop.result.value,
     }
+
+
+def _life(life: Life) -> dict[str, Any]:
+    return {
+        "handshakes": [
+            {
+                "time": made.time.isoformat(),
+                "reason": made.reason.value,
+                "detail": made.detail,
+                "age_seconds": _rounded(made.age_seconds),
+                "idle_seconds": _rounded(made.idle_seconds),
+                "association": _association(made.association),
+            }
+            for made in life.handshakes
+        ],
+        "refreshes": [
+            {
+                "time": refresh.time.isoformat(),
+                "status": refresh.status,
+                "trusted": refresh.trusted,
+                "granted_seconds": refresh.granted_seconds,
+            }
+            for refresh in life.refreshes
+        ],
+        "probes": [
+            {
+                "method": probe.method,
+                "in_dialog": probe.in_dialog,
+                "status": probe.status,
+                "trusted": probe.trusted,
+                "credentials": list(probe.credentials),
+            }
+            for probe in life.probes
+        ],
+        "server_requests": [
+            {"method": request.method, "verdicts": [verdict.value for verdict in request.verdicts]}
+            for request in life.server_requests
+        ],
+        "lapses": [
+            {"since": lapse.since.isoformat(), "until": None if lapse.until is None else lapse.until.isoformat()}
+            for lapse in life.lapses
+        ],
+        "reconnections": life.reconnections,
+        "keep_alives": life.keep_alives,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _endpoint(server: Endpoint) -> dict[str, Any]:

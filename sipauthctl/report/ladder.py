@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
@@ -13,9 +15,12 @@ from sipauthctl.probe.events import (
     ConnectionLost,
     Discovered,
     Event,
+    Holding,
     OfferPassedOver,
+    RequestReceived,
     RequestSent,
     ResponseReceived,
+    ResponseSent,
 )
 from sipauthctl.probe.results import SignatureCheck
 from sipauthctl.report.console import encodable, put
@@ -53,6 +58,14 @@ class Ladder:
         elif isinstance(event, OfferPassedOver):
             told = f"passes over {safe(event.offer, _NAME_LIMIT)}: {safe(event.reason, _TEXT_LIMIT)}"
             put(self._console, told, lead=("  =  ",))
+        elif isinstance(event, RequestReceived):
+            left = f"{event.request.method} {event.request.headers.get('CSeq') or ''}".split(" ")[:2]
+            words = signatures_words(event.signatures) if event.signatures else "not signed"
+            self._line("<-", "cyan", " ".join(left), "", words)
+        elif isinstance(event, ResponseSent):
+            self._line("->", "cyan", f"{event.response.status} {event.response.reason}", "", "")
+        elif isinstance(event, Holding):
+            put(self._console, safe(event.reason, _TEXT_LIMIT), lead=("  ..  ",))
         elif isinstance(event, ConnectionLost):
             put(self._console, safe(event.reason, _TEXT_LIMIT), lead=("  ", ("x", "bold red"), "  "))
 
@@ -67,7 +80,7 @@ class Ladder:
 
     def _sent(self, event: RequestSent) -> None:
         left = f"{event.request.method} {event.request.cseq.number}"
-        signed = [] if event.signature is None else [f"signed cnum={event.signature.num}"]
+        signed = [] if event.signature is None else [f"signed cnum={_numbers((event.signature, *event.others))}"]
         self._line("->", "cyan", left, "", ", ".join([safe(event.purpose, _TEXT_LIMIT), *signed]))
 
     def _received(self, event: ResponseReceived) -> None:
@@ -77,7 +90,7 @@ class Ladder:
         if event.clock is not None:
             remarks.append(clock_words(event.clock))
         if event.signature is not None:
-            remarks.append(signature_words(event.signature))
+            remarks.append(signatures_words((event.signature, *event.others)))
         style = "green" if response.status < 300 else "cyan" if response.status in (301, 302, 401, 407) else "red"
         self._line("<-", style, left, f"{event.elapsed_ms:.0f} ms", ", ".join(remarks))
 
@@ -85,6 +98,25 @@ class Ladder:
         shown = short(encodable(safe(left), self._console.encoding), _LEFT_WIDTH)
         padding = " " * (_LEFT_WIDTH - cell_len(shown))
         put(self._console, right, lead=("  ", (arrow, style), f" {shown}{padding}{time:>{_TIME_WIDTH}}  "))
+
+
+def signatures_words(checks: Sequence[SignatureCheck]) -> str:
+    """Those of one server, or of several with their names: `snum=5 hs1, 3 hs3 valid`."""
+    if len(checks) == 1:
+        return signature_words(checks[0])
+    if all(check.verdict is Verdict.VALID and not check.detail for check in checks):
+        return f"snum={_numbers(checks)} valid"
+    return ", ".join(f"{_host(check)} {signature_words(check)}" for check in checks)
+
+
+def _numbers(checks: Sequence[SignatureCheck]) -> str:
+    if len(checks) == 1:
+        return str(checks[0].num)
+    return ", ".join(f"{check.num} {_host(check)}" for check in checks)
+
+
+def _host(check: SignatureCheck) -> str:
+    return safe((check.targetname or "").removeprefix("sip/").partition(".")[0], _NAME_LIMIT)
 
 
 def signature_words(check: SignatureCheck) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.findings import Finding, Severity
-from sipauthctl.probe.diagnosis import account, clock, domain, flow, kerberos, ntlm, offers, reaching, signatures
+from sipauthctl.probe.diagnosis import account, clock, domain, flow, kerberos, life, ntlm, offers, reaching, signatures
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions
 
@@ -17,6 +17,7 @@ _FAMILIES = (
     kerberos.findings,
     ntlm.findings,
     signatures.findings,
+    life.findings,
     flow.findings,
     account.findings,
     domain.findings,

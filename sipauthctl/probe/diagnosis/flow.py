@@ -12,6 +12,7 @@ from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.redirect import RedirectProblem
 from sipauthctl.probe.results import HopResult
+from sipauthctl.sip.message import Response
 
 _STARTED_OVER = (StopReason.STARTED_OVER, StopReason.MALFORMED_HEADER, StopReason.MECHANISM_FAILED)
 
@@ -28,7 +29,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     for response, result in hop.answers:
-        if 300 <= response.status < 400 and not result.trusted:
+        if isinstance(response, Response) and 300 <= response.status < 400 and not result.trusted:
             detail = f"The {response.status} of {hop.server.host} was not followed: {result.detail}."
             yield finding("redirect-unsigned", detail, evidence_of(response, result), host=hop.server.host)
     refused = hop.refused_redirect

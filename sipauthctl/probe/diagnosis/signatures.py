@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sipauthctl.association.family import INFO_HEADERS
 from sipauthctl.association.security_association import SignatureProblem, SignatureResult
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.sip.message import Response
+from sipauthctl.sip.message import Message, Request, Response
 
 _IDS = {
     SignatureProblem.MISSING: "signature-missing",
@@ -19,40 +20,40 @@ _IDS = {
     SignatureProblem.TOO_OLD: "num-replayed",
     SignatureProblem.GAP: "num-gap",
     SignatureProblem.NOT_FROM_ONE: "num-not-from-one",
+    SignatureProblem.OTHER_SIGNER: "wrong-signer",
 }
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
-    """Each answer that is not signed as it should be; redirects are judged with the flow."""
+    """Each message of a server that is not signed as it should be; redirects are judged with the flow."""
     for hop in run.hops:
-        for response, result in hop.answers:
-            if result.problem is None or (300 <= response.status < 400 and not result.trusted):
-                continue
-            if response.status in (401, 407):
-                yield _challenged(hop, response)
-            else:
-                yield _unsound(hop, response, result, result.problem)
+        for message, result in hop.answers:
+            redirect = isinstance(message, Response) and 300 <= message.status < 400 and not result.trusted
+            if result.problem is not None and not redirect:
+                yield _unsound(hop, message, result, result.problem)
 
 
-def _unsound(hop: HopFacts, response: Response, result: SignatureResult, problem: SignatureProblem) -> Finding:
+def _unsound(hop: HopFacts, message: Message, result: SignatureResult, problem: SignatureProblem) -> Finding:
     # An unsigned refusal is believed no less than a signed one: nothing is granted by it.
-    mild = response.status >= 400 and problem is SignatureProblem.MISSING
-    detail = f"The {response.status} of {hop.server.host} to {_cseq(response)}: {result.detail}."
-    return finding(_IDS[problem], detail, evidence_of(response, result), severity=Severity.WARNING if mild else None)
+    refusal = isinstance(message, Response) and message.status >= 400
+    mild = refusal and problem is SignatureProblem.MISSING
+    what = f"{message.status}" if isinstance(message, Response) else message.method
+    answers = f" to {_cseq(message)}" if isinstance(message, Response) else ""
+    detail = f"The {what} of {hop.server.host}{answers}: {result.detail}."
+    return finding(_IDS[problem], detail, evidence_of(message, result), severity=Severity.WARNING if mild else None)
 
 
-def _challenged(hop: HopFacts, response: Response) -> Finding:
-    detail = f"{hop.server.host} challenges a request that was signed under the association it had just made."
-    return finding("association-expired", detail, [f"SIP/2.0 {response.status} {response.reason}"])
-
-
-def evidence_of(response: Response, result: SignatureResult) -> list[str]:
+def evidence_of(message: Message, result: SignatureResult) -> list[str]:
     """The signature as it came, and the string that should have been signed."""
-    names = ("Authentication-Info", "Proxy-Authentication-Info", "Proxy-Authenticate-Info")
-    lines = [f"{name}: {value}" for name in names for value in response.headers.get_all(name)]
+    lines = [f"{name}: {value}" for name in INFO_HEADERS for value in message.headers.get_all(name)]
     if result.buffer is not None and result.problem is SignatureProblem.INVALID:
         lines.append("should have been signed: " + result.buffer.text.decode("utf-8", "surrogateescape"))
-    return [f"SIP/2.0 {response.status} {response.reason}", *lines]
+    start = f"{message.method} {message.uri} SIP/2.0" if isinstance(message, Request) else _status(message)
+    return [start, *lines]
+
+
+def _status(response: Response) -> str:
+    return f"SIP/2.0 {response.status} {response.reason}"
 
 
 def _cseq(response: Response) -> str:

@@ -1,0 +1,68 @@
+"""What became of the registration after sign-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipauthctl.diagnosis.clock import span
+from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.refreshing import SHORT_GRANTED, refresh_after
+from sipauthctl.probe.results import Handshake, HandshakeReason, HopResult
+
+# The end of every association is expected in these cases, so there is nothing to mend.
+_EXPECTED = frozenset({HandshakeReason.LIFETIME, HandshakeReason.TICKET_ENDED})
+_GONE = _EXPECTED | {HandshakeReason.RESTART, HandshakeReason.UNKNOWN}
+
+
+def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
+    """One pass over the servers that registered us."""
+    for hop in run.hops:
+        if hop.result is HopResult.REGISTERED:
+            yield from _of(hop)
+
+
+def _of(hop: HopFacts) -> Iterator[Finding]:
+    life, host = hop.life, hop.server.host
+    for lapse in life.lapses:
+        if lapse.until is None:
+            detail = f"The registration at {host} ended at {lapse.since:%H:%M:%S} UTC, and was not made again."
+        else:
+            gap = span((lapse.until - lapse.since).total_seconds())
+            detail = f"The registration at {host} ended {gap} before a refresh was answered."
+        yield finding("registration-lapsed", detail, [f"registered until {lapse.since:%Y-%m-%d %H:%M:%S} UTC"])
+    if life.lost:
+        yield finding("registration-lost", f"At {host}: {life.lost}.", _last(hop))
+    gone = [made for made in life.handshakes if made.reason in _GONE]
+    if gone:
+        yield _expired(hop, gone)
+    if life.replaced:
+        now = hop.association.targetname if hop.association is not None else "another server"
+        detail = f"A re-registration met {now}, whose association replaces that with {', '.join(life.replaced)}."
+        yield finding("association-replaced", detail, [_line(made) for made in life.handshakes])
+    if life.granted is not None and life.granted < SHORT_GRANTED:
+        detail = (
+            f"{host} grants a registration {span(life.granted)}, so that a client has to refresh it every "
+            f"{span(refresh_after(life.granted))}."
+        )
+        yield finding("expires-too-short", detail, [f"Expires: {life.granted}"])
+
+
+def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
+    unexpected = [made for made in gone if made.reason not in _EXPECTED]
+    told = (unexpected or gone)[0]
+    times = "" if len(gone) == 1 else f" {len(gone)} times"
+    failed = gone[-1].association is None
+    after = "no new handshake succeeded" if failed else "a new handshake on the same registration followed"
+    detail = f"{hop.server.host} challenged a registered client again{times}: {told.detail}; {after}."
+    severity = Severity.ERROR if failed else Severity.WARNING if unexpected else Severity.INFO
+    return finding("association-expired", detail, [_line(made) for made in gone], severity=severity)
+
+
+def _line(made: Handshake) -> str:
+    return f"{made.time:%H:%M:%S} UTC {made.reason.value}: {made.detail}"
+
+
+def _last(hop: HopFacts) -> list[str]:
+    return [] if hop.last is None else [f"SIP/2.0 {hop.last.status} {hop.last.reason}"]

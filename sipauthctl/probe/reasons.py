@@ -1,0 +1,60 @@
+"""Why a server challenges, as far as the facts tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sipauthctl.association.client import Challenged
+from sipauthctl.association.security_association import EndReason, SecurityAssociation
+from sipauthctl.diagnosis.clock import span
+from sipauthctl.probe.results import Handshake, HandshakeReason
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What was known when the challenge came.
+
+    `registered`: an earlier request had made the registration. `reconnected`: the connection broke and was made anew
+    since an answer was last trusted. `asked_before`: another server asked for the same request.
+    """
+
+    now: datetime
+    registered: bool
+    reconnected: bool
+    asked_before: bool
+
+
+def handshake_for(step: Challenged, last_used: datetime | None, seen: Circumstances) -> Handshake:
+    """The handshake that a challenge begins, with its reason.
+
+    Args:
+        step: the challenge.
+        last_used: when an answer was last trusted under the association that is gone.
+        seen: see there.
+    """
+    if step.gone is None:
+        host = next((offer.targetname for offer in step.offers if offer.targetname), None) or "a server"
+        if seen.asked_before:
+            return Handshake(seen.now, HandshakeReason.NEXT_SERVER, f"{host} asks too")
+        if seen.registered:
+            return Handshake(seen.now, HandshakeReason.OTHER_PATH, f"{host} did not ask before")
+        return Handshake(seen.now, HandshakeReason.SIGN_IN, "first request")
+    reason, detail = _gone(step.gone, seen)
+    age = (seen.now - step.gone.established).total_seconds()
+    idle = None if last_used is None else (seen.now - last_used).total_seconds()
+    return Handshake(seen.now, reason, detail, age_seconds=age, idle_seconds=idle)
+
+
+def _gone(gone: SecurityAssociation, seen: Circumstances) -> tuple[HandshakeReason, str]:
+    age = span((seen.now - gone.established).total_seconds())
+    end = gone.end(seen.now)
+    if end is EndReason.CREDENTIALS_EXPIRED:
+        return HandshakeReason.TICKET_ENDED, f"the ticket behind the association with {gone.targetname} has ended"
+    if end is EndReason.LIFETIME:
+        limit = span(gone.lifetime.total_seconds())
+        return HandshakeReason.LIFETIME, f"the association with {gone.targetname} was {age} old; they live {limit}"
+    if seen.reconnected:
+        detail = f"the connection had broken, and {gone.targetname} knew the association no longer, as after a restart"
+        return HandshakeReason.RESTART, detail
+    return HandshakeReason.UNKNOWN, f"{gone.targetname} dropped the association when it was {age} old"

@@ -1,0 +1,41 @@
+"""When a registration has to be refreshed, and a connection to be kept alive: rules on what the server asked for."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.message import Response
+from sipauthctl.sip.name_addr import NameAddr
+
+REFRESH_MARGIN = 30.0
+"""Seconds between a refresh and the end of the registration, for an answer that is late or a new connection."""
+
+DEFAULT_GRANTED = 3600  # RFC 3261 10.2.1.1, where an answer names no time at all
+SHORT_GRANTED = 60
+"""Below that many seconds a registration costs more than it is good for."""
+
+_TIMEOUT = re.compile(r";\s*timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
+
+
+def granted_seconds(response: Response) -> int:
+    """For how long a 200 registers: its Expires, else the parameter of its first Contact that has one."""
+    texts = [response.headers.get("Expires")]
+    with suppress(SipError):
+        texts += [contact.param("expires") for contact in NameAddr.parse_list(response.headers.values("Contact"))]
+    numbers = (int(text) for text in texts if text and text.isascii() and text.isdigit() and len(text) <= 10)
+    return next(numbers, DEFAULT_GRANTED)
+
+
+def refresh_after(granted: float) -> float:
+    """Seconds from a REGISTER to its refresh: `REFRESH_MARGIN` before the end, and never later than at half of a
+    registration that lives shorter than two of them."""
+    return max(granted - REFRESH_MARGIN, granted / 2)
+
+
+def keep_alive_after(response: Response) -> float | None:
+    """Seconds between keep-alives: half of the timeout in ms-keep-alive, so that one may be lost ([MS-CONMGMT] 2.2.1);
+    None where the server asks for none."""
+    match = _TIMEOUT.search(response.headers.get("ms-keep-alive") or "")
+    return max(1.0, int(match[1]) / 2) if match is not None else None
