@@ -18,13 +18,13 @@ from sipauthctl.cli.probe_options import probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TrustError
-from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.diagnosis.reaching import certificate_lines, query_text
 from sipauthctl.probe.events import Event, Observer
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
+from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.trace import Trace
 from sipauthctl.report.console import put, stderr, stdout
 from sipauthctl.report.json_output import dump, registration_document

@@ -229,7 +229,8 @@ class Registrar:
             return self._forbid(request, peer, step, 404, NO_SUCH_URI)
         if owner is not self._directory.find(name.user, name.domain):
             return self._forbid(request, peer, step, 403, NOT_THE_USERS_URI)
-        seconds, now = requested_expires(request, self._longest_registration), self._now()
+        leaves, now = requested_expires(request) == 0, self._now()
+        seconds = requested_expires(request, self._longest_registration)
         refreshed = any(b.address_of_record == address for b in self.bindings.current(now)) and not step.fresh
         binding = self.bindings.bind(address, request, seconds, now, (peer.address, peer.port))
         headers = [("Expires", str(seconds)), ("Allow-Events", ALLOWED_EVENTS), ("Supported", "adhoclist")]
@@ -242,7 +243,7 @@ class Registrar:
             "de-registered" if binding is None else "refreshed" if refreshed else "registered", address, request
         )
         response = self._sign(self._respond(request, peer, 200, tuple(headers)), step)
-        if binding is None:
+        if leaves:
             self.authenticator.drop(step.association)
         return response
 

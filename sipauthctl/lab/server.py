@@ -63,6 +63,7 @@ class SipServer:
         for listener in self._listeners:
             asyncio.get_running_loop().remove_reader(listener)
             listener.close()
+        self._listeners.clear()
         await self.disconnect()
 
     async def disconnect(self) -> None:

@@ -83,7 +83,7 @@ class Connection:
                 await self._writer.drain()
         except TimeoutError:
             raise AnswerTimeout(self.server, f"the server took no data for {self._send_seconds:g} s") from None
-        except OSError:
+        except (OSError, AttributeError):  # the second: Python 3.11 raises it for TLS that is closed already
             raise ConnectionClosed(self.server, "the server closed the connection") from None
 
     async def receive(self, seconds: float | None) -> Message:

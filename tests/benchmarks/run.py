@@ -20,11 +20,11 @@ from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.ntlm.context import Role
 from sipauthctl.network.resolver import Resolver
-from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.events import Event, RequestSent, ResponseReceived
 from sipauthctl.probe.results import Outcome
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
+from sipauthctl.probe.tools import Tools
 from tests.association.messages import NOW, association, request
 from tests.probe.harness import Setup, initiators, now
 

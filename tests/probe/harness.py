@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sipauthctl.association.offers import Offer
@@ -21,12 +22,12 @@ from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
-from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.events import Event
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
+from sipauthctl.probe.tools import Tools
 from sipauthctl.sip.uri import SipUri
 
 PASSWORDS = {"ned": "Litware-Ned-1", "nina": "Litware-Nina-1", "dora": "Litware-Dora-1", "luis": "Litware-Luis-1"}
@@ -34,6 +35,41 @@ PASSWORDS = {"ned": "Litware-Ned-1", "nina": "Litware-Nina-1", "dora": "Litware-
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+class Clock:
+    """A clock for a lab and a prober that moves only when the prober sleeps. `at` plans what happens meanwhile.
+
+    `late` is how many seconds a sleeper wakes too late.
+    """
+
+    def __init__(self, late: float = 0.0) -> None:
+        self.late = timedelta(seconds=late)
+        self.time = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+        self.start = self.time
+        self.deployment: Deployment | None = None
+        self._plans: list[tuple[float, Callable[[Deployment], Awaitable[object]]]] = []
+
+    def at(self, seconds: float, act: Callable[[Deployment], Awaitable[object]]) -> None:
+        self._plans.append((seconds, act))
+        self._plans.sort(key=lambda plan: plan[0])
+
+    def now(self) -> datetime:
+        return self.time
+
+    @property
+    def elapsed(self) -> float:
+        return (self.time - self.start).total_seconds()
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.time + timedelta(seconds=seconds)
+        while self._plans and self.start + timedelta(seconds=self._plans[0][0]) <= until:
+            planned, act = self._plans.pop(0)
+            self.time = max(self.time, self.start + timedelta(seconds=planned))
+            assert self.deployment is not None
+            await act(self.deployment)
+        self.time = max(self.time, until + self.late)
+        await asyncio.sleep(0)
 
 
 @dataclass
@@ -63,6 +99,11 @@ class Setup:
     logon: str | None = None
     password: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    clock: Clock | None = None
+
+    @property
+    def now(self) -> Callable[[], datetime]:
+        return now if self.clock is None else self.clock.now
 
     @property
     def secret(self) -> str:
@@ -86,7 +127,7 @@ def initiators(setup: Setup, options: ProbeOptions) -> dict[Scheme, Any]:
             options.logon_name,
             NtlmSecret.from_password(setup.secret),
             workstation=options.workstation,
-            now=now,
+            now=setup.now,
             token_bytes=secrets.token_bytes,
         )
 
@@ -97,9 +138,12 @@ async def run_async(setup: Setup) -> Run:
     lab: list[LabEvent] = []
     events: list[Event] = []
     settings = LabSettings(behaviour=behaviour_with(setup.faults), **setup.lab)
-    async with Deployment(settings, log=lab.append) as deployment:
+    async with Deployment(settings, log=lab.append, now=setup.now) as deployment:
         options = setup.probe_options(deployment)
-        tools = Tools(now, secrets.token_bytes, initiators(setup, options), events.append)
+        tools = Tools(setup.now, secrets.token_bytes, initiators(setup, options), events.append)
+        if setup.clock is not None:
+            setup.clock.deployment = deployment
+            tools = replace(tools, sleep=setup.clock.sleep)
         resolver = Resolver(options.nameserver, 5)
         probe = Probe(options, tools, resolver, random.Random(1))
         registration = summarize(await probe.run(), options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+from datetime import timedelta
 
 import pytest
 
@@ -13,12 +14,12 @@ from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.network.resolver import Resolver
-from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.events import Event
 from sipauthctl.probe.results import Outcome, Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
-from tests.probe.harness import Setup, initiators, now
+from sipauthctl.probe.tools import Tools
+from tests.probe.harness import Clock, Setup, initiators, now
 
 EVENTS_OF_A_RUN = 21
 
@@ -60,3 +61,20 @@ def test_an_interrupted_run_reports_what_it_saw() -> None:
     registration, _, _, _ = asyncio.run(interrupted_at(5))
     assert registration.outcome is Outcome.INCOMPLETE
     assert registration.hops[0].offers
+
+
+async def interrupted_hold(clock: Clock, after: float) -> tuple[Registration, list[LabEvent]]:
+    """A hold that is interrupted when that many seconds have passed."""
+    lab: list[LabEvent] = []
+    async with Deployment(LabSettings(), log=lab.append, now=clock.now) as deployment:
+        setup = Setup(options={"hold": timedelta(hours=8)}, clock=clock)
+        options = setup.probe_options(deployment)
+        clock.deployment = deployment
+        tools = Tools(clock.now, secrets.token_bytes, initiators(setup, options), lambda event: None, clock.sleep)
+        probe = Probe(options, tools, Resolver(options.nameserver, 5), random.Random(1))
+
+        async def interrupt(deployment: Deployment) -> None:
+            probe.interrupt()
+
+        clock.at(after, interrupt)
+        return summarize(await probe.run(), options), lab

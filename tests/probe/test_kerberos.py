@@ -22,11 +22,11 @@ from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Initiator, Scheme
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.network.resolver import Resolver
-from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import Outcome, Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
+from sipauthctl.probe.tools import Tools
 from tests.external import needs_kdc
 from tests.probe.harness import Setup, initiators, now
 

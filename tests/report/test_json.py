@@ -133,7 +133,8 @@ def test_values_are_those_of_the_result() -> None:
     }
     assert hop["offers"][1]["scheme"] == "text"
     assert hop["association"]["established"] == "2026-11-23T14:59:35+00:00"
-    assert hop["signatures"][1] == {"from": "server", "num": 1, "verdict": "valid", "detail": "text"}
+    expected = {"from": "server", "num": 1, "verdict": "valid", "detail": "text", "targetname": None}
+    assert hop["signatures"][1] == expected
     assert hop["tls"]["version"] == "TLSv1.3"
     assert json.loads(written(Outcome.UNREACHABLE))["hops"][0]["tls"] is None
 
