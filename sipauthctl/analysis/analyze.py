@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from sipauthctl.analysis.diagnosis import findings as association_findings
+from sipauthctl.analysis.diagnosis import trace
 from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, of_dialog
 from sipauthctl.analysis.reconstruction import Reconstruction
-from sipauthctl.analysis.results import AssociationResult, InputCount
-from sipauthctl.analysis.secrets import Secrets
+from sipauthctl.analysis.results import AssociationResult, InputCount, State
+from sipauthctl.analysis.secrets import GivenSecret, Secrets
+from sipauthctl.analysis.server_errors import ServerErrors
 from sipauthctl.analysis.summary import FindingCollector
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import Notice, Record
-from sipauthctl.findings import Finding
+from sipauthctl.findings import Finding, finding
 from sipauthctl.sip.errors import SipError
 
 _NOTICES_KEPT = 200
+_REFUSED_HELD = 256
 
 
 class Analysis:
@@ -37,8 +41,11 @@ class Analysis:
         self._collector = FindingCollector()
         self._counts: dict[str, list[int]] = {}
         self._last: datetime | None = None
+        self._server_errors = ServerErrors()
+        self._refused: deque[Tracked] = deque()
+        self._fitted: dict[GivenSecret, set[str]] = {}
         self.notices: list[Notice] = []
-        """The notices of the readers, the first 200; `notices_left_out` counts the others."""
+        """The notices of the readers that are no findings, the first 200; `notices_left_out` counts the others."""
         self.notices_left_out = 0
 
     def associations(self) -> Iterator[AssociationResult]:
@@ -59,7 +66,11 @@ class Analysis:
             yield from self._tell(over)
             self._dialogs()
         yield from self._tell(list(self._reconstruction.close()))
+        while self._refused:
+            self._judge(self._refused.popleft())
         self._dialogs()
+        rest = trace.of_others(self._server_errors.rest(), "A server trace says of a message that is not in the input")
+        self._collector.add(rest, "")
 
     @property
     def inputs(self) -> tuple[InputCount, ...]:
@@ -74,10 +85,31 @@ class Analysis:
     def _tell(self, over: list[Tracked]) -> Iterator[AssociationResult]:
         for tracked in over:
             tracked.cut_off = tracked.ends_input and self._just_now(tracked.ended)
-            local = (tracked.challenge_input or _input_of(tracked)) in self._local_times
-            found = association_findings(tracked, local_times=local)
-            self._collector.add(found, f"{tracked.endpoint.address} {tracked.name.targetname}")
+            self._note_secret(tracked)
+            if tracked.state is State.FAILED:
+                # What explains a refusal may stand after it: an error of the server, another sign-in.
+                self._refused.append(tracked)
+                if len(self._refused) > _REFUSED_HELD:
+                    self._judge(self._refused.popleft())
+            else:
+                self._judge(tracked)
             yield tracked.result()
+
+    def _note_secret(self, tracked: Tracked) -> None:
+        """Remembers whose a secret is that was given for everybody, once it fits somebody."""
+        check = tracked.secret
+        if check is not None and check.verifier is not None and check.given is not None and check.given.name is None:
+            self._fitted.setdefault(check.given, set()).add(_logon(tracked))
+
+    def _judge(self, tracked: Tracked) -> None:
+        """Notes the findings on one association."""
+        tracked.server_errors = self._server_errors.of(tracked.call_id)
+        given = tracked.secret.given if tracked.secret is not None else None
+        fitted = self._fitted.get(given, set()) if given is not None else set()
+        tracked.secret_of_another = bool(fitted) and _logon(tracked) not in fitted
+        local = (tracked.challenge_input or _input_of(tracked)) in self._local_times
+        found = association_findings(tracked, local_times=local)
+        self._collector.add(found, f"{tracked.endpoint.address} {tracked.name.targetname}")
 
     def _dialogs(self) -> None:
         over, self._reconstruction.dialogs_over = self._reconstruction.dialogs_over, []
@@ -85,7 +117,9 @@ class Analysis:
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
             found = of_dialog(dialog, local_times=local, cut_off=self._just_now(dialog.last_time))
             server = dialog.challenge.server if dialog.challenge is not None else ""
-            self._collector.add(found, f"{dialog.endpoint.address} {server}")
+            errors = () if dialog.went_on else self._server_errors.of(dialog.call_id)
+            told = trace.of_others(errors, f"A server trace says of {dialog.endpoint.address}")
+            self._collector.add([*found, *told], f"{dialog.endpoint.address} {server}")
 
     def _just_now(self, time: datetime | None) -> bool:
         """Whether the input ends before an answer was due."""
@@ -94,7 +128,11 @@ class Analysis:
         return (self._last - time).total_seconds() < ANSWER_SECONDS
 
     def _notice(self, notice: Notice) -> None:
-        if len(self.notices) < _NOTICES_KEPT:
+        if notice.kind == "security-error":
+            self._server_errors.add(notice)
+        elif notice.kind == "undecrypted-tls":
+            self._collector.add([finding("tls-not-decrypted", notice.text, [notice.input])], notice.input)
+        elif len(self.notices) < _NOTICES_KEPT:
             self.notices.append(notice)
         else:
             self.notices_left_out += 1
@@ -103,6 +141,10 @@ class Analysis:
 def analyze(items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = ()) -> Analysis:
     """Analyses the messages of captures and logs; see `Analysis`."""
     return Analysis(items, secrets, local_times=local_times)
+
+
+def _logon(tracked: Tracked) -> str:
+    return tracked.authenticate.user.lower() if tracked.authenticate is not None else ""
 
 
 def _input_of(tracked: Tracked) -> str:

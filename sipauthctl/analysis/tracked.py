@@ -19,7 +19,7 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import ReplayWindow
-from sipauthctl.capture.record import Address, Record
+from sipauthctl.capture.record import Address, Notice, Record
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts, ChallengeFacts
@@ -152,6 +152,8 @@ class Tracked:
     ends_input: bool = False  # it was still open when the input ended
     cut_off: bool = False  # and its last message was so late that no answer was due yet
     deregistered: bool = False
+    secret_of_another: bool = False  # the secret for everybody that was given is that of somebody else
+    server_errors: tuple[Notice, ...] = ()  # what a server trace says of it
     purpose: str = ""
     secret_unfit: bool = False  # a given password does not give a Digest value, which may also have been changed
 

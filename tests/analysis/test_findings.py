@@ -39,6 +39,16 @@ def test_a_wrong_password_is_told_from_a_damaged_message() -> None:
     assert seen.mistakes == []
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_password_that_is_evidently_anothers_says_nothing_of_a_refusal(order: int) -> None:
+    """One password for everybody, which fits ned: that it does not fit nina is no sign of a wrong password."""
+    refused = lab("credentials-refused", user="nina", lab=NO_REDIRECT)
+    seen = outcome([record for part in (session(), refused)[::order] for record in part])
+    assert "wrong-password" not in seen.ids
+    assert "credentials-refused" in seen.ids
+    assert "wrong-password" in outcome(refused).ids
+
+
 def test_without_a_secret_the_refusal_has_no_finer_cause() -> None:
     seen = outcome(lab(password="not his password", lab=NO_REDIRECT), NOTHING)
     assert "credentials-refused" in seen.ids

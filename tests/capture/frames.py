@@ -12,19 +12,24 @@ _SYN, _ACK, _PSH_ACK = 0x02, 0x10, 0x18
 
 @dataclass
 class Pcap:
-    """Frames with times one millisecond apart."""
+    """Frames with times one millisecond apart, or from `now` on where that is set (in milliseconds)."""
 
     frames: list[bytes] = field(default_factory=list)
+    times: dict[int, int] = field(default_factory=dict)
+    now: int | None = None
 
     def add(self, frame: bytes) -> int:
         """Adds a frame, gives its number."""
+        if self.now is not None:
+            self.times[len(self.frames)] = self.now
+            self.now += 1
         self.frames.append(frame)
         return len(self.frames)
 
     def to_bytes(self) -> bytes:
         parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
         for index, frame in enumerate(self.frames):
-            time = 1_772_366_400_000 + index  # 2026-03-01 12:00:00 UTC, in ms
+            time = self.times.get(index, 1_772_366_400_000 + index)  # 2026-03-01 12:00:00 UTC, in ms
             parts += [struct.pack("<IIII", time // 1000, time % 1000 * 1000, len(frame), len(frame)), frame]
         return b"".join(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipauthctl.analysis.diagnosis import account, clock, digest, domain, flow, kerberos, ntlm, offers
+from sipauthctl.analysis.diagnosis import account, clock, digest, domain, flow, kerberos, ntlm, offers, trace
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Problem, Tracked
 from sipauthctl.findings import Finding, Severity, finding
@@ -15,6 +15,7 @@ _FAMILIES = (
     offers.findings,
     ntlm.findings,
     kerberos.findings,
+    trace.findings,
     account.findings,
     domain.findings,
     digest.findings,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.analysis.diagnosis.kerberos import opened
+from sipauthctl.analysis.diagnosis.trace import finer_cause
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verification import NoKey
@@ -17,7 +18,7 @@ from sipauthctl.mechanisms.logon_name import LogonName
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """The refusal, and a given secret that is not the client's."""
-    wrong = tracked.no_key is NoKey.WRONG_SECRET
+    wrong = tracked.no_key is NoKey.WRONG_SECRET and not tracked.secret_of_another
     answer = tracked.answer
     refused = answer is not None and (tracked.step is Step.REFUSED or answer.status >= 400)
     if wrong:
@@ -33,7 +34,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         dns_domain=(tracked.challenge.names.dns_domain or "") if tracked.challenge is not None else "",
         of_credentials=answer.status in (401, 407),
     )
-    if wrong and found.id == "credentials-refused":
+    if found.id == "credentials-refused" and (wrong or finer_cause(tracked)):
         return  # the finer cause is told
     keys = opened(tracked)
     if found.id == "credentials-refused" and keys is not None:

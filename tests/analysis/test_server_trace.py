@@ -1,0 +1,88 @@
+"""Error records of a server trace: joined by Call-ID to the sign-in that they are about."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipauthctl.analysis.server_errors import CALLS_KEPT, ServerErrors
+from sipauthctl.capture.record import Notice, Record
+from sipauthctl.findings import Finding
+from tests.analysis import written
+from tests.analysis.kerberos_session import session as kerberos_session
+from tests.analysis.sessions import NOTHING, Outcome, lab, session
+from tests.analysis.test_kerberos import refused as refused_by_kerberos
+
+LOGON_DENIED, TIME_SKEW, WRONG_PRINCIPAL, DISABLED = 0x8009030C, 0x80090324, 0x80090322, 0xC0000072
+
+
+def refused() -> list[Record]:
+    return lab(password="not his password", lab={"redirect": False})
+
+
+def traced(records: list[Record], folder: Path, *codes: int) -> Outcome:
+    errors = [written.security_error(records[-1], code) for code in codes]
+    return written.read(written.server_trace(records, *errors), folder, "trace.txt", NOTHING, local_times=True)
+
+
+def one(seen: Outcome, id_: str) -> Finding:
+    (found,) = [finding for finding in seen.findings if finding.id == id_]
+    return found
+
+
+def test_a_code_that_leaves_the_cause_open_is_told_beside_the_refusal(tmp_path: Path) -> None:
+    seen = traced(refused(), tmp_path, LOGON_DENIED)
+    assert "credentials-refused" in seen.ids
+    told = one(seen, "server-diagnostic")
+    assert told.severity.value == "warning"
+    assert "hs1.litwareinc.com says of sip:ned@litwareinc.com" in told.detail
+    assert "0x8009030C SEC_E_LOGON_DENIED" in told.evidence
+    assert "    certutil -error 0x8009030C" in told.remedy.splitlines()
+
+
+@pytest.mark.parametrize(("code", "expected"), [(TIME_SKEW, "clock-skew"), (DISABLED, "account-disabled")])
+def test_a_code_that_names_the_cause_takes_the_place_of_the_refusal(code: int, expected: str, tmp_path: Path) -> None:
+    seen = traced(refused(), tmp_path, code)
+    assert one(seen, expected).severity.value == "error"
+    assert "credentials-refused" not in seen.ids
+
+
+def test_a_cause_of_kerberos_is_none_of_ntlm(tmp_path: Path) -> None:
+    assert "service-key-mismatch" not in traced(refused(), tmp_path, WRONG_PRINCIPAL).ids
+
+
+def test_a_ticket_for_another_key(tmp_path: Path) -> None:
+    pytest.importorskip("sipauthctl.mechanisms.kerberos.libkrb5")
+    seen = traced(refused_by_kerberos(kerberos_session().records()), tmp_path, WRONG_PRINCIPAL)
+    assert "setspn -Q sip/hs1.litwareinc.com" in one(seen, "service-key-mismatch").remedy
+
+
+def test_an_error_about_a_sign_in_that_succeeded_is_no_problem(tmp_path: Path) -> None:
+    seen = traced(session(), tmp_path, TIME_SKEW)
+    assert seen.ids == ["server-diagnostic"]
+    assert one(seen, "server-diagnostic").severity.value == "info"
+
+
+def test_an_error_about_messages_that_are_not_there_is_still_told(tmp_path: Path) -> None:
+    error = written.security_error(refused()[-1], LOGON_DENIED)
+    seen = written.read(written.server_trace(session(), error), tmp_path, "trace.txt", NOTHING, local_times=True)
+    told = one(seen, "server-diagnostic")
+    assert "a message that is not in the input" in told.detail
+    assert any(line.startswith("Call-ID: ") for line in told.evidence)
+
+
+def test_an_error_before_any_credentials(tmp_path: Path) -> None:
+    records = session()[:2]
+    seen = traced(records, tmp_path, LOGON_DENIED)
+    assert "A server trace says of sip:ned@litwareinc.com" in one(seen, "server-diagnostic").detail
+
+
+def test_the_errors_that_are_held_are_bounded() -> None:
+    errors = ServerErrors()
+    for number in range(3 * CALLS_KEPT):
+        for text in range(10):
+            errors.add(Notice("security-error", f"{text}.", "t", number, None, f"call{number}"))
+    assert errors.of("call1") == ()
+    assert len(errors.of(f"call{3 * CALLS_KEPT - 1}")) == 4
+    assert len(errors.rest()) == 4 * (CALLS_KEPT - 1)
