@@ -62,6 +62,15 @@ class NameServerFlaw(Enum):
     NO_SRV = "no-srv"  # nothing at all for the SIP domain
     UNRESOLVABLE_TARGET = "unresolvable-target"
     FOREIGN_TARGET = "foreign-target"
+    DEAD_PORT = "dead-port"
+    DEAD_SERVER_FIRST = "dead-server-first"  # the right server has the worse priority
+    ALIAS_TARGET = "alias-target"
+    AUTODISCOVER_ONLY = "autodiscover-only"  # nothing but lyncdiscover.DOMAIN
+    NO_DOMAIN_RECORDS = "no-domain-records"  # those of the SIP servers alone
+    NO_SUCH_DOMAIN = "no-such-domain"
+    SILENT = "silent"
+    REFUSES = "refuses"
+    FAILS = "fails"
 
 
 class SpnFlaw(Enum):

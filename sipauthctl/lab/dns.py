@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import struct
 from dataclasses import dataclass
+from enum import Enum
 from typing import cast
 
-from dnslib import QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
+from dnslib import CNAME, QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +23,55 @@ class ServiceRecord:
     weight: int = 0
 
 
+class Failure(Enum):
+    """What a name server answers that gives no records."""
+
+    SILENT = "silent"  # nothing at all
+    REFUSED = "refused"
+    SERVER_FAILURE = "server-failure"
+
+
+_RCODES = {Failure.REFUSED: RCODE.REFUSED, Failure.SERVER_FAILURE: RCODE.SERVFAIL}
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """What the name server knows; any other name does not exist."""
+    """What the name server knows; any other name does not exist. With a `failure` it tells nothing of it."""
 
     services: tuple[ServiceRecord, ...]
     addresses: tuple[tuple[str, str], ...]  # host name, IPv4 address
+    aliases: tuple[tuple[str, str], ...] = ()  # name, the name that it stands for
+    failure: Failure | None = None
 
     def answer(self, query: bytes) -> bytes | None:
-        """The response to one DNS message, None when it is none."""
+        """The response to one DNS message, None when it is none or gets none."""
+        if self.failure is Failure.SILENT:
+            return None
         try:
             request = DNSRecord.parse(query)
         except (DNSError, ValueError, struct.error, IndexError):
             return None
         reply = request.reply()
+        if self.failure is not None:
+            reply.header.rcode = _RCODES[self.failure]
+            return bytes(reply.pack())
         name = str(request.q.qname).rstrip(".").lower()
-        wanted = QTYPE[request.q.qtype]
-        for record in self._records(name):
-            if QTYPE[record.rtype] == wanted:
-                reply.add_answer(record)
-        if not self._records(name):
+        records = self._records(name)
+        if not records:
             reply.header.rcode = RCODE.NXDOMAIN
+        for record in records:
+            if record.rtype in (request.q.qtype, QTYPE.CNAME):
+                reply.add_answer(record)
+            if record.rtype == QTYPE.CNAME:
+                target = str(record.rdata.label).rstrip(".").lower()
+                reply.add_answer(*(found for found in self._records(target) if found.rtype == request.q.qtype))
         return bytes(reply.pack())
 
     def _records(self, name: str) -> list[RR]:
+        """All records of a name in lower case; those of an alias are the alias alone, RFC 1034 3.6.2."""
+        for alias, target in self.aliases:
+            if alias.lower() == name:
+                return [RR(alias, QTYPE.CNAME, ttl=60, rdata=CNAME(f"{target}."))]
         services = [
             RR(s.name, QTYPE.SRV, ttl=60, rdata=SRV(s.priority, s.weight, s.port, f"{s.target}."))
             for s in self.services

@@ -14,10 +14,10 @@ from sipauthctl.lab.behaviour import (
     Damage,
     DateHeader,
     Impostor,
-    NameServerFlaw,
     RedirectTarget,
 )
 from sipauthctl.lab.directory_faults import DIRECTORY_FAULTS
+from sipauthctl.lab.dns_faults import DNS_FAULTS
 from sipauthctl.lab.fault import Fault, changing
 from sipauthctl.lab.kdc import KdcFlaw
 
@@ -174,17 +174,6 @@ _ALL = (
     ),
     Fault("tls-expired", "The certificates have expired.", changing(certificate=CertificateFlaw.EXPIRED)),
     Fault("tls-too-old", "The servers speak TLS 1.1 at most.", changing(certificate=CertificateFlaw.OLD_TLS)),
-    Fault("no-srv", "DNS knows no server of the SIP domain.", changing(name_server=NameServerFlaw.NO_SRV)),
-    Fault(
-        "srv-unresolvable",
-        "The SRV records name hosts that have no address.",
-        changing(name_server=NameServerFlaw.UNRESOLVABLE_TARGET),
-    ),
-    Fault(
-        "srv-foreign-domain",
-        "The SRV records name a host outside the SIP domain.",
-        changing(name_server=NameServerFlaw.FOREIGN_TARGET),
-    ),
     Fault("kdc-unreachable", "Nothing listens on the KDC's port.", changing(kdc=KdcFlaw.UNREACHABLE)),
     Fault(
         "kdc-clock-skew",
@@ -227,7 +216,7 @@ _ALL = (
 KERBEROS_FAULTS = frozenset(fault.name for fault in _ALL if fault.change(Behaviour(), 0.0).kdc is not None)
 """Those that only a deployment with a KDC can show."""
 
-FAULTS = {fault.name: fault for fault in (*_ALL, *DIRECTORY_FAULTS)}
+FAULTS = {fault.name: fault for fault in (*_ALL, *DNS_FAULTS, *DIRECTORY_FAULTS)}
 
 
 def behaviour_with(requests: Iterable[str]) -> Behaviour:
