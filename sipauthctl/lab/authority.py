@@ -10,15 +10,25 @@ from pathlib import Path
 
 import trustme
 
+from sipauthctl.lab.names import SIP_DOMAIN
+from sipauthctl.lab.odd_certificates import self_signed_certificate, weak_certificate
 from sipauthctl.mechanisms.tls_dsk.end import prepare
+
+_DAY = timedelta(days=1)
 
 
 class CertificateFlaw(Enum):
     """What can be wrong with a server's certificate or TLS, on purpose."""
 
     UNTRUSTED = "untrusted"  # from another authority than the one that clients are told to trust
+    SELF_SIGNED = "self-signed"
+    INCOMPLETE_CHAIN = "incomplete-chain"  # from an intermediate authority whose certificate is not sent
     WRONG_NAME = "wrong-name"
+    SIP_DOMAIN_ONLY = "sip-domain-only"  # names the SIP domain and no host
     EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    EXPIRES_SOON = "expires-soon"
+    WEAK_KEY = "weak-key"
     OLD_TLS = "old-tls"  # TLS 1.1 at most
 
 
@@ -27,7 +37,7 @@ class Authority:
 
     def __init__(self) -> None:
         self._authority = trustme.CA(organization_name="sipauthctl lab")
-        self._certificates: dict[str, trustme.LeafCert] = {}
+        self._certificates: dict[str, bytes] = {}
 
     def write_certificate(self, path: Path) -> None:
         """Writes the authority's certificate as PEM, for clients to trust."""
@@ -42,21 +52,16 @@ class Authority:
 
     def server_context(self, host: str, flaw: CertificateFlaw | None = None) -> ssl.SSLContext:
         """The TLS context of the server called `host`."""
-        authority = (
-            trustme.CA(organization_name="some other CA") if flaw is CertificateFlaw.UNTRUSTED else self._authority
-        )
-        name = f"not-{host}" if flaw is CertificateFlaw.WRONG_NAME else host
-        yesterday = datetime.now(UTC) - timedelta(days=1)
-        expires = yesterday if flaw is CertificateFlaw.EXPIRED else None
-        begins = yesterday - timedelta(days=30) if flaw is CertificateFlaw.EXPIRED else None
-        certificate = authority.issue_cert(name, not_before=begins, not_after=expires)
+        certificate, key = self._issue(host, flaw)
         self._certificates[host] = certificate
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate.configure_cert(context)
+        if flaw in (CertificateFlaw.OLD_TLS, CertificateFlaw.WEAK_KEY):
+            context.set_ciphers("ALL:@SECLEVEL=0")
         if flaw is CertificateFlaw.OLD_TLS:
             with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
                 context.maximum_version = ssl.TLSVersion.TLSv1_1
-            context.set_ciphers("ALL:@SECLEVEL=0")
+        with trustme.Blob(key + certificate).tempfile() as path:
+            context.load_cert_chain(path)
         return context
 
     def tls_dsk_context(self, host: str, key_log: Path) -> ssl.SSLContext:
@@ -80,4 +85,27 @@ class Authority:
         Raises:
             KeyError: `server_context` has made none for it.
         """
-        return self._certificates[host].cert_chain_pems[0].bytes()
+        return self._certificates[host]
+
+    def _issue(self, host: str, flaw: CertificateFlaw | None) -> tuple[bytes, bytes]:
+        """A certificate and its key in PEM."""
+        now = datetime.now(UTC)
+        authority = self._authority
+        if flaw is CertificateFlaw.SELF_SIGNED:
+            return self_signed_certificate(host)
+        if flaw is CertificateFlaw.WEAK_KEY:
+            return weak_certificate(host, authority.cert_pem.bytes(), authority.private_key_pem.bytes())
+        if flaw is CertificateFlaw.UNTRUSTED:
+            authority = trustme.CA(organization_name="some other CA")
+        if flaw is CertificateFlaw.INCOMPLETE_CHAIN:
+            authority = authority.create_child_ca()
+        names = {CertificateFlaw.WRONG_NAME: f"not-{host}", CertificateFlaw.SIP_DOMAIN_ONLY: SIP_DOMAIN}
+        times = {
+            CertificateFlaw.EXPIRED: (now - 30 * _DAY, now - _DAY),
+            CertificateFlaw.NOT_YET_VALID: (now + _DAY, now + 365 * _DAY),
+            CertificateFlaw.EXPIRES_SOON: (now - 360 * _DAY, now + 5 * _DAY),
+        }
+        name = host if flaw is None else names.get(flaw, host)
+        begins, ends = (None, None) if flaw is None else times.get(flaw, (None, None))
+        issued = authority.issue_cert(name, not_before=begins, not_after=ends)
+        return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()

@@ -9,6 +9,8 @@ from enum import Enum
 from sipauthctl.lab.accounts import AccountState
 from sipauthctl.lab.authority import CertificateFlaw
 from sipauthctl.lab.kdc import KdcFlaw
+from sipauthctl.lab.netbios import NetbiosFlaw
+from sipauthctl.lab.wire import WireFlaw
 
 
 class DateHeader(Enum):
@@ -103,6 +105,8 @@ class Behaviour:
     damage: Damage | None = None
     impostor: Impostor | None = None
     certificate: CertificateFlaw | None = None
+    wire: WireFlaw | None = None
+    netbios: NetbiosFlaw | None = None
     name_server: NameServerFlaw | None = None
     kdc: KdcFlaw | None = None
     first_account: AccountState | None = None  # instead of active

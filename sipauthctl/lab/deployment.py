@@ -22,6 +22,7 @@ from sipauthctl.lab.dns import NameServer
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.kdc import Kdc, KdcSettings
 from sipauthctl.lab.names import (
+    DOMAIN_CONTROLLER,
     HOME_HOST,
     NETBIOS_DOMAIN,
     PROXY_HOST,
@@ -30,6 +31,7 @@ from sipauthctl.lab.names import (
     SIP_DOMAIN,
     SPARE_HOST,
 )
+from sipauthctl.lab.netbios import NameService, NetbiosFlaw, member
 from sipauthctl.lab.path import Path as ServerPath
 from sipauthctl.lab.registrar import Registrar
 from sipauthctl.lab.requests import message_to
@@ -37,10 +39,12 @@ from sipauthctl.lab.samba.domain import DomainSettings, SambaDomain
 from sipauthctl.lab.samba.logon import DomainLogon
 from sipauthctl.lab.server import SipServer
 from sipauthctl.lab.settings import LabSettings
+from sipauthctl.lab.wire import port_contexts
 from sipauthctl.lab.zone import deployment_zone
 from sipauthctl.mechanisms.base import Acceptor, Scheme
 from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor, ResponseChecker
 from sipauthctl.mechanisms.ntlm.messages import Flags, TargetNames
+from sipauthctl.netbios.names import PORT as NETBIOS_PORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Deployment:
         self.settings = settings
         self.servers: tuple[RunningServer, ...] = ()
         self.nameserver = ""
+        self.name_services: tuple[NameService, ...] = ()
         self.domain: SambaDomain | None = None
         self.kdc: Kdc | SambaDomain | None = None
         accounts = _accounts(settings.behaviour.first_account)
@@ -111,6 +116,7 @@ class Deployment:
                 running += await self._start(role, registrar, len(running), stack)
             self.servers = tuple(running)
             await self._start_name_server(stack)
+            await self._start_netbios(stack)
             self._start_habits(stack)
             self._stack = stack.pop_all()
         return self
@@ -179,7 +185,8 @@ class Deployment:
         self._sip_servers.append(server)
         context = self.authority.server_context(registrar.host, settings.behaviour.certificate)
         running = []
-        for index, (transport, tls) in enumerate((("tls", context), ("tcp", None))):
+        contexts = zip(("tls", "tcp"), port_contexts(context, settings.behaviour.wire), strict=True)
+        for index, (transport, tls) in enumerate(contexts):
             wanted = settings.port + offset + index if settings.port else 0
             port = await server.listen(settings.address, wanted, tls)
             running.append(RunningServer(role, registrar.host, settings.address, port, transport))
@@ -193,6 +200,23 @@ class Deployment:
         port = self.settings.port + len(self.servers) if self.settings.port else 0
         await name_server.start(self.settings.address, port)
         self.nameserver = "{}:{}".format(*name_server.address)
+
+    async def _start_netbios(self, stack: AsyncExitStack) -> None:
+        """The NetBIOS names of the servers, and of the domain controller where there is one."""
+        behaviour = self.settings.behaviour
+        places = {PROXY_HOST: self.settings.address, HOME_HOST: self.settings.address}
+        if self.kdc is not None:
+            places[DOMAIN_CONTROLLER] = self.kdc.host_address
+        services = []
+        for host, address in places.items():
+            controller = host == DOMAIN_CONTROLLER
+            workgroup = behaviour.workgroup and not controller
+            node = member(host, address, behaviour.netbios, workgroup=workgroup, controller=controller)
+            service = NameService(node, silent=behaviour.netbios is NetbiosFlaw.SILENT)
+            stack.callback(service.stop)
+            await service.start(NETBIOS_PORT if controller and self.domain is not None else 0)
+            services.append(service)
+        self.name_services = tuple(services)
 
     def _path(self) -> ServerPath | None:
         """The proxies in front of the home server; None where the one proxy redirects."""

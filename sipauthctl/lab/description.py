@@ -46,6 +46,10 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         ],
         "krb5_config": str(deployment.kdc.configuration) if deployment.kdc is not None else None,
         "realm": KERBEROS_REALM,
+        "netbios": [
+            {"host": service.node.host, "address": service.node.address, "port": service.port}
+            for service in deployment.name_services
+        ],
         "directory": _directory(deployment.domain) if deployment.domain is not None else None,
         "faults": list(deployment.settings.faults),
     }

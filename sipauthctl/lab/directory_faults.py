@@ -1,11 +1,27 @@
-"""Faults of the directory. Those that only an Active Directory can show bring one with them."""
+"""Faults of the domain. Those that only an Active Directory can show bring one with them."""
 
 from __future__ import annotations
 
 from sipauthctl.lab.behaviour import SpnFlaw
 from sipauthctl.lab.fault import Fault, changing
+from sipauthctl.lab.netbios import NetbiosFlaw
 
 DIRECTORY_FAULTS = (
+    Fault(
+        "netbios-silent",
+        "No computer answers by NetBIOS, as where it is disabled.",
+        changing(netbios=NetbiosFlaw.SILENT),
+    ),
+    Fault(
+        "netbios-wrong-domain",
+        "By NetBIOS the computers say that they are in the domain FABRIKAM.",
+        changing(netbios=NetbiosFlaw.WRONG_DOMAIN),
+    ),
+    Fault(
+        "netbios-conflict",
+        "The computers' NetBIOS names are in conflict with others.",
+        changing(netbios=NetbiosFlaw.CONFLICT),
+    ),
     Fault(
         "spn-duplicate",
         "A second account has the servers' service principal names too (with --directory samba).",

@@ -7,9 +7,10 @@ import contextlib
 import struct
 from dataclasses import dataclass
 from enum import Enum
-from typing import cast
 
 from dnslib import CNAME, QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
+
+from sipauthctl.lab.datagrams import Datagrams
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,9 @@ class NameServer:
         self.address = (host, self._tcp.sockets[0].getsockname()[1])
         loop = asyncio.get_running_loop()
         try:
-            self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self._zone), local_addr=self.address)
+            self._udp, _ = await loop.create_datagram_endpoint(
+                lambda: Datagrams(self._zone.answer), local_addr=self.address
+            )
         except OSError:
             self._tcp.close()
             raise
@@ -124,18 +127,3 @@ class NameServer:
                 writer.write(struct.pack("!H", len(answer)) + answer)
                 await writer.drain()
         writer.close()
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, zone: Zone) -> None:
-        self._zone = zone
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Python 3.11's transport is one without being a subclass.
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
-        answer = self._zone.answer(data)
-        if answer is not None and self._transport is not None:
-            self._transport.sendto(answer, address)

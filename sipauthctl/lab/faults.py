@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from sipauthctl.lab.accounts import AccountState
-from sipauthctl.lab.authority import CertificateFlaw
 from sipauthctl.lab.behaviour import (
     AnswerSignature,
     Behaviour,
@@ -20,6 +19,7 @@ from sipauthctl.lab.directory_faults import DIRECTORY_FAULTS
 from sipauthctl.lab.dns_faults import DNS_FAULTS
 from sipauthctl.lab.fault import Fault, changing
 from sipauthctl.lab.kdc import KdcFlaw
+from sipauthctl.lab.tls_faults import TLS_FAULTS
 
 _ALL = (
     Fault(
@@ -162,18 +162,6 @@ _ALL = (
     Fault("http-server", "A web server on the SIP port.", changing(impostor=Impostor.HTTP)),
     Fault("no-challenge", "The server says 200 without asking who it is.", changing(impostor=Impostor.NO_CHALLENGE)),
     Fault("no-offers", "The 401 has no challenge header.", changing(impostor=Impostor.NO_OFFERS)),
-    Fault(
-        "tls-untrusted",
-        "The certificates come from an authority that nobody trusts.",
-        changing(certificate=CertificateFlaw.UNTRUSTED),
-    ),
-    Fault(
-        "tls-name-mismatch",
-        "The certificates name other hosts.",
-        changing(certificate=CertificateFlaw.WRONG_NAME),
-    ),
-    Fault("tls-expired", "The certificates have expired.", changing(certificate=CertificateFlaw.EXPIRED)),
-    Fault("tls-too-old", "The servers speak TLS 1.1 at most.", changing(certificate=CertificateFlaw.OLD_TLS)),
     Fault("kdc-unreachable", "Nothing listens on the KDC's port.", changing(kdc=KdcFlaw.UNREACHABLE)),
     Fault(
         "kdc-clock-skew",
@@ -216,7 +204,7 @@ _ALL = (
 KERBEROS_FAULTS = frozenset(fault.name for fault in _ALL if fault.change(Behaviour(), 0.0).kdc is not None)
 """Those that only a deployment with a KDC can show."""
 
-FAULTS = {fault.name: fault for fault in (*_ALL, *DNS_FAULTS, *DIRECTORY_FAULTS)}
+FAULTS = {fault.name: fault for fault in (*_ALL, *DNS_FAULTS, *TLS_FAULTS, *DIRECTORY_FAULTS)}
 
 
 def behaviour_with(requests: Iterable[str]) -> Behaviour:

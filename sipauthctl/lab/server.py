@@ -15,6 +15,7 @@ from sipauthctl.lab.impostor import impostor_answer
 from sipauthctl.lab.path import Path
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.lab.requests import notify_after, signed
+from sipauthctl.lab.wire import misbehave, replaces_server
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
 from sipauthctl.sip.message import Message, Request, Response
@@ -89,7 +90,11 @@ class SipServer:
             return
         accepted.setblocking(False)
         peer = Peer(address, port, "tls" if context else "tcp")
-        task = asyncio.create_task(self._converse(Connection(accepted, context), peer))
+        flaw = self._behaviour.wire
+        if flaw is not None and replaces_server(flaw):
+            task = asyncio.create_task(misbehave(accepted, flaw))
+        else:
+            task = asyncio.create_task(self._converse(Connection(accepted, context), peer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
         task.add_done_callback(lambda _: accepted.close())  # also when the task never came to run
