@@ -6,11 +6,11 @@ import asyncio
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.mechanisms.base import Scheme
-from sipauthctl.probe.conversation import Tools
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.initiators import InitiatorMaker
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.run import Probe
+from sipauthctl.probe.tools import Tools
 
 
 async def probe(case: Case, options: ProbeOptions, makers: dict[Scheme, InitiatorMaker]) -> RunFacts:

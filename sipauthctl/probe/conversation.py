@@ -26,7 +26,7 @@ from sipauthctl.probe.observing import challenge_words, offered, see, see_challe
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.reasons import Circumstances, handshake_for
 from sipauthctl.probe.results import HandshakeReason, ServerRequest, SignatureCheck
-from sipauthctl.probe.tools import Tools as Tools
+from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import Answer, Wire
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response

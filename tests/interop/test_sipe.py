@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from sipauthctl.association.security_association import SignatureProblem
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.lab.deployment import Deployment
+from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.faults import behaviour_with
 from sipauthctl.lab.names import HOME_HOST, PROXY_HOST
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Scheme
@@ -112,3 +115,42 @@ def test_sipe_signs_in_and_out_by_kerberos(transport: str, program: Path, tmp_pa
     assert not log.of("refused", "dropped", "token"), str(log)
     assert [event.server for event in log.of("authenticated")] == [PROXY_HOST, HOME_HOST]
     assert {event.detail for event in signed} == {"ned@LITWAREINC.COM"}
+
+
+def test_sipe_stays_signed_in_through_a_refresh_and_a_dropped_association(program: Path, tmp_path: Path) -> None:
+    async def run() -> LabLog:
+        log = LabLog()
+        settings = LabSettings(behaviour=behaviour_with(["expires-too-short=2"]))
+        async with Deployment(settings, log=log) as deployment:
+            server = deployment.server("proxy", "tls")
+            async with sipe(program, tmp_path, deployment, server, NED) as client:
+                await client.until("connected")
+                await log.until(lambda log: len(registers(log, "verified")) >= 1, SECONDS)
+                deployment.home.authenticator.forget()
+                await log.until(lambda log: len(registers(log, "authenticated")) >= 2, SECONDS)
+                assert await deployment.send_message() == 1
+                await log.until(lambda log: any("MESSAGE" in e.detail for e in log.of("client answered")), SECONDS)
+                await log.until(lambda log: len(registers(log, "verified")) >= 2, SECONDS)
+                assert "disconnected" not in client.said
+                assert await client.quit() == 0
+                await log.until(lambda log: bool(log.of("de-registered")), SECONDS)
+        return log
+
+    log = asyncio.run(run())
+    checked = [event for event in log.events if event.what in (*SIGNED, "client answered")]
+    assert {event.signature.verdict if event.signature else None for event in checked} == {Verdict.VALID}, str(log)
+    # SIPE counts on under its second association, where it should begin with 1.
+    problems = [event.signature.problem for event in checked if event.signature and event.signature.problem]
+    assert problems == [SignatureProblem.NOT_FROM_ONE], str(log)
+    assert not log.of("refused", "dropped"), str(log)
+    assert [event.detail for event in log.of("challenge", server=HOME_HOST)].count("unknown-association") == 1
+    # One registration all along: SIPE keeps its Call-ID and epid through the new handshake.
+    requests = [event.request for event in log.of(*SIGNED, server=HOME_HOST) if event.request is not None]
+    registering = [request for request in requests if request.method == "REGISTER"]
+    assert len({request.from_.param("epid") for request in registering}) == 1
+    assert len({request.call_id for request in registering}) == 1
+
+
+def registers(log: LabLog, what: str) -> list[LabEvent]:
+    events = log.of(what, server=HOME_HOST)
+    return [event for event in events if event.request is not None and event.request.method == "REGISTER"]
