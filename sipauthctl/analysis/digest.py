@@ -34,7 +34,7 @@ MOST_REALMS = 4  # of one user under one Call-ID
 _NO_SECRET = "no password was given for this user"
 _NO_ALGORITHM = "an algorithm that is not computed here"
 _NOT_FROM_SECRET = "the given password does not give this value: it is another password, or the message was changed"
-_CHANGED = "the message was changed: other messages hold with this password"
+_CHANGED = "other messages hold with this password: this one was changed, or made with another password"
 _WRONG_RSPAUTH = "the server does not prove the password that the client used"
 
 
@@ -177,7 +177,6 @@ class DigestWatch:
         elif exchange.proven is None:
             # A wrong password and a changed message look the same.
             self._add(tracked, record, message, sender, credentials, Verdict.UNVERIFIABLE, None, _NOT_FROM_SECRET)
-            tracked.secret_unfit = True
         else:
             detail = _WRONG_RSPAUTH if sender is Sender.SERVER else _CHANGED
             self._add(tracked, record, message, sender, credentials, Verdict.INVALID, exchange.proven, detail)
@@ -196,6 +195,9 @@ class DigestWatch:
         detail: str,
     ) -> None:
         tracked.verdicts[verdict] += 1
+        if sender is Sender.CLIENT:
+            tried = given is not None or detail == _NOT_FROM_SECRET
+            tracked.digest_verdict = verdict if tried else None
         tracked.draw(record, sender, start_line(message), detail or f"Digest of {credentials.username}", verdict)
         method = given.method if given is not None else None
         checked = CheckedSignature(record.input, record.place, sender, credentials.count, verdict, method, detail)

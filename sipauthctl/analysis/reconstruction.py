@@ -185,6 +185,9 @@ class Reconstruction:
             tracked = next(copies, None) or self._token(record, message, key, header, token, tracked, dialog)
         elif tracked is None:
             tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
+        elif tracked.step is Step.TOKEN_GIVEN and tracked.scheme is Scheme.TLS_DSK and header.sender is Sender.CLIENT:
+            # The last request of TLS-DSK brings a signature, and no token or an empty one.
+            tracked.step, tracked.final = Step.FINAL_SENT, key
         self._heard(tracked, record, message, header)
         verdict = self._checker.check(tracked, record, message, header)
         if verdict is None:
@@ -211,7 +214,8 @@ class Reconstruction:
         elif last_token and (tracked.version or 0) >= OWN_VERSION:
             detail = "the request with the last token is unsigned, which version 4 does not allow"
         else:
-            tracked.draw(record, header.sender, start_line(message), _token_words(token), None)
+            remark = tracked.tls.words if tracked.tls is not None else _token_words(token)
+            tracked.draw(record, header.sender, start_line(message), remark, None)
             self._remember_unsigned(tracked, message, header)
             return
         self._checker.missing(tracked, record, message, header.sender, detail)
@@ -364,14 +368,19 @@ class Reconstruction:
                 step=Step.TOKEN_GIVEN,
                 handshake_seen=True,
             )
-        copy = tracked.step is not Step.TOKEN_ASKED and tracked.opaque == offer.opaque and tracked in self._open
+        # TLS-DSK goes on with tokens under one opaque, and knows copies itself.
+        due = tracked.step is Step.TOKEN_ASKED or (
+            tracked.scheme is Scheme.TLS_DSK and tracked.step is Step.FINAL_SENT
+        )
+        copy = not due and tracked.opaque == offer.opaque and tracked in self._open
         if not copy:
             tracked.step, tracked.opaque = Step.TOKEN_GIVEN, offer.opaque or tracked.opaque
             tracked.version = min(offer.spoken_version, tracked.version or OWN_VERSION)
             tracked.challenge_at, tracked.challenge_input = record.time, record.input
-            take_server_token(tracked, record, offer.gssapi_data or "")
+            take_server_token(self._secrets, tracked, record, offer.gssapi_data or "")
         tracked.touch(record, Sender.SERVER)
-        tracked.draw(record, Sender.SERVER, start_line(message), "the server's token", None)
+        remark = tracked.tls.words if tracked.tls is not None else "the server's token"
+        tracked.draw(record, Sender.SERVER, start_line(message), remark, None)
         self._add(tracked)
         return tracked
 
@@ -413,7 +422,7 @@ class Reconstruction:
             answered.append(tracked)
             token = header.parameters.get("gssapi-data")
             if token and header.sender is Sender.SERVER:
-                take_server_token(tracked, record, token)
+                take_server_token(self._secrets, tracked, record, token)
             verdict = self._checker.check(tracked, record, message, header)
             if verdict is None:
                 self._checker.missing(tracked, record, message, header.sender, "the message carries no signature")

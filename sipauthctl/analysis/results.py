@@ -54,6 +54,22 @@ class LadderStep:
 
 
 @dataclass(frozen=True, slots=True)
+class InnerTls:
+    """The TLS handshake within TLS-DSK. Texts are None where the input does not tell; subjects as in RFC 4514.
+
+    `completed` tells whether both sides sent Finished; `alert` is what ended it, with the side, such as
+    `unknown_ca by the server`.
+    """
+
+    version: str | None
+    cipher_suite: str | None
+    server_subject: str | None
+    client_subject: str | None
+    completed: bool
+    alert: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class AssociationResult:
     """One security association, or an attempt at one; also what was proven by Digest, which makes no association.
 
@@ -84,6 +100,7 @@ class AssociationResult:
     explained: tuple[ExplainedSignature, ...]
     steps: tuple[LadderStep, ...]
     steps_left_out: int
+    inner_tls: InnerTls | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.words import Method
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.mechanisms.tls_dsk.key_log import KeyLog
 
 
 class SecretsError(ValueError):
@@ -43,6 +44,7 @@ class Secrets:
 
     ntlm: tuple[GivenSecret, ...] = ()
     kerberos: KeytabKeys | None = field(default=None, repr=False)
+    tls: KeyLog | None = field(default=None, repr=False)  # of the handshakes within TLS-DSK
 
     def candidates(self, user: str, domain: str) -> tuple[GivenSecret, ...]:
         """The secrets to try for the user of an AUTHENTICATE, the most exact first."""

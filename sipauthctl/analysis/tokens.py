@@ -6,7 +6,8 @@ import base64
 import binascii
 
 from sipauthctl.analysis.secrets import Secrets
-from sipauthctl.analysis.tracked import Problem, Tracked, place_text
+from sipauthctl.analysis.tls_dsk import TlsDskSeen
+from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
 from sipauthctl.analysis.verification import NoKey, kerberos_verifier, ntlm_verifier
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.redaction import was_removed
@@ -15,12 +16,15 @@ from sipauthctl.mechanisms.base import MalformedToken, Scheme
 from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
 
 
-def take_server_token(tracked: Tracked, record: Record, token: str) -> None:
-    """Takes the server's token: an NTLM CHALLENGE, or the AP-REP of a Kerberos context with mutual authentication."""
+def take_server_token(secrets: Secrets, tracked: Tracked, record: Record, token: str) -> None:
+    """Takes the server's token: an NTLM CHALLENGE, the AP-REP of a Kerberos context with mutual authentication, or
+    its part of a TLS handshake."""
     try:
         data = base64.b64decode(token, validate=True)
         if tracked.scheme is Scheme.NTLM:
             tracked.challenge = read_challenge(data)
+        elif tracked.scheme is Scheme.TLS_DSK:
+            _take_tls(secrets, tracked, Sender.SERVER, data)
         elif tracked.scheme is Scheme.KERBEROS and tracked.no_key is NoKey.NO_ANSWER and tracked.keytab is not None:
             verifier = tracked.keytab.verifier
             if verifier is not None:
@@ -44,7 +48,7 @@ def open_key(secrets: Secrets, tracked: Tracked, record: Record, token: str) -> 
     elif tracked.scheme is Scheme.KERBEROS:
         _open_kerberos(secrets, tracked, record, data)
     else:
-        tracked.no_key = NoKey.NOT_SUPPORTED
+        _open_tls(secrets, tracked, record, data)
 
 
 def _open_ntlm(secrets: Secrets, tracked: Tracked, record: Record, data: bytes) -> None:
@@ -77,6 +81,22 @@ def _open_kerberos(secrets: Secrets, tracked: Tracked, record: Record, data: byt
     tracked.verifier = check.verifier if check.problem is None else None
 
 
+def _open_tls(secrets: Secrets, tracked: Tracked, record: Record, data: bytes) -> None:
+    try:
+        _take_tls(secrets, tracked, Sender.CLIENT, data)
+    except MalformedToken as error:
+        _malformed(tracked, record, Sender.CLIENT, str(error))
+        tracked.no_key = NoKey.DAMAGED
+
+
+def _take_tls(secrets: Secrets, tracked: Tracked, sender: Sender, data: bytes) -> None:
+    seen = tracked.tls = tracked.tls or TlsDskSeen()
+    seen.take(sender, data)
+    tracked.verifier, tracked.no_key = seen.open(secrets.tls)
+    if seen.handshake.alert is not None:
+        tracked.step = Step.TLS_FAILED
+
+
 def _decode(tracked: Tracked, record: Record, token: str) -> bytes | None:
     try:
         return base64.b64decode(token, validate=True)
@@ -88,6 +108,10 @@ def _decode(tracked: Tracked, record: Record, token: str) -> bytes | None:
 def _malformed(tracked: Tracked, record: Record, sender: Sender, problem: str) -> None:
     whose = tracked.who if sender is Sender.CLIENT else tracked.where
     evidence = (place_text(record),)
-    ids = {Scheme.NTLM: "ntlm-malformed-token", Scheme.KERBEROS: "kerberos-malformed-token"}
+    ids = {
+        Scheme.NTLM: "ntlm-malformed-token",
+        Scheme.KERBEROS: "kerberos-malformed-token",
+        Scheme.TLS_DSK: "tls-dsk-failed",
+    }
     if tracked.scheme in ids:
         tracked.report(Problem(ids[tracked.scheme], f"The token of {whose} cannot be read: {problem}.", evidence))

@@ -13,6 +13,7 @@ from sipauthctl.analysis.mistakes import Fields, SignedMessage
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, LadderStep, State
 from sipauthctl.analysis.signature_log import SignatureLog
+from sipauthctl.analysis.tls_dsk import TlsDskSeen
 from sipauthctl.analysis.verification import KeytabCheck, NoKey, SecretCheck
 from sipauthctl.analysis.verifier import SignatureVerifier
 from sipauthctl.analysis.words import Sender
@@ -42,9 +43,13 @@ class Step(Enum):
     FINAL_SENT = "the client sent its last token, and no answer came"
     STARTED_OVER = "the server challenged again without a token of its own"
     REFUSED = "the server refused the client's last token"
+    TLS_FAILED = "an alert ended the TLS handshake"
     CHALLENGED = "the server challenged by Digest, and the client did not answer it"
     ANSWERED = "the client answered the Digest challenge, and no answer came"
     ESTABLISHED = ""
+
+
+_FAILED = (Step.REFUSED, Step.STARTED_OVER, Step.TLS_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,8 @@ class Tracked:
     secret_of_another: bool = False  # the secret for everybody that was given is that of somebody else
     server_errors: tuple[Notice, ...] = ()  # what a server trace says of it
     purpose: str = ""
-    secret_unfit: bool = False  # a given password does not give a Digest value, which may also have been changed
+    tls: TlsDskSeen | None = None
+    digest_verdict: Verdict | None = None  # on the client's last Digest response, where a password was tried
 
     def report(self, problem: Problem) -> None:
         """Notes a problem; of each kind the first ones are kept and the others counted."""
@@ -214,7 +220,7 @@ class Tracked:
         """How far it came."""
         if self.step is Step.ESTABLISHED:
             return State.ESTABLISHED
-        return State.FAILED if self.step in (Step.REFUSED, Step.STARTED_OVER) else State.INCOMPLETE
+        return State.FAILED if self.step in _FAILED else State.INCOMPLETE
 
     @property
     def who(self) -> str:
@@ -250,6 +256,7 @@ class Tracked:
             explained=tuple(self.explained),
             steps=tuple(self.steps),
             steps_left_out=self.steps_left_out,
+            inner_tls=self.tls.facts if self.tls is not None else None,
         )
 
 

@@ -33,6 +33,10 @@ class NoKey(Enum):
     REMOVED = "the token was taken out of this trace"
     DAMAGED = "the tokens of the handshake are damaged"
     NOT_SUPPORTED = "signatures of this scheme are not verified here"
+    NO_HELLOS = "the hellos of the TLS handshake are not in the input"
+    NO_KEY_LOG = "no key log was given that has the secret of the TLS handshake"
+    NOT_IN_KEY_LOG = "the key log does not have the secret of this TLS handshake"
+    TLS_NOT_SUPPORTED = "keys of this version of TLS or cipher suite are not known here"
     NO_KEYTAB = "no keytab was given"
     KEYTAB_UNFIT = "the given keytab does not decrypt the ticket"
     NO_ANSWER = (

@@ -23,5 +23,6 @@ class Method(str, Enum):
     PASSWORD = "password"
     NT_HASH = "nt-hash"
     KEYTAB = "keytab"
+    KEY_LOG = "key-log"
     LIVE = "live"
     CRC_RELATION = "crc-relation"

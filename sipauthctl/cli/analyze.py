@@ -36,7 +36,7 @@ from sipauthctl.cli.main import GlobalOptions
     "--keylog",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="TLS key log (SSLKEYLOGFILE) to decrypt a capture with.",
+    help="TLS key log (SSLKEYLOGFILE) to decrypt a capture with, and to verify TLS-DSK with.",
 )
 @click.option(
     "--decode-as",
@@ -76,6 +76,6 @@ def command(
     """
     from sipauthctl.cli.analyze_run import execute, read_secrets
 
-    secrets = read_secrets(password_file, nt_hash_file, username, domain, keytab)
+    secrets = read_secrets(password_file, nt_hash_file, username, domain, keytab, keylog)
     failed = execute(files, secrets, keylog, decode_as, html, as_json=as_json, no_color=options.no_color)
     return EXIT_PROBLEM if failed else 0

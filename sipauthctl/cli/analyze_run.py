@@ -21,6 +21,7 @@ from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import MechanismError, MechanismUnavailable
 from sipauthctl.mechanisms.kerberos.offline import ServiceKeytab
 from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.mechanisms.tls_dsk.key_log import KeyLog
 from sipauthctl.report.analysis import AnalysisRenderer, ConsoleRenderer
 from sipauthctl.report.analysis_html import HtmlWriter
 from sipauthctl.report.analysis_json import AnalysisWriter
@@ -33,6 +34,7 @@ def read_secrets(
     username: str | None,
     domain: str,
     keytab: Path | None,
+    keylog: Path | None,
 ) -> Secrets:
     """The secrets of the files.
 
@@ -46,7 +48,10 @@ def read_secrets(
         raise click.UsageError(f"{error}.") from None
     ntlm = _secrets(password_file, password_secrets, name) + _secrets(nt_hash_file, nt_hash_secrets, name)
     try:
-        return Secrets(ntlm=ntlm, kerberos=None if keytab is None else KeytabKeys(ServiceKeytab(keytab)))
+        kerberos = None if keytab is None else KeytabKeys(ServiceKeytab(keytab))
+        return Secrets(ntlm=ntlm, kerberos=kerberos, tls=None if keylog is None else KeyLog.read(keylog))
+    except OSError as error:
+        raise CannotRun(f"Cannot read {keylog}: {error.strerror}.") from None
     except MechanismUnavailable as error:
         raise CannotRun(str(error)) from None
     except MechanismError as error:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from rich.console import Console
 
-from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, LadderStep, State
+from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, InnerTls, LadderStep, State
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Notice
@@ -30,6 +30,7 @@ _VERDICTS = {
 STEPS_SHOWN = 12
 EXPLAINED_SHOWN = 5
 _LEFT_WIDTH = 35
+_TEXT_LIMIT = 400
 
 
 class AnalysisRenderer(Protocol):
@@ -69,6 +70,8 @@ def print_association(console: Console, association: AssociationResult) -> None:
     where = safe(place_of(association))
     put(console, (association.state.value.upper(), _STATES[association.state]), f"  {who} at {where}", wrap=False)
     put(console, signature_summary(association), indent=2)
+    if association.inner_tls is not None:
+        put(console, safe(inner_tls_words(association.inner_tls), 2 * _TEXT_LIMIT), indent=2)
     if association.stopped_at:
         put(console, f"stopped: {safe(association.stopped_at)}", indent=2)
     for step in association.steps[:STEPS_SHOWN]:
@@ -80,6 +83,15 @@ def print_association(console: Console, association: AssociationResult) -> None:
         print_explanation(console, explained)
     if len(association.explained) > EXPLAINED_SHOWN:
         put(console, f"... {len(association.explained) - EXPLAINED_SHOWN} more wrong signatures", indent=2)
+
+
+def inner_tls_words(tls: InnerTls) -> str:
+    """The TLS handshake within TLS-DSK in one sentence."""
+    end = f"ended by the alert {tls.alert}" if tls.alert else "completed" if tls.completed else "not completed"
+    subjects = (("server", tls.server_subject), ("client", tls.client_subject))
+    named = [f"{side} {subject}" for side, subject in subjects if subject is not None]
+    versions = [text for text in (tls.version, tls.cipher_suite) if text is not None]
+    return "; ".join(["TLS within: " + ", ".join([*versions, end]), *named])
 
 
 def place_of(association: AssociationResult) -> str:

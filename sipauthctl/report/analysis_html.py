@@ -16,7 +16,7 @@ from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, L
 from sipauthctl.analysis.words import Sender
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import COMMAND_INDENT, Finding
-from sipauthctl.report.analysis import signature_summary
+from sipauthctl.report.analysis import inner_tls_words, place_of, signature_summary
 from sipauthctl.report.text import safe
 
 _STYLE = """
@@ -63,12 +63,16 @@ class HtmlWriter:
 
     def association(self, association: AssociationResult) -> None:
         """Writes one association."""
-        title = f"{_text(association.user)} by {_text(association.scheme)} at {_text(association.targetname)}"
+        purpose = f", {association.purpose}" if association.purpose else ""
+        where = _text(place_of(association))
+        title = f"{_text(association.user)} by {_text(association.scheme)}{purpose} at {where}"
         parts = [
             "<details data-search>",
             f"<summary>{_tag(association.state.value)} <h2>{title}</h2> "
             f'<span class="muted">{_text(signature_summary(association))}</span></summary>',
         ]
+        if association.inner_tls is not None:
+            parts.append(f"<p>{_text(inner_tls_words(association.inner_tls))}</p>")
         if association.stopped_at:
             parts.append(f"<p>Stopped: {_text(association.stopped_at)}</p>")
         parts += ["<table>", *(_step(step) for step in association.steps), "</table>"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, TextIO
 
@@ -76,6 +77,7 @@ def _association(association: AssociationResult) -> dict[str, Any]:
         "version": association.version,
         "state": association.state.value,
         "stopped_at": association.stopped_at,
+        "inner_tls": asdict(association.inner_tls) if association.inner_tls is not None else None,
         "explained": [_explained(explained) for explained in association.explained],
     }
 

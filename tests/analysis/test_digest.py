@@ -24,11 +24,11 @@ WRONG = Secrets(password_secrets("314159"))
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def recorded(messages: Iterable[Request | Response]) -> list[Record]:
+def recorded(messages: Iterable[Request | Response], began: datetime = BEGAN) -> list[Record]:
     client, server = Address("192.0.2.35", 13184), Address("127.0.0.1", 5061)
     return [
         Record(
-            time=BEGAN + timedelta(milliseconds=20 * place),
+            time=began + timedelta(milliseconds=20 * place),
             source=client if isinstance(message, Request) else server,
             destination=server if isinstance(message, Request) else client,
             transport="tls",
@@ -83,6 +83,17 @@ def test_a_refused_join_tells_a_wrong_passcode_from_other_causes(secrets: Secret
     assert (found.id, found.severity.value) == ("anonymous-join-refused", "error")
     assert words in found.detail
     assert seen.associations[0].state is State.FAILED
+
+
+def test_a_second_passcode_in_the_same_call_is_judged_by_itself() -> None:
+    world = World()
+    messages = [*join(world.ask, PASSCODE), *join(world.ask, "314159", first=3)]
+    found = next(one for one in outcome(recorded(messages), KNOWN).findings if one.id == "anonymous-join-refused")
+    assert "did not use the password that was given" in found.detail
+    messages = [*join(world.ask, "314159", first=5), *join(world.ask, PASSCODE, first=7)]
+    seen = outcome(recorded(messages), KNOWN)
+    assert sorted(exchange.state.value for exchange in seen.associations) == ["established", "failed"]
+    assert seen.serious == ["anonymous-join-refused"]
 
 
 def test_a_stale_nonce_is_no_refusal() -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipauthctl.analysis.diagnosis import account, clock, digest, domain, flow, kerberos, ntlm, offers, trace
+from sipauthctl.analysis.diagnosis import (
+    account,
+    clock,
+    digest,
+    domain,
+    flow,
+    kerberos,
+    ntlm,
+    offers,
+    tls_dsk,
+    trace,
+)
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Problem, Tracked
 from sipauthctl.findings import Finding, Severity, finding
@@ -19,6 +30,7 @@ _FAMILIES = (
     account.findings,
     domain.findings,
     digest.findings,
+    tls_dsk.findings,
     flow.findings,
 )
 

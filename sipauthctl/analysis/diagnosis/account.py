@@ -34,7 +34,8 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         dns_domain=(tracked.challenge.names.dns_domain or "") if tracked.challenge is not None else "",
         of_credentials=answer.status in (401, 407),
     )
-    if found.id == "credentials-refused" and (wrong or finer_cause(tracked)):
+    finer = wrong or finer_cause(tracked) or tracked.scheme is Scheme.TLS_DSK
+    if found.id == "credentials-refused" and finer:
         return  # the finer cause is told
     keys = opened(tracked)
     if found.id == "credentials-refused" and keys is not None:

@@ -33,7 +33,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
             of_credentials=answer.status in (401, 407),
         )
         yield finding(found.id, f"{found.detail} {used.value}".strip(), lines(answer), user=tracked.who)
-    elif used is UsedSecret.ANOTHER:
+    elif used is UsedSecret.ANOTHER and not tracked.verdicts[Verdict.VALID]:
         detail = (
             f"The password that was given is not the one of {tracked.who} at {tracked.where}, or a message changed."
         )
@@ -41,6 +41,6 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 
 def _used(tracked: Tracked) -> UsedSecret:
-    if tracked.verdicts[Verdict.VALID]:
-        return UsedSecret.GIVEN
-    return UsedSecret.ANOTHER if tracked.secret_unfit else UsedSecret.UNKNOWN
+    if tracked.digest_verdict is None:
+        return UsedSecret.UNKNOWN
+    return UsedSecret.GIVEN if tracked.digest_verdict is Verdict.VALID else UsedSecret.ANOTHER

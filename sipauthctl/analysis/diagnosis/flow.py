@@ -18,6 +18,8 @@ ANSWER_SECONDS = 32.0
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """One association that did not come to its end."""
+    if tracked.tls is not None and tracked.tls.handshake.alert is not None:
+        return  # the cause is told
     if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:
         detail = f"{tracked.who} at {tracked.where}: {tracked.step.value}."
         mild = tracked.cut_off or tracked.scheme is Scheme.DIGEST

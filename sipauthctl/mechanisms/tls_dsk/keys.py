@@ -70,9 +70,14 @@ def sign(key: bytes, data: bytes, hash_name: str) -> bytes:
     return hmac.new(key, data, hash_name).digest()
 
 
+def hash_of(signature: bytes) -> str | None:
+    """The hash that a signature of this length uses, None where it is none's."""
+    return _HASHES.get(len(signature))
+
+
 def verify(key: bytes, data: bytes, signature: bytes) -> bool:
     """Whether `signature` is that of `data`. One of another length than any hash's is False."""
-    name = _HASHES.get(len(signature))
+    name = hash_of(signature)
     return name is not None and hmac.compare_digest(sign(key, data, name), signature)
 
 
