@@ -381,6 +381,7 @@ class Reconstruction:
         tracked.touch(record, Sender.SERVER)
         remark = tracked.tls.words if tracked.tls is not None else "the server's token"
         tracked.draw(record, Sender.SERVER, start_line(message), remark, None)
+        tracked.remember((("To tag", message.to.tag or ""),) if message.to.tag else ())
         self._add(tracked)
         return tracked
 

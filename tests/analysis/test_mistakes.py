@@ -136,12 +136,15 @@ REQUEST_STRINGS: list[tuple[str, str, Change]] = [
     ("quotes-kept", "num", both(*(field(name, quoted) for name in ("realm", "targetname", "rand", "num")))),
     ("to-tag", "From tag", lambda fields, raw: [*fields[:11], fields[9], *fields[12:]]),
     ("expires", "although", field("Expires", constant(b"7200"))),
+    ("expires", "left out", field("Expires", constant(b""))),
     ("identity", "although", field("identity SIP URI", constant(b"sip:ned@litwareinc.com"))),
     ("status-code", "in a request", longer),
     ("status-code", "in a request", lambda fields, raw: [*fields, b""]),
     ("empty-fields-left-out", "left out", filled),
     ("other-case", "realm", field("realm", bytes.lower)),
     ("other-case", "targetname", field("targetname", bytes.upper)),
+    ("other-case", "From URI", field("From URI", bytes.lower)),
+    ("other-case", "URIs", both(field("From URI", bytes.lower), field("To URI", bytes.lower))),
     ("other-case", "scheme", field("scheme", bytes.lower)),
     ("other-case", "scheme", field("scheme", bytes.capitalize)),
     ("other-case", "rand", field("rand", bytes.upper)),
@@ -153,14 +156,17 @@ REQUEST_STRINGS: list[tuple[str, str, Change]] = [
 ]
 
 
-def prepared(sentence: str, mistake: str, records: list[Record]) -> Record:
-    """The message that is signed wrongly, with the header that the mistake is about taken out where needed."""
-    record = records[REFRESH - 1]
+def prepared(sentence: str, mistake: str, record: Record) -> Record:
+    """The message that is signed wrongly, with the header that the mistake is about put in or taken out."""
     raw = record.raw
     if mistake == "expires" and sentence == "although":
         raw = raw.replace(b"\r\nExpires: 7200", b"")
     if mistake == "other-case" and sentence == "rand":
         raw = raw.replace(b'crand="', b'crand="ab')
+    if mistake == "expires" and sentence == "left out":
+        raw = raw.replace(b"\r\nContact:", b"\r\nExpires: 7200\r\nContact:")
+    if mistake == "other-case" and "URI" in sentence:
+        raw = raw.replace(b"<sip:ned@", b"<sip:Ned@")
     if sentence == "whole header value":
         raw = raw.replace(b"\r\nFrom: <", b'\r\nFrom: "Ned Flint" <')
     return replace(record, raw=raw)
@@ -170,7 +176,7 @@ def prepared(sentence: str, mistake: str, records: list[Record]) -> Record:
 @pytest.mark.parametrize(("mistake", "sentence", "change"), REQUEST_STRINGS)
 def test_a_request_that_signs_the_wrong_string(mistake: str, sentence: str, change: Change, extended: bool) -> None:
     records = session(extended=extended)
-    record = prepared(sentence, mistake, records)
+    record = prepared(sentence, mistake, records[REFRESH - 1])
     right = string_fields(record.raw, "client")
     wrong = joined(change(right, record.raw))
     assert wrong != joined(right)
@@ -196,7 +202,7 @@ def _first(left: bytes, right: bytes) -> int:
 @pytest.mark.parametrize(("mistake", "sentence", "change"), REQUEST_STRINGS)
 def test_the_same_is_named_without_a_secret(mistake: str, sentence: str, change: Change) -> None:
     records = session(extended=False)
-    record = prepared(sentence, mistake, records)
+    record = prepared(sentence, mistake, records[REFRESH - 1])
     wrong = joined(change(string_fields(record.raw, "client"), record.raw))
     made = signature(keys_of(records), "client", wrong)
     seen = outcome(put(records, resigned(record, made)), NOTHING)
@@ -328,6 +334,42 @@ def test_the_key_of_the_lm_response() -> None:
         made = signature(KEYS, "client", text, session=key)
         seen = outcome(put(RECORDS, resigned(record, made)), RECORDED)
         assert seen.mistakes == ["lm-key"]
+
+
+@pytest.mark.parametrize(("mistake", "sentence", "change"), REQUEST_STRINGS)
+def test_a_client_that_is_refused_for_it(mistake: str, sentence: str, change: Change) -> None:
+    """The mistake is in the first message that the client signs, the one with its token: there is no right one."""
+    records = session()
+    own = prepared(sentence, mistake, records[4])
+    wrong = joined(change(string_fields(own.raw, "client"), own.raw))
+    refused = replace(records[5], raw=records[1].raw.replace(b"CSeq: 1 ", b"CSeq: 3 "))
+    seen = outcome([*records[:4], resigned(own, signature(keys_of(records), "client", wrong)), refused])
+    assert seen.mistakes == [mistake]
+    assert sentence in seen.sentences[0]
+    assert seen.serious == ["signature-invalid"]
+
+
+@pytest.mark.parametrize("place", [5, REFRESH])
+def test_a_to_tag_that_the_client_has_from_the_last_answer(place: int) -> None:
+    records = session()
+    tag = independent.value(records[place - 2].raw, rb"\r\nTo: [^\r]*;tag=(\w+)")
+    assert tag
+    record = records[place - 1]
+    wrong = joined(field("To tag", constant(tag))(string_fields(record.raw, "client"), record.raw))
+    seen = outcome(put(records, resigned(record, signature(keys_of(records), "client", wrong))))
+    assert seen.mistakes == ["to-tag"]
+    assert seen.sentences == ["a To tag was signed that the message does not have"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_client_that_signs_the_string_of_a_newer_or_older_version(version: int) -> None:
+    """Version 2 was spoken and that of 3 signed, or the reverse."""
+    records = session(version)
+    record = records[REFRESH - 1]
+    wrong = joined(string_fields(record.raw, "client", 2 if version == 3 else 4))
+    seen = outcome(put(records, resigned(record, signature(keys_of(records), "client", wrong))))
+    assert seen.mistakes == ["string-of-another-version"]
+    assert f"protocol version {2 if version == 3 else 4}" in seen.sentences[0]
 
 
 def test_a_string_mistake_and_a_key_mistake_together() -> None:

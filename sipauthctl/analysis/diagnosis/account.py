@@ -9,6 +9,8 @@ from sipauthctl.analysis.diagnosis.trace import finer_cause
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verification import NoKey
+from sipauthctl.analysis.words import Sender
+from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
 from sipauthctl.diagnosis.refusals import refusal
 from sipauthctl.findings import Finding, Severity, finding
@@ -34,7 +36,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         dns_domain=(tracked.challenge.names.dns_domain or "") if tracked.challenge is not None else "",
         of_credentials=answer.status in (401, 407),
     )
-    finer = wrong or finer_cause(tracked) or tracked.scheme is Scheme.TLS_DSK
+    finer = wrong or finer_cause(tracked) or _signed_wrongly(tracked) or tracked.scheme is Scheme.TLS_DSK
     if found.id == "credentials-refused" and finer:
         return  # the finer cause is told
     keys = opened(tracked)
@@ -47,6 +49,12 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         yield finding(found.id, f"{found.detail} {right}", found.evidence, user=tracked.endpoint.address)
         return
     yield found
+
+
+def _signed_wrongly(tracked: Tracked) -> bool:
+    """Whether the client's signature on its last token is wrong or missing, for which a server refuses it."""
+    client = (signature for signature in tracked.signatures if signature.sender is Sender.CLIENT)
+    return any(signature.verdict in (Verdict.INVALID, Verdict.MISSING) for signature in client)
 
 
 def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
