@@ -14,7 +14,7 @@ from sipauthctl.mechanisms.kerberos.offline import NoKeyFits
 from sipauthctl.mechanisms.kerberos.token import check_initial_token
 from sipauthctl.mechanisms.ntlm.context import NtlmContext, Role
 from sipauthctl.mechanisms.ntlm.deviations import KeyMaterial, find_deviation, lm_base_key
-from sipauthctl.mechanisms.ntlm.keys import check_response, exported_session_key, mic
+from sipauthctl.mechanisms.ntlm.keys import LmHashNeeded, check_response, check_response_v1, exported_session_key, mic
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts, ChallengeFacts
 
 _ROLES = {Sender.CLIENT: Role.INITIATOR, Sender.SERVER: Role.ACCEPTOR}
@@ -28,7 +28,7 @@ class NoKey(Enum):
     WRONG_SECRET = "the given secret is not the one that the client used"
     NO_HANDSHAKE = "the handshake lies before the beginning of the input"
     NO_CHALLENGE = "the CHALLENGE of the handshake is not in the input"
-    NTLM_V1 = "the client answered with NTLMv1, whose keys are not computed here"
+    LM_HASH_NEEDED = "the given secret is right, and with NTLMv1 the key needs the LM hash too: give the password"
     ANONYMOUS = "the AUTHENTICATE is anonymous"
     REMOVED = "the token was taken out of this trace"
     DAMAGED = "the tokens of the handshake are damaged"
@@ -92,10 +92,12 @@ def ntlm_verifier(secrets: Secrets, challenge: ChallengeFacts, authenticate: Aut
     candidates = secrets.candidates(authenticate.user, authenticate.domain)
     if not candidates:
         return SecretCheck(None, NoKey.NO_SECRET)
-    if authenticate.version == 1:
-        return SecretCheck(None, NoKey.NTLM_V1)
+    check = check_response_v1 if authenticate.version == 1 else check_response
     for given in candidates:
-        base_key = check_response(given.secret, challenge.server_challenge, authenticate)
+        try:
+            base_key = check(given.secret, challenge.server_challenge, authenticate)
+        except LmHashNeeded:
+            return SecretCheck(None, NoKey.LM_HASH_NEEDED, given)
         if base_key is None:
             continue
         try:

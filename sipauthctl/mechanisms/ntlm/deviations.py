@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from spnego._ntlm_raw.crypto import crc32, hmac_md5, md5, rc4k, sealkey, signkey
-from spnego._ntlm_raw.messages import Authenticate
 
 from sipauthctl.mechanisms.ntlm.context import SEQUENCE_NUMBER, SIGNATURE_BYTES, Role
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
@@ -38,8 +37,8 @@ class KeyMaterial:
 
 def lm_base_key(secret: NtlmSecret, challenge: ChallengeFacts, authenticate: AuthenticateFacts) -> bytes | None:
     """The session base key that the LMv2 response would give, None where the AUTHENTICATE has no right one."""
-    response = Authenticate.unpack(authenticate.raw).lm_challenge_response or b""
-    if len(response) != 24:
+    response = authenticate.lm_response
+    if len(response) != 24 or authenticate.version != 2:
         return None
     key = secret.response_key(authenticate.user, authenticate.domain)
     proof = response[:_PROOF_BYTES]

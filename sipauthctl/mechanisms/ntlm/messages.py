@@ -94,6 +94,7 @@ class AuthenticateFacts:
     user: str
     workstation: str
     nt_response: bytes = field(repr=False)
+    lm_response: bytes = field(repr=False)
     encrypted_session_key: bytes = field(repr=False)
     timestamp: datetime | None
     mic: bytes | None = field(repr=False)
@@ -169,6 +170,7 @@ def read_authenticate(data: bytes) -> AuthenticateFacts:
         user=_guard(lambda: message.user_name) or "",
         workstation=_guard(lambda: message.workstation) or "",
         nt_response=nt_response,
+        lm_response=message.lm_challenge_response or b"",
         encrypted_session_key=message.encrypted_random_session_key or b"",
         timestamp=timestamp,
         mic=mic,
