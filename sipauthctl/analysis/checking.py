@@ -146,6 +146,7 @@ class SignatureChecker:
         check = KeyCheck(verifier, sender, wire.num, wire.value)
         explanation = self._explain(tracked, sender, signed, check)
         detail = f"{_WRONG}: {explanation.sentence}"
+        tracked.sides[sender].spend(wire.num)
         self._add(tracked, record, message, sender, wire.num, Verdict.INVALID, verifier.method, detail)
         self._tell(tracked, record, message, sender, wire.num, explanation)
         return Verdict.INVALID
@@ -162,6 +163,7 @@ class SignatureChecker:
         buffer: SignatureBuffer,
         problem: str,
     ) -> Verdict:
+        tracked.sides[sender].spend(wire.num)
         self._add(tracked, record, message, sender, wire.num, Verdict.INVALID, None, problem)
         tracked.report(Problem("signature-malformed", _sentence(message, sender, problem), _where(record)))
         return Verdict.INVALID
@@ -285,6 +287,7 @@ class SignatureChecker:
             explanation = self._explain(tracked, sender, signed, RelationCheck(settled, num, signature))
             detail = f"{_WRONG_KEYLESS}: {explanation.sentence}"
         if row is None:
+            tracked.sides[sender].spend(num)
             self._add(tracked, record, signed.message, sender, num, Verdict.INCONSISTENT, Method.CRC_RELATION, detail)
         else:
             self._change(tracked, row, Verdict.INCONSISTENT, detail)
@@ -376,6 +379,8 @@ class SignatureChecker:
             told = f"The {what} on {start_line(message)} comes again after {highest}."
             tracked.report(Problem("num-replayed", told, _where(record)))
             return detail
+        if state is NumState.AHEAD and side.spent(highest + 1, wire.num):
+            return ""
         if highest == 0:
             if not tracked.handshake_seen or wire.num == 0:
                 return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -76,7 +77,8 @@ class AssociationResult:
     `purpose` says what it is for where that is not a sign-in (`anonymous join`), else it is empty.
     `client` and `server` are `address:port`, None where the input does not tell. `stopped_at` says in words where
     the handshake ended, empty where it is established. Iterating `signatures` gives a `CheckedSignature` each; they
-    are held packed. Of long associations `steps` has the beginning alone, and `steps_left_out` counts the rest.
+    are held packed, and `verdicts` counts them. Of long associations `steps` has the beginning alone, and
+    `steps_left_out` counts the rest.
     `handshake_seen` is False where the input begins after the handshake.
     """
 
@@ -97,6 +99,7 @@ class AssociationResult:
     began: datetime | None
     ended: datetime | None
     signatures: SignatureLog
+    verdicts: Mapping[Verdict, int]
     explained: tuple[ExplainedSignature, ...]
     steps: tuple[LadderStep, ...]
     steps_left_out: int

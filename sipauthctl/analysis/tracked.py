@@ -32,6 +32,7 @@ EXPLAINED_KEPT = 20
 EARLIER_KEPT = 4
 RECENT_KEPT = 8
 PENDING_KEPT = 6
+WRONG_KEPT = 64
 _ALWAYS_OTHER = frozenset({"rand", "num", "CSeq number"})
 
 
@@ -108,6 +109,17 @@ class Side:
     sample: Pending | None = None  # one that agrees with others of its side
     hopeless: bool = False  # no two of its signatures agree
     copies: OrderedDict[int, Copy] = field(default_factory=OrderedDict)
+    wrong: OrderedDict[int, None] = field(default_factory=OrderedDict)  # numbers of signatures that do not hold
+
+    def spend(self, num: int) -> None:
+        """Notes the number of a signature that does not hold: the window does not take it, and it is used."""
+        self.wrong[num] = None
+        if len(self.wrong) > WRONG_KEPT:
+            self.wrong.popitem(last=False)
+
+    def spent(self, first: int, end: int) -> bool:
+        """Whether all numbers from `first` up to `end`, which is not counted, were those of wrong signatures."""
+        return end - first <= len(self.wrong) and all(num in self.wrong for num in range(first, end))
 
 
 @dataclass(slots=True)
@@ -253,6 +265,7 @@ class Tracked:
             began=self.began,
             ended=self.ended,
             signatures=self.signatures,
+            verdicts={verdict: count for verdict, count in self.verdicts.items() if count},
             explained=tuple(self.explained),
             steps=tuple(self.steps),
             steps_left_out=self.steps_left_out,

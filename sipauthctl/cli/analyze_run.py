@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 import click
 
-from sipauthctl.analysis.analyze import Analysis, analyze
+from sipauthctl.analysis.analyze import analyze
 from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
 from sipauthctl.capture.merge import merge
-from sipauthctl.capture.reader import open_reader
-from sipauthctl.capture.record import LOCAL_TIMES, InputKind, Reader, ReadError
+from sipauthctl.capture.reader import CaptureOpener, open_reader
+from sipauthctl.capture.record import LOCAL_TIMES, InputKind, Notice, Reader, ReadError, Record
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import MechanismError, MechanismUnavailable
@@ -25,7 +25,8 @@ from sipauthctl.mechanisms.tls_dsk.key_log import KeyLog
 from sipauthctl.report.analysis import AnalysisRenderer, ConsoleRenderer
 from sipauthctl.report.analysis_html import HtmlWriter
 from sipauthctl.report.analysis_json import AnalysisWriter
-from sipauthctl.report.console import stdout
+from sipauthctl.report.console import stderr, stdout
+from sipauthctl.report.progress import AnalysisProgress
 
 
 def read_secrets(
@@ -71,7 +72,8 @@ def execute(
     """Analyses the files and prints the result; whether a problem was found.
 
     Raises:
-        CannotRun: an input cannot be read, or the HTML file cannot be written.
+        CannotRun: an input cannot be read, or the HTML file cannot be written. Of several inputs the others are told
+            of first, and a problem that they show counts for more.
     """
 
     def capture(path: str) -> Reader:
@@ -79,25 +81,76 @@ def execute(
 
         return PcapReader(path, keylog=keylog, decode_as=decode_as)
 
-    try:
-        readers = [open_reader(path, captures=capture) for path in files]
-        kinds = {path: reader.kind for path, reader in zip(files, readers, strict=True)}
-        local = [path for path, kind in kinds.items() if kind in LOCAL_TIMES]
-        analysis = analyze(merge(readers), secrets, local_times=local)
-        with ExitStack() as stack:
-            renderers: list[AnalysisRenderer] = [
-                AnalysisWriter(sys.stdout) if as_json else ConsoleRenderer(stdout(no_color=no_color))
-            ]
-            if html is not None:
-                renderers.append(HtmlWriter(stack.enter_context(_create(html))))
-            for association in analysis.associations():
+    inputs = Inputs(files, capture)
+    progress = AnalysisProgress(stderr(no_color=no_color))
+    analysis = analyze(progress.over(merge(inputs.items())), secrets, local_times=inputs.of_kind(LOCAL_TIMES))
+    with ExitStack() as stack:
+        renderers: list[AnalysisRenderer] = []
+        if html is not None:
+            renderers.append(HtmlWriter(stack.enter_context(_create(html))))
+        renderers.append(AnalysisWriter(sys.stdout) if as_json else ConsoleRenderer(stdout(no_color=no_color)))
+        for association in analysis.associations():
+            with progress.away():
                 for renderer in renderers:
                     renderer.association(association)
-            for renderer in renderers:
-                renderer.end(_inputs(analysis, kinds), analysis.notices, analysis.findings)
-    except ReadError as error:
-        raise CannotRun(str(error)) from None
-    return any(finding.severity is Severity.ERROR for finding in analysis.findings)
+        counts = {count.path: count.messages for count in analysis.inputs}
+        read = [(path, kind.value, counts.get(path, 0)) for path, kind in inputs.kinds.items()]
+        for renderer in renderers:
+            renderer.end(read, analysis.notices, analysis.findings)
+    problem = any(finding.severity is Severity.ERROR for finding in analysis.findings)
+    if not problem and inputs.failed:
+        raise CannotRun(" ".join(inputs.failed))
+    if not problem and not counts:
+        raise CannotRun("No SIP message could be read.")
+    return problem
+
+
+class Inputs:
+    """The files of one analysis.
+
+    Args:
+        files: as they were given.
+        captures: makes the reader of a capture.
+
+    Raises:
+        CannotRun: none of them can be read.
+    """
+
+    def __init__(self, files: tuple[str, ...], captures: CaptureOpener) -> None:
+        self.failed: list[str] = []
+        """Why some could not be read."""
+        self._readers: dict[str, Reader] = {}
+        self._notices: list[Notice] = []
+        for path in files:
+            try:
+                self._readers[path] = open_reader(path, captures=captures)
+            except ReadError as error:
+                self._notices.append(self._failure(path, error))
+        if not self._readers:
+            raise CannotRun(" ".join(self.failed))
+
+    @property
+    def kinds(self) -> dict[str, InputKind]:
+        """What each of those that could be opened is."""
+        return {path: reader.kind for path, reader in self._readers.items()}
+
+    def of_kind(self, kinds: tuple[InputKind, ...]) -> list[str]:
+        """The inputs of these kinds."""
+        return [path for path, kind in self.kinds.items() if kind in kinds]
+
+    def items(self) -> list[Iterable[Record | Notice]]:
+        """What each has, and notices of those that cannot be read."""
+        return [self._notices, *(self._careful(path, reader) for path, reader in self._readers.items())]
+
+    def _careful(self, path: str, reader: Reader) -> Iterator[Record | Notice]:
+        try:
+            yield from reader
+        except ReadError as error:
+            yield self._failure(path, error)
+
+    def _failure(self, path: str, error: ReadError) -> Notice:
+        self.failed.append(str(error))
+        return Notice("unreadable", str(error), path)
 
 
 def _create(path: Path) -> TextIO:
@@ -105,11 +158,6 @@ def _create(path: Path) -> TextIO:
         return path.open("w", encoding="utf-8")
     except OSError as error:
         raise CannotRun(f"Cannot write {path}: {error.strerror}.") from None
-
-
-def _inputs(analysis: Analysis, kinds: dict[str, InputKind]) -> list[tuple[str, str, int]]:
-    counts = {count.path: count.messages for count in analysis.inputs}
-    return [(path, kind.value, counts.get(path, 0)) for path, kind in kinds.items()]
 
 
 def _secrets(

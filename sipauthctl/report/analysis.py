@@ -1,11 +1,12 @@
-"""An analysis on the console: a line per input, a ladder per association, the findings."""
+"""An analysis on the console: a ladder for each association, the findings, and a summary at the end."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from typing import Protocol
 
+from rich.cells import cell_len
 from rich.console import Console
 
 from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, InnerTls, LadderStep, State
@@ -14,8 +15,10 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import Scheme
-from sipauthctl.report.console import put
+from sipauthctl.report.analysis_summary import Tally, counted, in_trouble, print_summary
+from sipauthctl.report.console import encodable, put
 from sipauthctl.report.findings import print_finding
+from sipauthctl.report.ladder import short
 from sipauthctl.report.text import safe
 
 _STATES = {State.ESTABLISHED: "bold green", State.FAILED: "bold red", State.INCOMPLETE: "bold yellow"}
@@ -29,7 +32,13 @@ _VERDICTS = {
 }
 STEPS_SHOWN = 12
 EXPLAINED_SHOWN = 5
+LADDERS_SHOWN = 40
+"""How many associations are shown whatever became of them; after those, only such as did not go well."""
+
+TROUBLED_SHOWN = 200
+NOTES_SHOWN = 20
 _LEFT_WIDTH = 35
+_REASONS_LOOKED_AT = 200
 _TEXT_LIMIT = 400
 
 
@@ -50,9 +59,17 @@ class ConsoleRenderer:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._tally = Tally()
+        self._shown = 0
+        self._left_out = 0
 
     def association(self, association: AssociationResult) -> None:
         """One association."""
+        self._tally.add(association)
+        if self._shown >= (TROUBLED_SHOWN if in_trouble(association) else LADDERS_SHOWN):
+            self._left_out += 1
+            return
+        self._shown += 1
         print_association(self._console, association)
         self._console.print()
 
@@ -60,7 +77,21 @@ class ConsoleRenderer:
         self, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
     ) -> None:
         """The rest."""
-        print_summary(self._console, inputs, notices, findings)
+        if self._left_out:
+            put(self._console, f"{self._left_out:,} more sign-ins are not shown here; --json and --html have all.")
+            self._console.print()
+        told = list(notices)
+        for notice in told[:NOTES_SHOWN]:
+            place = f":{notice.place}" if notice.place is not None else ""
+            put(self._console, ("note ", "yellow"), f"{safe(notice.input)}{place}: {safe(notice.text)}")
+        if len(told) > NOTES_SHOWN:
+            put(self._console, f"... and {len(told) - NOTES_SHOWN} more notes (--json has them)")
+        if told:
+            self._console.print()
+        for finding in findings:
+            print_finding(self._console, finding)
+            self._console.print()
+        print_summary(self._console, self._tally, inputs, len(told), findings)
 
 
 def print_association(console: Console, association: AssociationResult) -> None:
@@ -74,8 +105,7 @@ def print_association(console: Console, association: AssociationResult) -> None:
         put(console, safe(inner_tls_words(association.inner_tls), 2 * _TEXT_LIMIT), indent=2)
     if association.stopped_at:
         put(console, f"stopped: {safe(association.stopped_at)}", indent=2)
-    for step in association.steps[:STEPS_SHOWN]:
-        _step(console, step)
+    _ladder(console, association)
     left_out = len(association.steps) - STEPS_SHOWN + association.steps_left_out
     if left_out > 0:
         put(console, f"... {left_out} more messages", indent=4)
@@ -112,42 +142,34 @@ def print_explanation(console: Console, explained: ExplainedSignature) -> None:
         put(console, safe(explained.difference), indent=4)
 
 
-def print_summary(
-    console: Console, inputs: list[tuple[str, str, int]], notices: Iterable[Notice], findings: tuple[Finding, ...]
-) -> None:
-    """What was read, what could not be read, and the findings.
-
-    Args:
-        inputs: path, kind and number of messages of each.
-        notices: what the readers had to say.
-        findings: errors first.
-    """
-    for path, kind, messages in inputs:
-        put(console, f"{safe(path)}: {kind}, {messages} message{'' if messages == 1 else 's'}", wrap=False)
-    for notice in notices:
-        place = f":{notice.place}" if notice.place is not None else ""
-        put(console, ("note ", "yellow"), f"{safe(notice.input)}{place}: {safe(notice.text)}")
-    if not findings:
-        put(console, "Nothing was found wrong.")
-    for finding in findings:
-        console.print()
-        print_finding(console, finding)
-
-
 def signature_summary(association: AssociationResult) -> str:
-    """`7 signatures: 7 valid`."""
-    verdicts = Counter(signature.verdict for signature in association.signatures)
-    total = sum(verdicts.values())
-    if not total:
-        return "no signatures"
-    parts = ", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdict in verdicts)
-    return f"{total} signature{'' if total == 1 else 's'}: {parts}"
+    """`7 signatures: 7 valid`, with the reason where they could not be checked."""
+    summary = counted(association.verdicts, "signature") or "no signatures"
+    if Verdict.UNVERIFIABLE not in association.verdicts:
+        return summary
+    looked_at = islice(association.signatures, _REASONS_LOOKED_AT)
+    reasons = dict.fromkeys(one.detail for one in looked_at if one.verdict is Verdict.UNVERIFIABLE and one.detail)
+    return f"{summary} ({next(iter(reasons))})" if len(reasons) == 1 else summary
 
 
-def _step(console: Console, step: LadderStep) -> None:
+def _ladder(console: Console, association: AssociationResult) -> None:
+    steps = association.steps[:STEPS_SHOWN]
+    width = min(_LEFT_WIDTH, max((cell_len(safe(step.text)) for step in steps), default=0))
+    timed = any(step.time is not None for step in steps)
+    explained = {(one.input, one.place) for one in association.explained[:EXPLAINED_SHOWN]}
+    for step in steps:
+        _step(console, step, width, timed, explained=(step.input, step.place) in explained)
+
+
+def _step(console: Console, step: LadderStep, width: int, timed: bool, *, explained: bool) -> None:
     arrow = "->" if step.sender is Sender.CLIENT else "<-"
-    time = f"{step.time:%H:%M:%S.%f}"[:-3] if step.time is not None else " " * 12
-    verdict = (step.verdict.value, _VERDICTS[step.verdict]) if step.verdict is not None else ("", "")
-    remark = f"  {safe(step.remark)}" if step.remark else ""
-    text = safe(step.text, _LEFT_WIDTH)
-    put(console, f"{time} {arrow} {text:<{_LEFT_WIDTH}} ", verdict, remark, indent=4, wrap=False)
+    time = f"{step.time:%H:%M:%S.%f}"[:-3] + " " if step.time is not None else " " * 13 if timed else ""
+    text = short(encodable(safe(step.text), console.encoding), width)
+    left = f"  {time}{arrow} {text}{' ' * (width - cell_len(text))}  "
+    remark = safe(step.remark, _TEXT_LIMIT)
+    if step.verdict is Verdict.UNVERIFIABLE:
+        remark = ""  # the line above the ladder has it
+    elif explained and step.verdict in (Verdict.INVALID, Verdict.INCONSISTENT):
+        remark = "see below"
+    verdict = () if step.verdict is None else ((step.verdict.value, _VERDICTS[step.verdict]), "  ")
+    put(console, remark, lead=(left, *verdict))

@@ -208,6 +208,16 @@ def test_a_lost_message_is_a_gap_and_a_repeated_one_a_replay() -> None:
     assert "client number 3" in finding(seen, "num-replayed")
 
 
+@pytest.mark.parametrize("secrets", [GIVEN, NOTHING])
+def test_the_number_of_a_wrong_signature_is_no_gap(secrets: Secrets) -> None:
+    records = session(extended=False)
+    seen = outcome(changed(records, 9, b"To: <sip:ned@", b"To: <sip:nad@"), secrets)
+    assert "signature-invalid" in seen.ids
+    assert "num-gap" not in seen.ids
+    first = changed(records, 5, b"To: <sip:ned@", b"To: <sip:nad@")
+    assert "num-not-from-one" not in outcome(first, secrets).ids
+
+
 def test_a_datagram_that_is_sent_again_is_no_replay() -> None:
     records = [replace(record, transport="udp") for record in session()]
     twice = [one for record in records for one in (record, record)]

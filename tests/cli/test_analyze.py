@@ -95,6 +95,34 @@ def test_what_cannot_be_read_exits_with_3_and_says_why(tmp_path: Path, content: 
     assert "Traceback" not in result.err
 
 
+def test_what_can_be_read_is_told_beside_what_cannot(session: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    result = sipauthctl("analyze", str(empty), str(session), "/nonexistent/file")
+    assert result.code == 3
+    assert "sip:user@cosmo.local" in result.out
+    assert f"note {empty}" in result.out
+    assert f"{empty} is empty." in result.err
+    assert "/nonexistent/file cannot be read" in result.err
+
+
+def test_a_problem_counts_for_more_than_an_unreadable_input(session: Path, tmp_path: Path) -> None:
+    secret, empty = tmp_path / "password", tmp_path / "empty"
+    secret.write_text(recorded.PASSWORD, "utf-8")
+    empty.write_bytes(b"")
+    session.write_bytes(session.read_bytes().replace(b"Expires: 7200", b"Expires: 7201"))
+    result = sipauthctl("analyze", str(session), str(empty), "--password-file", str(secret), "--json")
+    assert result.code == 1
+    document = json.loads(result.out)
+    jsonschema.validate(document, schema("analyze"))
+    assert [notice["kind"] for notice in document["notices"]] == ["unreadable"]
+
+
+def test_a_page_that_cannot_be_written_leaves_no_half_document(session: Path) -> None:
+    result = sipauthctl("analyze", str(session), "--json", "--html", "/nonexistent/page.html")
+    assert (result.code, result.out) == (3, "")
+
+
 def test_a_missing_file_and_no_file() -> None:
     assert sipauthctl("analyze", "/nonexistent/file").code == 3
     assert sipauthctl("analyze").code == 2
