@@ -7,16 +7,18 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 
 from sipauthctl.analysis.diagnosis import findings as association_findings
-from sipauthctl.analysis.diagnosis import trace
+from sipauthctl.analysis.diagnosis import kdc, trace
 from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, of_dialog
+from sipauthctl.analysis.kdc_errors import KdcErrors
 from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.results import AssociationResult, InputCount, State
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
 from sipauthctl.analysis.summary import FindingCollector
 from sipauthctl.analysis.tracked import Tracked
-from sipauthctl.capture.record import Notice, Record
+from sipauthctl.capture.record import KdcError, Notice, Record
 from sipauthctl.findings import Finding, finding
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
 
 _NOTICES_KEPT = 200
@@ -42,6 +44,7 @@ class Analysis:
         self._counts: dict[str, list[int]] = {}
         self._last: datetime | None = None
         self._server_errors = ServerErrors()
+        self._kdc_errors = KdcErrors()
         self._refused: deque[Tracked] = deque()
         self._fitted: dict[GivenSecret, set[str]] = {}
         self.notices: list[Notice] = []
@@ -71,6 +74,8 @@ class Analysis:
         self._dialogs()
         rest = trace.of_others(self._server_errors.rest(), "A server trace says of a message that is not in the input")
         self._collector.add(rest, "")
+        for error, sign_in in self._kdc_errors.pairs():
+            self._collector.add(kdc.findings(error, sign_in), f"{sign_in.user} {error.kdc.host}")
 
     @property
     def inputs(self) -> tuple[InputCount, ...]:
@@ -86,6 +91,15 @@ class Analysis:
         for tracked in over:
             tracked.cut_off = tracked.ends_input and self._just_now(tracked.ended)
             self._note_secret(tracked)
+            established = tracked.state is State.ESTABLISHED
+            self._kdc_errors.sign_in(
+                tracked.who,
+                tracked.where,
+                tracked.client,
+                (tracked.began, tracked.ended),
+                established=established,
+                by_kerberos=established and tracked.scheme is Scheme.KERBEROS,
+            )
             if tracked.state is State.FAILED:
                 # What explains a refusal may stand after it: an error of the server, another sign-in.
                 self._refused.append(tracked)
@@ -117,6 +131,10 @@ class Analysis:
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
             found = of_dialog(dialog, local_times=local, cut_off=self._just_now(dialog.last_time))
             server = dialog.challenge.server if dialog.challenge is not None else ""
+            if not dialog.went_on:
+                times = (dialog.first_time, dialog.last_time)
+                user = dialog.endpoint.address
+                self._kdc_errors.sign_in(user, server, dialog.client, times, established=False, by_kerberos=False)
             errors = () if dialog.went_on else self._server_errors.of(dialog.call_id)
             told = trace.of_others(errors, f"A server trace says of {dialog.endpoint.address}")
             self._collector.add([*found, *told], f"{dialog.endpoint.address} {server}")
@@ -128,7 +146,9 @@ class Analysis:
         return (self._last - time).total_seconds() < ANSWER_SECONDS
 
     def _notice(self, notice: Notice) -> None:
-        if notice.kind == "security-error":
+        if isinstance(notice, KdcError):
+            self._kdc_errors.add(notice)
+        elif notice.kind == "security-error":
             self._server_errors.add(notice)
         elif notice.kind == "undecrypted-tls":
             self._collector.add([finding("tls-not-decrypted", notice.text, [notice.input])], notice.input)

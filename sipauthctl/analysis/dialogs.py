@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from sipauthctl.analysis.reading import Endpoint
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
+from sipauthctl.capture.record import Address
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -67,4 +68,6 @@ class Dialog:
     answered: bool = False  # by any final answer
     went_on: bool = False  # credentials followed the challenge
     unasked: str | None = None  # the status of a success that no challenge went before
+    first_time: datetime | None = None
     last_time: datetime | None = None
+    client: Address | None = None

@@ -149,7 +149,8 @@ class Reconstruction:
             over = self._dialogs.put((key[0], client), dialog)
             if over is not None:
                 self.dialogs_over.append(over)
-        dialog.last_time = record.time
+        dialog.last_time, dialog.client = record.time, record.source
+        dialog.first_time = dialog.first_time or record.time
         raw = hash(record.raw)
         if key[1] <= dialog.highest_cseq and raw != dialog.last_raw and headers:
             self._cseq(record, message, headers, dialog)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sipauthctl.capture.kerberos_errors import kerberos_errors
 from sipauthctl.capture.pcap_export import Pdu, pdus
 from sipauthctl.capture.pcap_messages import Found, MessageCutter
 from sipauthctl.capture.pcap_tshark import TsharkProblem, output
@@ -53,6 +54,7 @@ class PcapReader:
         yield from problems
         if not found:
             yield from self._without_sip()
+        yield from kerberos_errors(Path(self._path), self._path)
 
     def _exported(self, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
         """What tshark exports, up to its end or to a problem, which is noted."""

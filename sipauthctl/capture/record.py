@@ -66,6 +66,15 @@ class Notice:
     call_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KdcError(Notice):
+    """A KRB-ERROR that a KDC sent to a client; `data` is the message in DER, RFC 4120 5.9.1."""
+
+    kdc: Address = field(kw_only=True)
+    client: Address = field(kw_only=True)
+    data: bytes = field(kw_only=True, repr=False)
+
+
 class Reader(Protocol):
     """Reads one input; memory does not grow with it."""
 

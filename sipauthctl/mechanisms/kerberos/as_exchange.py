@@ -85,6 +85,8 @@ class KdcAnswer:
         status: the NTSTATUS behind the code, None where it gives none.
         text: its own words, often empty.
         key_types: the account's, in the order of preference; empty where it told none.
+        client: whom the answer is about, without the realm; empty where it does not say.
+        service: what was asked for, such as `krbtgt/LITWAREINC.COM`; empty where it does not say.
     """
 
     code: int
@@ -93,6 +95,8 @@ class KdcAnswer:
     status: int | None = None
     text: str = ""
     key_types: tuple[KeyType, ...] = ()
+    client: str = ""
+    service: str = ""
 
 
 def as_request(
@@ -193,7 +197,13 @@ def _error(error: Any) -> KdcAnswer:
         status=_status(entries) if code != PREAUTH_REQUIRED else None,
         text=_text(error["e-text"]).rstrip("\0") if error["e-text"].isValue else "",
         key_types=_key_types(entries),
+        client=_name(error["cname"]) if error["cname"].isValue else "",
+        service=_name(error["sname"]),
     )
+
+
+def _name(principal: Any) -> str:
+    return "/".join(_text(part) for part in principal["name-string"])
 
 
 def _microseconds(value: Any) -> int:
