@@ -44,11 +44,16 @@ def kdc_refusal(case: Case) -> str | None:
     )
 
 
+class NoRealm(ValueError):
+    """The logon name does not tell its realm; the text is one sentence without a final dot."""
+
+
 async def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | str:
-    """What makes the initiators for a logon name, or one sentence on why Kerberos cannot be tried."""
-    given = case.asked.credentials
-    if not given.given:
-        return "no credentials were given"
+    """What makes the initiators for a logon name, or one sentence on why Kerberos cannot run here.
+
+    Raises:
+        NoRealm: the name cannot be used for Kerberos.
+    """
     reason = unavailable_reason()
     if reason is not None:
         return reason
@@ -56,12 +61,9 @@ async def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | s
 
     login = case.logins.get(name.text)
     if login is None:
-        try:
-            principal = await _principal(case, name)
-        except ValueError as error:
-            return str(error)
+        given = case.asked.credentials
         source = kerberos_source(
-            principal,
+            await _principal(case, name),
             password=given.password,
             cache=given.cache,
             keytab=given.keytab,
@@ -75,13 +77,16 @@ async def _principal(case: Case, name: LogonName) -> KerberosName:
     """The one that the KDC was asked for, where it was asked for this name; else the likeliest.
 
     Raises:
-        ValueError: the realm is not known, or the name is none.
+        NoRealm: see there.
     """
     if case.kdc is not None and name == case.asked.probe.logon_name:
         return case.kdc.name
-    possible = await principals(case, name)
+    try:
+        possible = await principals(case, name)
+    except ValueError as error:
+        raise NoRealm(str(error)) from None
     if not possible:
-        raise ValueError(f"the realm of {name.domain} is not known")
+        raise NoRealm(f"the Kerberos realm of the domain {name.domain} is not known")
     return possible[0]
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import secrets
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 
 from sipauthctl.doctor.case import Asked, Credentials, Tools
 from sipauthctl.doctor.examine import examine
 from sipauthctl.doctor.verdict import Verdict
+from sipauthctl.lab.accounts import ACCOUNTS
 from sipauthctl.lab.behaviour import Behaviour
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.events import LabEvent, Log
@@ -26,13 +29,7 @@ from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.sip.uri import SipUri
 
-PASSWORDS = {
-    "ned": "Litware-Ned-1",
-    "nina": "Litware-Nina-1",
-    "dora": "Litware-Dora-1",
-    "luis": "Litware-Luis-1",
-    "olaf": "Litware-Olaf-1",
-}
+PASSWORDS = {account.user: account.password for account in ACCOUNTS}
 BOTH = (Scheme.KERBEROS, Scheme.NTLM)
 
 
@@ -89,17 +86,27 @@ class Examined:
 
 async def examine_row(row: Row, log: Log = lambda event: None) -> Examined:
     """Starts the row's deployment, examines, and stops it; `log` is told what the deployment sees."""
+    async for examined in examine_rows([row], log):
+        return examined
+    raise AssertionError("a row gives a result")
+
+
+async def examine_rows(rows: Sequence[Row], log: Log = lambda event: None) -> AsyncIterator[Examined]:
+    """The same for many; rows of one deployment that stand together share it."""
     events: list[LabEvent] = []
 
     def note(event: LabEvent) -> None:
         events.append(event)
         log(event)
 
-    behaviour: Behaviour = replace(behaviour_with(row.faults), **row.behaviour)
-    async with AsyncExitStack() as stack:
-        deployment = await stack.enter_async_context(Deployment(LabSettings(behaviour=behaviour, **row.lab), log=note))
-        verdict = await examine_deployment(row, deployment)
-    return Examined(verdict, events)
+    for _, group in groupby(rows, key=lambda row: (row.faults, row.lab, row.behaviour)):
+        members = list(group)
+        behaviour: Behaviour = replace(behaviour_with(members[0].faults), **members[0].behaviour)
+        async with Deployment(LabSettings(behaviour=behaviour, **members[0].lab), log=note) as deployment:
+            for row in members:
+                events.clear()
+                verdict = await examine_deployment(row, deployment)
+                yield Examined(verdict, list(events))
 
 
 async def examine_deployment(row: Row, deployment: Deployment) -> Verdict:

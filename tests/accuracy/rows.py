@@ -8,6 +8,7 @@ from typing import Any
 from sipauthctl.association.choice import Wanted
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.doctor.case import Credentials
+from sipauthctl.lab.settings import DirectoryKind
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.network.evidence import Transport
 from sipauthctl.probe.options import ServerChoice
@@ -52,6 +53,8 @@ FAULTY = (
     # domain
     _lab("domain", "workgroup-server", "server-not-domain-joined"),
     Row("domain", "user of another domain", "domain-mismatch", logon="FABRIKAM\\ned"),
+    Row("domain", "user of another domain, both schemes", "domain-mismatch", logon="FABRIKAM\\ned", **KERBEROS),
+    Row("domain", "realm not known", "kdc-not-found", logon="FABRIKAM\\ned", **KERBEROS_ALONE),
     Row("domain", "suffix unknown to the server", "upn-suffix-mismatch", logon="ned@fabrikam.com"),
     Row("domain", "suffix unknown to the KDC", "upn-suffix-mismatch", logon="ned@fabrikam.com", **KERBEROS),
     Row("domain", "realm of another domain", "client-domain-differs", logon="fabrikam.com\\ned", **KERBEROS_ALONE),
@@ -147,6 +150,35 @@ FAULTY = (
     _lab("reaching", "silent", "connection-timeout", seconds=0.5),
     _lab("reaching", "http-server", "protocol-error"),
     _lab("reaching", "oversized", "protocol-error"),
+)
+
+_DIRECTORY: dict[str, Any] = {"lab": {"schemes": BOTH, "directory": DirectoryKind.SAMBA}}
+
+
+def _account(user: str, expected: str, **more: Any) -> Row:
+    return Row("account", f"{user} of the directory, {expected}", expected, user=user, **more, **_DIRECTORY)
+
+
+IN_DIRECTORY = (
+    _account("luis", "account-revoked"),
+    _account("dora", "account-disabled"),
+    _account("edda", "account-expired"),
+    _account("petra", "password-expired"),
+    _account("mona", "password-expired"),
+    _account("hugo", "logon-hours"),
+    _account("wanda", "logon-workstation"),
+    _account("olaf", "user-not-enabled"),
+    _account("ned", "wrong-password", password="wrong"),
+    _account("ned", "user-unknown", logon="litwareinc.com\\zoe"),
+    Row("domain", "suffix unknown to the directory", "upn-suffix-mismatch", logon="ned@fabrikam.com", **_DIRECTORY),
+    Row("domain", "domain unknown to the directory", "domain-mismatch", logon="FABRIKAM\\ned", **_DIRECTORY),
+)
+"""Against a real Active Directory."""
+
+DIRECTORY_HEALTHY = (
+    Row("healthy", "Active Directory", None, **_DIRECTORY),
+    Row("healthy", "Active Directory, user principal name", None, logon="ned@litwareinc.com", **_DIRECTORY),
+    Row("healthy", "Active Directory, without credentials", None, asked={"credentials": Credentials()}, **_DIRECTORY),
 )
 
 HEALTHY = tuple(

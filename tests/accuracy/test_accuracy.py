@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 
 from sipauthctl.findings import Severity
-from tests.accuracy.examination import Examined, Row, examine_row
-from tests.accuracy.rows import FAULTY, HEALTHY
-from tests.external import needs_kdc
+from tests.accuracy.examination import Examined, Row, examine_rows
+from tests.accuracy.rows import DIRECTORY_HEALTHY, FAULTY, HEALTHY, IN_DIRECTORY
+from tests.external import needs_kdc, needs_samba
 
 pytestmark = [pytest.mark.external, needs_kdc]
 
@@ -46,7 +46,8 @@ class Line:
 
 
 async def _all(rows: Sequence[Row]) -> list[Line]:
-    return [Line(row, await examine_row(row)) for row in rows]
+    examined = [examined async for examined in examine_rows(rows)]
+    return [Line(row, one) for row, one in zip(rows, examined, strict=True)]
 
 
 def _print(lines: Sequence[Line], capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,3 +74,12 @@ def test_a_healthy_deployment_shows_nothing(capsys: pytest.CaptureFixture[str]) 
     assert [line.text for line in lines if line.wrong] == []
     assert {line.examined.status("sign-in") for line in lines} == {"passed"}
     assert {line.examined.status("signatures") for line in lines} == {"passed"}
+
+
+@needs_samba
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_against_a_real_active_directory(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = asyncio.run(_all([*DIRECTORY_HEALTHY, *IN_DIRECTORY]))
+    _print(lines, capsys)
+    assert [line.text for line in lines if line.wrong] == []

@@ -29,7 +29,7 @@ def test_a_healthy_lab_is_healthy() -> None:
     result = sipauthctl("doctor", "--lab")
     assert result.code == 0
     assert "HEALTHY  sip:ned@litwareinc.com signs in, and nothing was found wrong." in result.out.splitlines()
-    assert result.err.splitlines()[0] == "dns: passed"
+    assert "dns: passed" in result.err.splitlines()
 
 
 def test_a_fault_is_the_first_finding_and_says_what_to_type() -> None:

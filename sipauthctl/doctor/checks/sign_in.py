@@ -8,7 +8,7 @@ from sipauthctl.association.choice import Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult, Status
-from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
+from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.findings import Finding, Severity, finding, rank
 from sipauthctl.mechanisms.base import Scheme
@@ -169,7 +169,11 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     asked, used = case.asked.probe, case.used
     if case.attempts.refusal is not None or used is None:
         return
-    make = await _maker(case, way)
+    try:
+        make = await _maker(case, way)
+    except NoRealm as error:
+        trials.append(Trial(way, False, (_no_realm(case, way, error),)))
+        return
     reason = make if isinstance(make, str) else ""
     options = replace(
         asked,
@@ -195,6 +199,13 @@ async def _maker(case: Case, way: Way) -> InitiatorMaker | str:
     if password is None:
         return "NTLM needs a password"
     return ntlm_maker(way.name, password, workstation=case.asked.probe.workstation, now=case.tools.now)
+
+
+def _no_realm(case: Case, way: Way, error: NoRealm) -> Finding:
+    words = str(error)
+    detail = f"{words[:1].upper()}{words[1:]}. Kerberos takes the FQDN of the domain, as in domain.example.com\\user."
+    ntlm = Way(Scheme.NTLM, way.name) in _ways(case)
+    return finding("kdc-not-found", detail, [way.name.text], severity=Severity.INFO if ntlm else None)
 
 
 def _note(case: Case, run: RunFacts) -> None:

@@ -8,7 +8,7 @@ from sipauthctl.association.offers import Offer
 from sipauthctl.association.spn import Spn
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
+from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.kerberos.ticket import key_type_of
@@ -43,11 +43,17 @@ class SpnCheck(Check):
         return self.judged(f"{name}: {detail}", found)
 
     async def _ticket(self, case: Case, hop: HopFacts, offer: Offer) -> tuple[str, list[Finding]]:
-        name = case.asked.probe.logon_name
-        make = await kerberos_initiators(case, name)
-        reason = make if isinstance(make, str) else case.attempts.refusal or kdc_refusal(case)
-        if isinstance(make, str) or reason is not None or Spn.parse(offer.targetname or "") is None:
+        reason = case.attempts.refusal or kdc_refusal(case)
+        if not case.asked.credentials.given:
+            reason = "no credentials were given"
+        if reason is not None or Spn.parse(offer.targetname or "") is None:
             return f"no ticket was asked for: {reason or 'the name is missing'}", []
+        try:
+            make = await kerberos_initiators(case, case.asked.probe.logon_name)
+        except NoRealm as error:
+            make = str(error)
+        if isinstance(make, str):
+            return f"no ticket was asked for: {make}", []
         initiator = make(offer)
         try:
             if isinstance(initiator, SlowInitiator):
