@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from sipauthctl.analysis.diagnosis import findings as association_findings
 from sipauthctl.analysis.diagnosis import kdc, trace
-from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, of_dialog
+from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, DialogEnd, of_dialog
 from sipauthctl.analysis.kdc_errors import KdcErrors
 from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.results import AssociationResult, InputCount, State
@@ -17,12 +18,13 @@ from sipauthctl.analysis.server_errors import ServerErrors
 from sipauthctl.analysis.summary import FindingCollector
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import KdcError, Notice, Record
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
 
 _NOTICES_KEPT = 200
 _REFUSED_HELD = 256
+_OF_EXACT_BYTES = frozenset({"signature-invalid", "redirect-unsigned"})
 
 
 class Analysis:
@@ -44,6 +46,7 @@ class Analysis:
         self._counts: dict[str, list[int]] = {}
         self._last: datetime | None = None
         self._server_errors = ServerErrors()
+        self._damaged: set[str] = set()
         self._kdc_errors = KdcErrors()
         self._refused: deque[Tracked] = deque()
         self._fitted: dict[GivenSecret, set[str]] = {}
@@ -117,19 +120,33 @@ class Analysis:
 
     def _judge(self, tracked: Tracked) -> None:
         """Notes the findings on one association."""
+        tracked.one_way = not self._reconstruction.answers
         tracked.server_errors = self._server_errors.of(tracked.call_id)
         given = tracked.secret.given if tracked.secret is not None else None
         fitted = self._fitted.get(given, set()) if given is not None else set()
         tracked.secret_of_another = bool(fitted) and _logon(tracked) not in fitted
         local = (tracked.challenge_input or _input_of(tracked)) in self._local_times
-        found = association_findings(tracked, local_times=local)
+        found = (self._doubted(one) for one in association_findings(tracked, local_times=local))
         self._collector.add(found, f"{tracked.endpoint.address} {tracked.name.targetname}")
+
+    def _doubted(self, found: Finding) -> Finding:
+        """A wrong signature in a log that lost or changed lines may be the log's fault."""
+        where = found.evidence[0].rpartition(":")[0] if found.evidence else ""
+        if found.id not in _OF_EXACT_BYTES or where not in self._damaged:
+            return found
+        detail = f"{found.detail} But lines of this log are missing or changed, which alone can make it wrong."
+        return replace(found, detail=detail, severity=Severity.WARNING)
 
     def _dialogs(self) -> None:
         over, self._reconstruction.dialogs_over = self._reconstruction.dialogs_over, []
         for dialog in over:
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
-            found = of_dialog(dialog, local_times=local, cut_off=self._just_now(dialog.last_time))
+            end = DialogEnd(
+                cut_off=self._just_now(dialog.last_time),
+                one_way=not self._reconstruction.answers,
+                elsewhere=self._reconstruction.signed_in_otherwise(dialog),
+            )
+            found = of_dialog(dialog, end, local_times=local)
             server = dialog.challenge.server if dialog.challenge is not None else ""
             if not dialog.went_on:
                 times = (dialog.first_time, dialog.last_time)
@@ -146,6 +163,8 @@ class Analysis:
         return (self._last - time).total_seconds() < ANSWER_SECONDS
 
     def _notice(self, notice: Notice) -> None:
+        if notice.kind == "damaged-message":
+            self._damaged.add(notice.input)
         if isinstance(notice, KdcError):
             self._kdc_errors.add(notice)
         elif notice.kind == "security-error":

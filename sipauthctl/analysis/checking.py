@@ -33,7 +33,7 @@ from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.words import Method, Sender
 from sipauthctl.association.signing import SignatureBuffer, WireSignature, signature_buffer
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.association.window import NumState
+from sipauthctl.association.window import NumState, ReplayWindow
 from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
@@ -45,6 +45,7 @@ THOROUGH_SEARCHES = 40
 SEARCHES = 2000
 """How many are searched at all; each takes about a millisecond."""
 
+_SEEN = (NumState.REPLAYED, NumState.TOO_OLD)
 _ASSUMED_VERSION = 4
 _VERSIONS = (4, 2)  # the strings of 3 and 4 are the same
 _ALONE = "no second signature of this side to compare with"
@@ -93,6 +94,10 @@ class SignatureChecker:
         for sender, side in tracked.sides.items():
             if side.pending:
                 self._settle_side(tracked, sender, side)
+            for missing, problem in side.gaps:
+                if missing:
+                    tracked.report(problem)
+            side.gaps = []
         client, server = (tracked.sides[sender].relation.settled for sender in Sender)
         if client is not None and server is not None and client != server:
             for sender in Sender:
@@ -367,14 +372,18 @@ class SignatureChecker:
         highest = side.window.highest
         state = side.window.accept(wire.num)
         if state is NumState.NEXT and (highest or wire.num == 1):
+            side.windows.setdefault(record.input, ReplayWindow()).accept(wire.num)
             self._remember(side, record, wire)
             return ""
         copy = side.copies.get(wire.num)
         if state is NumState.REPLAYED and copy is not None and _is_copy(copy, record, wire):
             return "the same message again"
+        own = side.windows.setdefault(record.input, ReplayWindow()).accept(wire.num)
+        if state in _SEEN and own not in _SEEN:
+            return "the same message again"  # each input has its own copies
         self._remember(side, record, wire)
         what = f"{sender.value} number {wire.num}"
-        if state in (NumState.REPLAYED, NumState.TOO_OLD):
+        if state in _SEEN:
             detail = "the number was used before" if state is NumState.REPLAYED else "the number lies far behind"
             told = f"The {what} on {start_line(message)} comes again after {highest}."
             tracked.report(Problem("num-replayed", told, _where(record)))
@@ -389,9 +398,10 @@ class SignatureChecker:
             return f"the first number is {wire.num} instead of 1"
         if state is NumState.AHEAD:
             told = f"The {what} came where {highest + 1} was due."
-            # Between its connections a capture may well miss some.
-            tracked.report(Problem("num-gap", told, _where(record)))
+            # Between its connections a capture may well miss some, and messages may overtake each other.
+            side.skip(highest + 1, wire.num, Problem("num-gap", told, _where(record)))
             return f"number {wire.num} came where {highest + 1} was due"
+        side.came(wire.num)
         return ""
 
     @staticmethod

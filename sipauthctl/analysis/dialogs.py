@@ -9,10 +9,22 @@ from typing import Generic, TypeVar
 
 from sipauthctl.analysis.reading import Endpoint
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
-from sipauthctl.capture.record import Address
+from sipauthctl.capture.record import Address, Record
 
 K = TypeVar("K")
 V = TypeVar("V")
+
+LEGS_KEPT = 8
+
+Leg = tuple[str, str, str]
+"""The input, and the hosts between which a message went, empty where they are not known."""
+
+
+def leg_of(record: Record) -> Leg:
+    """Where a message was seen; a request is seen on several legs where both sides of a proxy were recorded."""
+    source, destination = (end.host if end is not None else "" for end in (record.source, record.destination))
+    return record.input, source, destination
+
 
 Transaction = tuple[str, int, str]
 """Call-ID, CSeq number, CSeq method."""
@@ -48,9 +60,11 @@ class Bounded(Generic[K, V]):
 
 @dataclass(slots=True)
 class SentRequest:
-    """A request that was seen: when, and the associations whose credentials it carries."""
+    """A request that was seen: when, where first, and the associations whose credentials it carries."""
 
     time: datetime | None
+    leg: Leg | None = None
+    forwarded: bool = False  # where it was first seen, it had passed a proxy already
     credentials: list[Tracked] = field(default_factory=list)
     signed: list[Tracked] = field(default_factory=list)
     any_credentials: bool = False  # of whatever scheme
@@ -58,12 +72,11 @@ class SentRequest:
 
 @dataclass(slots=True)
 class Dialog:
-    """The requests of one client under one Call-ID."""
+    """The requests of one client under one Call-ID; `highest` has CSeq and hash of the last request, by leg."""
 
     endpoint: Endpoint
     call_id: str
-    highest_cseq: int = 0
-    last_raw: int = 0  # hash of the request with the highest CSeq
+    highest: dict[Leg, tuple[int, int]] = field(default_factory=dict)
     challenge: ChallengeSeen | None = None
     answered: bool = False  # by any final answer
     went_on: bool = False  # credentials followed the challenge

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sipauthctl.analysis.checking import SignatureChecker
-from sipauthctl.analysis.dialogs import Bounded, Dialog, SentRequest, Transaction
+from sipauthctl.analysis.dialogs import LEGS_KEPT, Bounded, Dialog, SentRequest, Transaction, leg_of
 from sipauthctl.analysis.digest import DigestWatch
 from sipauthctl.analysis.lookup import Lookup, note_opaque
 from sipauthctl.analysis.reading import (
@@ -80,6 +81,9 @@ class Reconstruction:
         self._done: list[Tracked] = []
         self._idle_since: datetime | None = None
         self._leaving: list[Tracked] = []
+        self._signs_in: Bounded[Endpoint, datetime | None] = Bounded(REMEMBERED_DIALOGS)
+        self.answers = 0
+        """How many responses there were."""
         self.dialogs_over: list[Dialog] = []
         """Dialogs that came to no association; whoever reads them empties the list."""
 
@@ -95,6 +99,7 @@ class Reconstruction:
         self._done += self._digest.feed(record, message, key, headers)
         headers = [header for header in headers if header.scheme in _SCHEMES]
         self._expire(record.time)
+        self.answers += isinstance(message, Response)
         if isinstance(message, Request):
             self._request(record, message, key, headers)
         elif HeaderFamily.of_status(message.status) is not None:
@@ -104,6 +109,11 @@ class Reconstruction:
         if problem:
             self._unreadable(record, message, key, problem)
         yield from self._emit()
+
+    def signed_in_otherwise(self, dialog: Dialog) -> bool:
+        """Whether the client of a dialog gave credentials after it, under another Call-ID."""
+        last = self._signs_in.get(dialog.endpoint)
+        return last is not None and dialog.last_time is not None and last >= dialog.last_time
 
     def close(self) -> Iterator[Tracked]:
         """Gives what is still open, at the end of the input."""
@@ -125,12 +135,14 @@ class Reconstruction:
     def _request(self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]) -> None:
         by_client = all(header.sender is Sender.CLIENT for header in headers)
         known = self._requests.get(key)
-        sent = SentRequest(record.time) if known is None else known
-        sent.any_credentials = any(name in message.headers for name in CREDENTIALS_HEADERS)
+        sent = known or SentRequest(record.time, leg_of(record), len(message.headers.values("Via")) > 1)
+        sent.any_credentials |= any(name in message.headers for name in CREDENTIALS_HEADERS)
         self._requests.put(key, sent)
         dialog = self._dialog(record, message, key, headers) if by_client else None
         if dialog is not None:
             dialog.went_on = dialog.went_on or sent.any_credentials
+            if sent.any_credentials:
+                self._signs_in.put(dialog.endpoint, record.time)
         for header in headers:
             tracked = self._credentials(record, message, key, header, sent, dialog)
             if not any(tracked is other for other in sent.credentials):
@@ -151,16 +163,18 @@ class Reconstruction:
                 self.dialogs_over.append(over)
         dialog.last_time, dialog.client = record.time, record.source
         dialog.first_time = dialog.first_time or record.time
-        raw = hash(record.raw)
-        if key[1] <= dialog.highest_cseq and raw != dialog.last_raw and headers:
-            self._cseq(record, message, headers, dialog)
-        if key[1] >= dialog.highest_cseq:
-            dialog.highest_cseq, dialog.last_raw = key[1], raw
+        leg, raw = leg_of(record), hash(record.raw)
+        highest, last_raw = dialog.highest.get(leg, (0, 0))
+        if key[1] <= highest and raw != last_raw and headers:
+            self._cseq(record, message, headers, highest)
+        if key[1] >= highest and (leg in dialog.highest or len(dialog.highest) < LEGS_KEPT):
+            dialog.highest[leg] = key[1], raw
         return dialog
 
-    def _cseq(self, record: Record, message: Request, headers: list[SignedHeader], dialog: Dialog) -> None:
+    def _cseq(self, record: Record, message: Request, headers: list[SignedHeader], highest: int) -> None:
         number = message.cseq.number_text
-        detail = f"A REGISTER of {dialog.endpoint.address} has CSeq {number} after {dialog.highest_cseq}."
+        who = client_of(message, Sender.CLIENT).address
+        detail = f"A REGISTER of {who} has CSeq {number} after {highest}."
         for header in headers:
             tracked = self._lookup.find(record, message, header)
             if tracked is not None:
@@ -329,7 +343,7 @@ class Reconstruction:
         if dialog is None:
             if key[2] != "REGISTER":
                 return
-            dialog = Dialog(client, key[0], key[1])
+            dialog = Dialog(client, key[0])
             self._dialogs.put((key[0], client), dialog)
         where = next((offer.targetname for offer in found if offer.targetname), None)
         dialog.challenge = ChallengeSeen(
@@ -432,10 +446,11 @@ class Reconstruction:
         if message.status < 200:
             return
         by_server = not any(header.sender is Sender.CLIENT for header in headers)
-        for tracked in _distinct([*waiting, *signed]) if by_server else ():
-            if not any(tracked is other for other in answered):
-                self._unsigned_answer(tracked, record, message, key)
-                self._arrived(tracked, record, message, key)
+        if by_server and sent is not None and _answers(record, sent):
+            for tracked in _distinct([*waiting, *signed]):
+                if not any(tracked is other for other in answered):
+                    self._unsigned_answer(tracked, record, message, key, forwarded=sent.forwarded)
+                    self._arrived(tracked, record, message, key)
         if key[2] == "REGISTER":
             self._answered(record, message, key, sent)
 
@@ -454,7 +469,9 @@ class Reconstruction:
         elif tracked.deregistered and key[2] == "REGISTER" and message.status < 300:
             self._leaving.append(tracked)
 
-    def _unsigned_answer(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
+    def _unsigned_answer(
+        self, tracked: Tracked, record: Record, message: Response, key: Transaction, *, forwarded: bool
+    ) -> None:
         if key[2] in _NEVER_ANSWERED_SIGNED:
             return
         detail = "the answer carries no signature"
@@ -462,7 +479,8 @@ class Reconstruction:
         self._checker.missing(tracked, record, message, Sender.SERVER, detail)
         told = f"The {start_line(message)} of {tracked.where} to {key[2]}: {detail}."
         redirect = 300 <= message.status < 400
-        mild = Severity.WARNING if message.status >= 400 else None
+        # Between servers it may still lack the signature that the next one adds.
+        mild = Severity.WARNING if message.status >= 400 or forwarded else None
         fields = {"host": tracked.where}
         id_ = "redirect-unsigned" if redirect else "signature-missing"
         tracked.report(Problem(id_, told, (place_text(record), *status_lines(message, ())), mild, fields))
@@ -548,9 +566,24 @@ class Reconstruction:
             via = Via.parse((message.headers.values("Via") or ("",))[-1])
         except SipError:
             return
-        received = via.param("received")
-        if received and received != via.host:
-            tracked.seen_as = (via.host, received)
+        own, seen = _address(via.host), _address(via.param("received") or "")
+        if own is not None and seen is not None and own != seen:  # a name in Via says nothing of an address
+            tracked.seen_as = (str(own), str(seen))
+
+
+def _answers(record: Record, sent: SentRequest) -> bool:
+    """Whether a response goes back the way on which the request was first seen: beyond a proxy it is another's."""
+    _, source, destination = leg_of(record)
+    if sent.leg is None or "" in (source, destination, *sent.leg[1:]):
+        return True
+    return (destination, source) == sent.leg[1:] or record.input != sent.leg[0]
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _distinct(tracked: list[Tracked]) -> list[Tracked]:

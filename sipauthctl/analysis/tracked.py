@@ -33,6 +33,7 @@ EARLIER_KEPT = 4
 RECENT_KEPT = 8
 PENDING_KEPT = 6
 WRONG_KEPT = 64
+LATEST_KEPT = 256
 _ALWAYS_OTHER = frozenset({"rand", "num", "CSeq number"})
 
 
@@ -110,6 +111,18 @@ class Side:
     hopeless: bool = False  # no two of its signatures agree
     copies: OrderedDict[int, Copy] = field(default_factory=OrderedDict)
     wrong: OrderedDict[int, None] = field(default_factory=OrderedDict)  # numbers of signatures that do not hold
+    windows: dict[str, ReplayWindow] = field(default_factory=dict)  # by input
+    gaps: list[tuple[set[int], Problem]] = field(default_factory=list)
+
+    def skip(self, first: int, end: int, problem: Problem) -> None:
+        """Notes numbers that are missing, from `first` up to `end`, which is not counted; they may still come."""
+        if len(self.gaps) < PROBLEMS_KEPT:
+            self.gaps.append((set(range(max(first, end - LATEST_KEPT), end)), problem))
+
+    def came(self, num: int) -> None:
+        """Notes that a number came late."""
+        for missing, _ in self.gaps:
+            missing.discard(num)
 
     def spend(self, num: int) -> None:
         """Notes the number of a signature that does not hold: the window does not take it, and it is used."""
@@ -168,6 +181,7 @@ class Tracked:
     steps_left_out: int = 0
     ends_input: bool = False  # it was still open when the input ended
     cut_off: bool = False  # and its last message was so late that no answer was due yet
+    one_way: bool = False  # the input has no answers at all
     deregistered: bool = False
     secret_of_another: bool = False  # the secret for everybody that was given is that of somebody else
     server_errors: tuple[Notice, ...] = ()  # what a server trace says of it

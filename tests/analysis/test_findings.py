@@ -126,7 +126,9 @@ def test_a_clock_beyond_every_limit() -> None:
     seen = outcome(lab("clock-skew", lab=NO_REDIRECT))
     assert re.search(r"2[01] min .* ahead of|19 min .* ahead of", finding(seen, "clock-skew"))
     assert "the cause is clock-skew" in finding(seen, "ntlm-clock-skew")
-    assert severity(seen, "clock-skew") == "error"
+    # It was accepted all the same, and the clock of the capture may be a third one.
+    assert severity(seen, "clock-skew") == "warning"
+    assert severity(outcome(lab("clock-skew", "credentials-refused", lab=NO_REDIRECT)), "clock-skew") == "error"
 
 
 @pytest.mark.parametrize("hours", [-8, 1, 5.5])

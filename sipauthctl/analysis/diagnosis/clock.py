@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
 from sipauthctl.association.clock import ClockReading, read_clock, read_date, read_exact_clock
 from sipauthctl.diagnosis.clock import ntlm_skew_finding, skew_finding
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import ParseError
 
@@ -24,14 +26,15 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     seen = tracked.offered
     if seen is not None:
         found, date = of_challenge(seen, ntlm=tracked.scheme is Scheme.NTLM, local_times=local_times)
-        yield from found
+        yield from (_as_far_as_it_mattered(one, tracked) for one in found)
     if tracked.challenge is None or tracked.challenge.timestamp is None or tracked.challenge_at is None:
         return
     sent = tracked.token_sent or tracked.challenge_at - _UNSEEN_TRIP
     clock = read_exact_clock(tracked.challenge.timestamp, min(sent, tracked.challenge_at), tracked.challenge_at)
-    skew = ntlm_skew_finding(zoned(clock, local_times), date, host=tracked.where, here=_HERE)
+    clock = zoned(clock, local_times)
+    skew = ntlm_skew_finding(clock, date, host=tracked.where, here=_HERE)
     if skew is not None:
-        yield skew
+        yield _without_zone(skew, clock, local_times)
 
 
 def of_challenge(seen: ChallengeSeen, *, ntlm: bool, local_times: bool) -> tuple[list[Finding], ClockReading | None]:
@@ -48,7 +51,23 @@ def of_challenge(seen: ChallengeSeen, *, ntlm: bool, local_times: bool) -> tuple
         return [], None
     clock = zoned(_read(date, seen.sent, seen.received), local_times)
     skew = skew_finding(clock, host=seen.server, here=_HERE, date_text=text, ntlm=ntlm)
-    return [skew] if skew is not None else [], clock
+    return [_without_zone(skew, clock, local_times)] if skew is not None else [], clock
+
+
+def _as_far_as_it_mattered(found: Finding, tracked: Tracked) -> Finding:
+    """The clock of the recording may be a third one: where the sign-in succeeded, the skew did not prevent it."""
+    mild = found.id == "clock-skew" and tracked.state is State.ESTABLISHED
+    return replace(found, severity=Severity.WARNING) if mild else found
+
+
+def _without_zone(found: Finding, clock: ClockReading, local_times: bool) -> Finding:
+    """Where the zone of the input's times is not known, neither is which clock is ahead, and by how much."""
+    if not local_times:
+        return found
+    least = round(abs(clock.skew_seconds) / 60)
+    what = "The time in the NTLM challenge" if found.id == "ntlm-clock-skew" else "The clock of the server"
+    detail = f"{what} and {_HERE} differ by {least} minutes or more; the log does not tell the zone of its times."
+    return replace(found, detail=detail, evidence=tuple(line for line in found.evidence if "minus local" not in line))
 
 
 def _read(date: datetime, sent: datetime | None, received: datetime) -> ClockReading:

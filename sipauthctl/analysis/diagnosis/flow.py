@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sipauthctl.analysis.diagnosis import clock, offers
 from sipauthctl.analysis.dialogs import Dialog
@@ -22,23 +23,39 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         return  # the cause is told
     if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:
         detail = f"{tracked.who} at {tracked.where}: {tracked.step.value}."
-        mild = tracked.cut_off or tracked.scheme is Scheme.DIGEST
+        mild = tracked.cut_off or tracked.one_way or tracked.scheme is Scheme.DIGEST
         severity = Severity.WARNING if mild else None
-        if tracked.cut_off:
-            detail = f"{detail[:-1]}; the input ends there."
+        detail = detail[:-1] + _ending(DialogEnd(tracked.cut_off, tracked.one_way))
         port = tracked.server.port if tracked.server is not None else None
         evidence = [f"last: {step.text} ({step.input}:{step.place})" for step in tracked.steps[-1:]]
         yield finding("handshake-incomplete", detail, evidence, severity=severity, host=tracked.where, port=port)
 
 
-def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[Finding]:
-    """A REGISTER that never led to credentials of this family."""
+@dataclass(frozen=True, slots=True)
+class DialogEnd:
+    """How a dialog ended: the input ends before an answer was due, has no answers at all, or has the client's
+    credentials under another Call-ID."""
+
+    cut_off: bool = False
+    one_way: bool = False
+    elsewhere: bool = False
+
+
+def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[Finding]:
+    """A REGISTER that never led to credentials of this family.
+
+    Args:
+        dialog: the requests under its Call-ID.
+        end: how it ended.
+        local_times: the times of its input are those of a local clock of unknown zone.
+    """
     seen, unasked, user = dialog.challenge, dialog.unasked, dialog.endpoint.address
     if seen is None and unasked is not None:
         detail = f"A REGISTER of {user} is answered {unasked} without a challenge."
-        yield finding("not-challenged", detail, [f"SIP/2.0 {unasked}"])
-    if seen is None and not dialog.answered and not dialog.went_on:
-        yield _incomplete(f"The REGISTER of {user} is not answered", dialog, cut_off, "")
+        # Between servers that trust each other nobody is asked, and an onlooker does not know whom he sees.
+        yield finding("not-challenged", detail, [f"SIP/2.0 {unasked}"], severity=Severity.WARNING)
+    if seen is None and not dialog.answered and not dialog.went_on and not end.elsewhere:
+        yield _incomplete(f"The REGISTER of {user} is not answered", dialog, end, "")
     if seen is None or dialog.went_on:
         return
     ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
@@ -47,12 +64,17 @@ def of_dialog(dialog: Dialog, *, local_times: bool, cut_off: bool) -> Iterator[F
     required = tls_dsk_required(seen.offers, seen.server, [seen.where, *map(offer_text, seen.offers)])
     problems = [*offers.of_challenge(seen), *([required] if required is not None else [])]
     yield from problems
-    if not problems:
-        yield _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, cut_off, seen.server)
+    if not problems and not end.elsewhere:
+        yield _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, end, seen.server)
 
 
-def _incomplete(what: str, dialog: Dialog, cut_off: bool, host: str) -> Finding:
-    ending = "; the input ends there." if cut_off else "."
+def _incomplete(what: str, dialog: Dialog, end: DialogEnd, host: str) -> Finding:
     evidence = [dialog.challenge.where] if dialog.challenge is not None else [f"Call-ID: {dialog.call_id}"]
-    severity = Severity.WARNING if cut_off else None
-    return finding("handshake-incomplete", what + ending, evidence, severity=severity, host=host)
+    severity = Severity.WARNING if end.cut_off or end.one_way else None
+    return finding("handshake-incomplete", what + _ending(end), evidence, severity=severity, host=host)
+
+
+def _ending(end: DialogEnd) -> str:
+    if end.one_way:
+        return "; the input has no answers at all."
+    return "; the input ends there." if end.cut_off else "."

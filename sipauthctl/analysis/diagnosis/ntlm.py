@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
+from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
 from sipauthctl.diagnosis.names import server_findings
 from sipauthctl.findings import Finding, Severity, finding
@@ -23,11 +24,12 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         detail = f"{tracked.who} answers {tracked.where} with NTLMv1."
         yield finding("ntlm-v1", detail, [f"User-Agent: {tracked.user_agent}"] if tracked.user_agent else [])
     yield from _strength(tracked)
-    if tracked.extended is False:
+    shown = tracked.handshake_seen or Verdict.CONSISTENT in tracked.verdicts
+    if tracked.extended is False and shown:
         how = "The handshake" if tracked.handshake_seen else "The form of the signatures"
         detail = f"{how} of {tracked.who} with {tracked.where} shows no extended session security."
         yield finding("ntlm-forgeable-signatures", detail, _flags(tracked))
-    if tracked.challenge is not None:
+    if tracked.challenge is not None and tracked.challenge.has_target_info:
         refused = tracked.state is State.FAILED
         yield from server_findings(tracked.challenge.names, tracked.where, refused=refused)
 
