@@ -36,6 +36,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "kdc-clock-skew": ("ticket-expired", "service-key-mismatch", *_NO_TICKET),
     # What the connection shows.
     "dns-domain-mismatch": ("tls-name-mismatch",),
+    "dns-target-alias": ("tls-name-mismatch", "dns-target-unresolvable"),
     "tls-too-old": ("protocol-error",),
     # The service principal name and its key.
     "spn-duplicate": ("spn-not-registered", "spn-wrong-account", "service-key-mismatch", "etype-unsupported"),

@@ -15,6 +15,7 @@ import dns.exception
 import dns.name
 import dns.rdatatype
 import dns.resolver
+from dns.rdtypes.ANY.CNAME import CNAME
 from dns.rdtypes.IN.SRV import SRV
 
 DNS_PORT = 53
@@ -88,6 +89,11 @@ class Resolver:
         answer = await self._ask(name, "SRV")
         records = [record for record in answer if isinstance(record, SRV)]
         return tuple(ServiceTarget(str(r.target).rstrip("."), r.port, r.priority, r.weight) for r in records)
+
+    async def alias(self, host: str) -> str | None:
+        """What `host` is an alias (CNAME) of, without the final dot; None where it is none."""
+        answer = await self._ask(host, "CNAME")
+        return next((str(record.target).rstrip(".") for record in answer if isinstance(record, CNAME)), None)
 
     async def addresses(self, host: str) -> tuple[str, ...]:
         """The first IP addresses of a host, IPv4 first; an address is its own. None where it has none."""

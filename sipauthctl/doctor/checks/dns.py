@@ -6,9 +6,9 @@ import asyncio
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.findings import Finding
-from sipauthctl.network.discovery import AUTODISCOVER_HOSTS, HOSTS, SERVICES, Discovery, discover
-from sipauthctl.network.resolver import Resolver
+from sipauthctl.findings import Finding, finding
+from sipauthctl.network.discovery import AUTODISCOVER_HOSTS, HOSTS, SERVICES, discover
+from sipauthctl.network.resolver import QueryOutcome, Resolver
 from sipauthctl.probe.diagnosis import reaching
 from sipauthctl.probe.facts import RunFacts
 
@@ -21,7 +21,7 @@ class DnsCheck(Check):
 
     id = "dns"
     title = "records of the SIP domain and of the directory"
-    steps = 3
+    steps = 4
 
     async def run(self, case: Case) -> CheckResult:
         """See the class."""
@@ -39,12 +39,13 @@ class DnsCheck(Check):
         found = self._findings(case)
         if any(item.id == "dns-server-unreachable" for item in found):
             return self.judged("the name server does not answer", found)
-        return self.judged(f"{_words(case.discovery)}; {_directory_words(case)}", found)
+        found += await _aliases(case)
+        return self.judged(f"{_words(case)}; {_directory_words(case)}", found)
 
-    def _findings(self, case: Case) -> tuple[Finding, ...]:
+    def _findings(self, case: Case) -> list[Finding]:
         discovery, queries = case.discovery, tuple(case.tools.resolver.queries)
         run = RunFacts(discovery=discovery, discovered_nothing=discovery is None, queries=queries)
-        return tuple(reaching.findings(run, case.asked.probe))
+        return list(reaching.findings(run, case.asked.probe))
 
 
 def directory_domains(case: Case) -> tuple[str, ...]:
@@ -66,14 +67,48 @@ async def _discover(case: Case) -> None:
         case.discovery = await discover(case.sip_domain, probe.transport, case.tools.resolver, case.tools.rng)
 
 
-def _words(discovery: Discovery | None) -> str:
+async def _aliases(case: Case) -> list[Finding]:
+    """Targets of SRV records that are aliases, which RFC 2782 forbids."""
+    discovery = case.discovery
+    if discovery is None or not discovery.by_srv:
+        return []
+    hosts = list(dict.fromkeys(candidate.server.host for candidate in discovery.candidates))
+    found = await asyncio.gather(*map(case.tools.resolver.alias, hosts))
+    return [
+        finding(
+            "dns-target-alias",
+            f"{discovery.source} names {host}, which is an alias of {real}.",
+            [f"CNAME {host}: {real}"],
+            host=real,
+            domain=case.sip_domain,
+        )
+        for host, real in zip(hosts, found, strict=True)
+        if real is not None
+    ]
+
+
+def _words(case: Case) -> str:
+    discovery = case.discovery
     if discovery is None:
-        return "no record names a server"
+        return f"no record names a server{_others(case)}"
     servers = ", ".join(
         f"{candidate.server.host} port {candidate.server.port}" for candidate in discovery.candidates[:3]
     )
     more = len(discovery.candidates) - 3
     return f"{discovery.source} names {servers}" + (f" and {more} more" if more > 0 else "")
+
+
+def _others(case: Case) -> str:
+    """Records that lead elsewhere: to another transport, or newer clients alone."""
+    answered = [query.name for query in case.tools.resolver.queries if query.outcome is QueryOutcome.ANSWERED]
+    others = [
+        f"{service}.{case.sip_domain} is there for {offered.value.upper()}"
+        for service, offered in SERVICES
+        if offered is not case.asked.probe.transport and f"{service}.{case.sip_domain}" in answered
+    ]
+    newer = [f"{host}.{case.sip_domain}" for host in AUTODISCOVER_HOSTS if f"{host}.{case.sip_domain}" in answered]
+    others += [f"{newer[0]} is there for Lync 2010 and later"] if newer else []
+    return f", but {' and '.join(others)}" if others else ""
 
 
 def _directory_words(case: Case) -> str:

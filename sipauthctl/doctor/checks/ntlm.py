@@ -20,7 +20,9 @@ class NtlmCheck(Check):
     async def run(self, case: Case) -> CheckResult:
         """See the class."""
         hop = case.server
-        if hop is None or all(offer.scheme is not Scheme.NTLM for offer in hop.offers):
+        if hop is None or not hop.offers:
+            return self.skipped("the server offered nothing")
+        if all(offer.scheme is not Scheme.NTLM for offer in hop.offers):
             return self.skipped("NTLM is not offered")
         found = list(ntlm.findings(RunFacts(hops=[hop]), case.asked.probe))
         if hop.ntlm is None:

@@ -9,11 +9,13 @@ from sipauthctl.diagnosis.offers import tls_dsk_offered
 from sipauthctl.doctor.case import Case, DomainNames
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.probing import probe
-from sipauthctl.findings import Finding
+from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeRead, ChallengeReader
-from sipauthctl.network.errors import TlsExpired, TlsNameMismatch, TlsUntrusted
-from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.network.errors import ConnectionClosed, TlsExpired, TlsNameMismatch, TlsUntrusted
+from sipauthctl.network.evidence import Transport
+from sipauthctl.network.handshake import look
+from sipauthctl.network.tls import TlsPolicy, lenient_context
 from sipauthctl.probe.diagnosis import domain, flow, offers, reaching
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.initiators import InitiatorMaker
@@ -46,7 +48,10 @@ class OffersCheck(Check):
             case.domain = DomainNames(hop.ntlm.names.dns_domain, hop.ntlm.names.netbios_domain)
         if unproven:
             return self.judged(f"{_words(hop)}; the certificate was not believed, and neither is this")
-        return self.judged(_words(hop), self._findings(case, run))
+        found = self._findings(case, run)
+        if await _speaks_tls(case, hop):
+            found = [_tls_on_plain_port(hop), *(item for item in found if item.id != "handshake-incomplete")]
+        return self.judged(_words(hop), found)
 
     async def _ask(self, case: Case, *, unproven: bool) -> RunFacts:
         asked, used = case.asked.probe, case.used
@@ -78,6 +83,21 @@ class OffersCheck(Check):
         tls_dsk = tls_dsk_offered(hop.offers, hop.server.host)
         found += [tls_dsk] if tls_dsk is not None else []
         return [item for item in found if not item.id.startswith("spn-")]  # those are the spn check's
+
+
+async def _speaks_tls(case: Case, hop: HopFacts) -> bool:
+    """Whether a server that closes a plain connection without a word does so because it expects TLS."""
+    silent = isinstance(hop.error, ConnectionClosed) and hop.last is None
+    if hop.server.transport is not Transport.TCP or not silent:
+        return False
+    addresses = await case.tools.resolver.addresses(hop.server.host)
+    return bool(addresses) and await look(hop.server, addresses[0], lenient_context(), case.step_seconds) is not None
+
+
+def _tls_on_plain_port(hop: HopFacts) -> Finding:
+    where = f"{hop.server.host} port {hop.server.port}"
+    detail = f"{where} speaks TLS, and was asked by TCP (option --transport tls)."
+    return finding("protocol-error", detail, [f"plain SIP: {hop.error}", "TLS: the handshake succeeds"])
 
 
 def _words(hop: HopFacts) -> str:

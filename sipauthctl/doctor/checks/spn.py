@@ -29,7 +29,9 @@ class SpnCheck(Check):
         """See the class."""
         hop = case.server
         offered = [] if hop is None else [offer for offer in hop.offers if offer.scheme is Scheme.KERBEROS]
-        if hop is None or not offered:
+        if hop is None or not hop.offers:
+            return self.skipped("the server offered nothing")
+        if not offered:
             return self.skipped("Kerberos is not offered")
         if not hop.proven and case.used is not None and case.used.error is not None:
             return self.skipped("the server's certificate is not accepted, so nothing it names is asked for")
