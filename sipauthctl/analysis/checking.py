@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sipauthctl.analysis.explanation import (
@@ -65,8 +66,17 @@ class SignatureChecker:
         """Writes down that a message which must be signed is not."""
         self._add(tracked, record, message, sender, None, Verdict.MISSING, None, detail)
 
-    def check(self, tracked: Tracked, record: Record, message: Message, header: SignedHeader) -> Verdict | None:
-        """Checks the signature in `header`; None where it carries none."""
+    def check(
+        self,
+        tracked: Tracked,
+        record: Record,
+        message: Message,
+        header: SignedHeader,
+        *,
+        beside: Sequence[Tracked] = (),
+    ) -> Verdict | None:
+        """Checks the signature in `header`; None where it carries none. `beside` are the other associations whose
+        credentials the request carries."""
         sender = header.sender
         read = WireSignature.of_request if sender is Sender.CLIENT else WireSignature.of_response
         try:
@@ -80,7 +90,7 @@ class SignatureChecker:
             return Verdict.INVALID
         problem = form_problem(wire.value, tracked.extended) if tracked.scheme is Scheme.NTLM else ""
         if tracked.verifier is not None:
-            return self._with_key(tracked, record, message, header, wire, buffer)
+            return self._with_key(tracked, record, message, header, wire, buffer, beside)
         if problem:
             return self._malformed(tracked, record, message, sender, wire, buffer, problem)
         if tracked.scheme is Scheme.NTLM and not self._extended(tracked, wire):
@@ -133,6 +143,7 @@ class SignatureChecker:
         header: SignedHeader,
         wire: WireSignature,
         buffer: SignatureBuffer,
+        beside: Sequence[Tracked],
     ) -> Verdict:
         verifier, sender = tracked.verifier, header.sender
         if verifier is None:
@@ -147,6 +158,9 @@ class SignatureChecker:
                     tracked.version = version
                     self._accept(tracked, record, message, sender, wire, other, Verdict.VALID, verifier.method, "")
                     return Verdict.VALID
+        signer = _signer(beside, tracked, sender, buffer, wire)
+        if signer is not None:
+            return self._by_other(tracked, signer, record, message, sender, wire)
         signed = SignedMessage(message, buffer, others, tracked.earlier_values())
         check = KeyCheck(verifier, sender, wire.num, wire.value)
         explanation = self._explain(tracked, sender, signed, check)
@@ -154,6 +168,17 @@ class SignatureChecker:
         tracked.sides[sender].spend(wire.num)
         self._add(tracked, record, message, sender, wire.num, Verdict.INVALID, verifier.method, detail)
         self._tell(tracked, record, message, sender, wire.num, explanation)
+        return Verdict.INVALID
+
+    def _by_other(
+        self, tracked: Tracked, signer: Tracked, record: Record, message: Message, sender: Sender, wire: WireSignature
+    ) -> Verdict:
+        """A signature that names one association and is made under another of the same client."""
+        detail = f"it names {tracked.where}, and is made under the association with {signer.where}"
+        method = tracked.verifier.method if tracked.verifier is not None else None
+        self._add(tracked, record, message, sender, wire.num, Verdict.INVALID, method, detail)
+        told = f"The signature of the {sender.value} on {start_line(message)} is another's: {detail}."
+        tracked.report(Problem("wrong-signer", told, _where(record)))
         return Verdict.INVALID
 
     # --- without a key
@@ -431,6 +456,15 @@ class SignatureChecker:
         tracked.verdicts[Verdict.UNVERIFIABLE] -= 1
         tracked.verdicts[verdict] += 1
         tracked.signatures.change(row, verdict, Method.CRC_RELATION, detail)
+
+
+def _signer(
+    beside: Sequence[Tracked], named: Tracked, sender: Sender, buffer: SignatureBuffer, wire: WireSignature
+) -> Tracked | None:
+    """Whose signature it is instead."""
+    keyed = ((other, other.verifier) for other in beside if other is not named)
+    made = (other for other, key in keyed if key is not None and key.verify(sender, buffer.text, wire.value))
+    return next(made, None)
 
 
 def _buffer(

@@ -103,6 +103,7 @@ class Reconstruction:
         if isinstance(message, Request):
             self._request(record, message, key, headers)
         elif HeaderFamily.of_status(message.status) is not None:
+            self._let_pass(record, message, key, headers)
             self._challenged(record, message, key)
         else:
             self._response(record, message, key, headers)
@@ -204,7 +205,8 @@ class Reconstruction:
             # The last request of TLS-DSK brings a signature, and no token or an empty one.
             tracked.step, tracked.final = Step.FINAL_SENT, key
         self._heard(tracked, record, message, header)
-        verdict = self._checker.check(tracked, record, message, header)
+        beside = self._still_open(sent.credentials)
+        verdict = self._checker.check(tracked, record, message, header, beside=beside)
         if verdict is None:
             self._unsigned_request(tracked, record, message, key, header, token)
         elif header.sender is Sender.CLIENT:  # whose answers the server has to sign
@@ -312,6 +314,26 @@ class Reconstruction:
 
     # --- challenges
 
+    def _let_pass(self, record: Record, message: Response, key: Transaction, headers: list[SignedHeader]) -> None:
+        """The proxies that let a request pass sign the challenge of a server behind them, as any other answer."""
+        sent = self._requests.get(key)
+        among = [] if sent is None else self._still_open(sent.credentials)
+        for header in headers:
+            if header.sender is not Sender.SERVER:
+                continue
+            tracked = self._lookup.find(record, message, header, among=among)
+            if tracked is not None:
+                self._heard(tracked, record, message, header)
+                self._checker.check(tracked, record, message, header, beside=among)
+                self._passed(tracked, key)
+
+    @staticmethod
+    def _passed(tracked: Tracked, key: Transaction) -> None:
+        """A server behind this one has the request, so that this one took the client's last token."""
+        if tracked.final == key and tracked.step is Step.FINAL_SENT:
+            tracked.step = Step.ESTABLISHED
+            tracked.slim()
+
     def _challenged(self, record: Record, message: Response, key: Transaction) -> None:
         try:
             found = offers(message)
@@ -408,6 +430,7 @@ class Reconstruction:
             offer for offer in found if (offer.scheme, offer.targetname) == (tracked.scheme, tracked.name.targetname)
         ]
         if found and not same:
+            self._passed(tracked, key)
             return
         tracked.touch(record, Sender.SERVER)
         tracked.draw(record, Sender.SERVER, start_line(message), "", None)
@@ -439,7 +462,7 @@ class Reconstruction:
             token = header.parameters.get("gssapi-data")
             if token and header.sender is Sender.SERVER:
                 take_server_token(self._secrets, tracked, record, token)
-            verdict = self._checker.check(tracked, record, message, header)
+            verdict = self._checker.check(tracked, record, message, header, beside=[*waiting, *signed])
             if verdict is None:
                 self._checker.missing(tracked, record, message, header.sender, "the message carries no signature")
             self._arrived(tracked, record, message, key)
@@ -449,9 +472,15 @@ class Reconstruction:
         if by_server and sent is not None and _answers(record, sent):
             for tracked in _distinct([*waiting, *signed]):
                 if not any(tracked is other for other in answered):
+                    newer = self._replacement(tracked, answered, key)
+                    if newer is not None:
+                        self._replaced(tracked, newer, record)
+                        continue
                     self._unsigned_answer(tracked, record, message, key, forwarded=sent.forwarded)
                     self._arrived(tracked, record, message, key)
         if key[2] == "REGISTER":
+            for tracked in answered if 200 <= message.status < 300 else ():
+                tracked.registered = True
             self._answered(record, message, key, sent)
 
     def _arrived(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
@@ -468,6 +497,18 @@ class Reconstruction:
                 self._finish(tracked)
         elif tracked.deregistered and key[2] == "REGISTER" and message.status < 300:
             self._leaving.append(tracked)
+
+    def _replacement(self, tracked: Tracked, answered: list[Tracked], key: Transaction) -> Tracked | None:
+        """The association with another server that was made within a re-registration, in place of this one."""
+        if key[2] != "REGISTER" or tracked.step is not Step.ESTABLISHED or not tracked.registered:
+            return None
+        made = (one for one in answered if one.handshake_seen and one.call_id == key[0] and not one.registered)
+        return next((one for one in made if one.scheme is tracked.scheme and one.name != tracked.name), None)
+
+    def _replaced(self, tracked: Tracked, newer: Tracked, record: Record) -> None:
+        detail = f"A re-registration of {tracked.who} met {newer.where}, which signs now in place of {tracked.where}."
+        tracked.report(Problem("association-replaced", detail, (place_text(record),)))
+        self._finish(tracked)
 
     def _unsigned_answer(
         self, tracked: Tracked, record: Record, message: Response, key: Transaction, *, forwarded: bool

@@ -182,6 +182,7 @@ class Tracked:
     ends_input: bool = False  # it was still open when the input ended
     cut_off: bool = False  # and its last message was so late that no answer was due yet
     one_way: bool = False  # the input has no answers at all
+    registered: bool = False  # it signed a 200 to a REGISTER
     deregistered: bool = False
     secret_of_another: bool = False  # the secret for everybody that was given is that of somebody else
     server_errors: tuple[Notice, ...] = ()  # what a server trace says of it

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from sipauthctl.association.associations import Answered
+from sipauthctl.association.refreshing import granted_seconds, keep_alive_after, refresh_after
 from sipauthctl.diagnosis.clock import span
 from sipauthctl.network.errors import NetworkError
 from sipauthctl.network.transport import Connection
 from sipauthctl.probe.conversation import Conversation
 from sipauthctl.probe.events import ConnectionLost, Holding
 from sipauthctl.probe.facts import HopFacts
-from sipauthctl.probe.refreshing import granted_seconds, keep_alive_after, refresh_after
 from sipauthctl.probe.results import Lapse, Refresh
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import KEEP_ALIVE

@@ -80,6 +80,8 @@ class Run:
     lab: list[LabEvent]
     events: list[Event]
     deployment: Deployment
+    times: list[datetime]
+    """When each of the events was."""
 
     @property
     def ids(self) -> list[str]:
@@ -137,17 +139,23 @@ def initiators(setup: Setup, options: ProbeOptions) -> dict[Scheme, Any]:
 async def run_async(setup: Setup) -> Run:
     lab: list[LabEvent] = []
     events: list[Event] = []
+    times: list[datetime] = []
+
+    def observe(event: Event) -> None:
+        events.append(event)
+        times.append(setup.now())
+
     settings = LabSettings(behaviour=behaviour_with(setup.faults), **setup.lab)
     async with Deployment(settings, log=lab.append, now=setup.now) as deployment:
         options = setup.probe_options(deployment)
-        tools = Tools(setup.now, secrets.token_bytes, initiators(setup, options), events.append)
+        tools = Tools(setup.now, secrets.token_bytes, initiators(setup, options), observe)
         if setup.clock is not None:
             setup.clock.deployment = deployment
             tools = replace(tools, sleep=setup.clock.sleep)
         resolver = Resolver(options.nameserver, 5)
         probe = Probe(options, tools, resolver, random.Random(1))
         registration = summarize(await probe.run(), options)
-    return Run(registration, lab, events, deployment)
+    return Run(registration, lab, events, deployment, times)
 
 
 def run(*faults: str, **setup: Any) -> Run:

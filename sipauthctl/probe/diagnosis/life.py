@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after
 from sipauthctl.diagnosis.clock import span
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.refreshing import SHORT_GRANTED, refresh_after
 from sipauthctl.probe.results import Handshake, HandshakeReason, HopResult
 
 # The end of every association is expected in these cases, so there is nothing to mend.

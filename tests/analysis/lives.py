@@ -1,0 +1,38 @@
+"""Records of registrations that are held for hours, under a clock that no test waits for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sipauthctl.capture.record import Address, Record
+from sipauthctl.probe.events import RequestReceived, RequestSent, ResponseReceived, ResponseSent
+from sipauthctl.sip.message import Message
+from tests.analysis.sessions import CLIENT
+from tests.probe import harness
+
+
+def records_of_life(run: harness.Run) -> list[Record]:
+    """The messages of a run in both directions, at the times when they went."""
+    records: list[Record] = []
+    for event, time in zip(run.events, run.times, strict=True):
+        message: Message
+        if isinstance(event, RequestSent | RequestReceived):
+            message = event.request
+        elif isinstance(event, ResponseReceived | ResponseSent):
+            message = event.response
+        else:
+            continue
+        server = Address(event.server.host, event.server.port)
+        sent = isinstance(event, RequestSent | ResponseSent)
+        records.append(
+            Record(
+                time=time + timedelta(microseconds=len(records)),
+                source=CLIENT if sent else server,
+                destination=server if sent else CLIENT,
+                transport="tls",
+                raw=message.to_bytes(),
+                input="life.pcap",
+                place=len(records) + 1,
+            )
+        )
+    return records
