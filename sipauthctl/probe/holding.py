@@ -90,6 +90,8 @@ class Holder:
         self._facts.life.refreshes.append(Refresh(sent, status, good, granted))
         if answered is not None and good:
             self.registration.granted_by(answered, sent)
+        else:
+            self._facts.life.lost = self._why(answered)
         return good
 
     async def hold(self, length: timedelta) -> None:
@@ -111,7 +113,6 @@ class Holder:
                     break
                 if now >= registration.refresh_due:
                     if not await self.refresh("refresh"):
-                        self._facts.life.lost = self._why()
                         return
                 elif ping_due is not None and now >= ping_due:
                     await self._conversation.wire.send(KEEP_ALIVE)
@@ -168,10 +169,10 @@ class Holder:
         seconds = self.registration.keep_alive
         return None if seconds is None else self._tools.now() + timedelta(seconds=seconds)
 
-    def _why(self) -> str:
-        if self._facts.stopped is not None:
+    def _why(self, answered: Answered | None) -> str:
+        if answered is None and self._facts.stopped is not None:
             return self._facts.stopped.detail
         last = self._facts.last
-        return (
-            "the refresh was not answered" if last is None else f"a refresh was answered {last.status} {last.reason}"
-        )
+        what = "no refresh was answered" if last is None else f"a refresh was answered {last.status} {last.reason}"
+        problems = [] if answered is None else [c.result.detail for c in answered.checks if not c.result.trusted]
+        return f"{what}, which cannot be believed: {problems[0]}" if problems else what

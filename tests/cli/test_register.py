@@ -221,3 +221,45 @@ def test_verbose_tells_of_dns_and_tls_on_stderr() -> None:
     assert "DNS SRV _sipinternaltls._tcp.litwareinc.com: answered" in result.err
     assert "TLS hs2.litwareinc.com: TLSv1." in result.err
     assert "names: hs2.litwareinc.com" in result.err
+
+
+def test_a_held_registration_tells_its_life_in_json() -> None:
+    arguments = (
+        "--hold",
+        "2s",
+        "--sa-lifetime",
+        "1s",
+        "--probe",
+        "subscribe",
+        "--proxies",
+        "1",
+        "--message-every",
+        "1s",
+    )
+    result = sipauthctl("register", "--lab", *arguments, "--json")
+    document = json.loads(result.out)
+    jsonschema.validate(document, schema("register"))
+    (hop,) = document["hops"]
+    assert [made["reason"] for made in hop["handshakes"][:2]] == ["sign-in", "next-server"]
+    assert {made["reason"] for made in hop["handshakes"][2:]} == {"lifetime"}
+    assert {refresh["trusted"] for refresh in hop["refreshes"]} == {True}
+    assert [probe["in_dialog"] for probe in hop["probes"]] == [False, True, True]
+    assert {request["method"] for request in hop["server_requests"]} == {"NOTIFY", "MESSAGE"}
+    assert (hop["lapses"], result.code) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--hold", "soon", "--lab"), "no time such as 30s, 10m or 8h"),
+        (("--hold", "0", "--lab"), "no time such as"),
+        (("--sa-lifetime", "9999h", "--lab"), "no time such as"),
+        (("--proxies", "4", "--lab"), "--proxies"),
+        (("--proxies", "2", "ned@litwareinc.com"), "are for the lab"),
+        (("--probe", "invite", "--lab"), "--probe"),
+    ],
+)
+def test_wrong_times_and_places_are_refused(arguments: tuple[str, ...], words: str) -> None:
+    result = sipauthctl("register", *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert words in result.err

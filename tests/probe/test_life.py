@@ -88,6 +88,13 @@ def test_an_early_end_that_nothing_explains_is_unknown() -> None:
     assert "dropped the association when it was 1 h 59 min old" in finding.detail
 
 
+def test_early_ends_at_the_same_age_are_told_as_such() -> None:
+    result = held(60, lab={"sa_lifetime": timedelta(seconds=20)})
+    assert reasons(result)[:3] == ["sign-in", "unknown", "unknown"]
+    finding = next(f for f in result.registration.findings if f.id == "association-expired")
+    assert "end at an age of about 20 s" in finding.detail
+
+
 async def forget(deployment: Deployment) -> None:
     deployment.home.authenticator.forget()
 
@@ -281,7 +288,12 @@ CASES: list[tuple[list[str], dict[str, Any], list[str]]] = [
     (["forgets-association"], {"options": {"refreshes": 2}}, ["warning association-expired"]),
     (["forgets-association"], {"lab": {"proxies": 2}, "options": {"refreshes": 3}}, ["warning association-expired"]),
     (["wrong-proxy-signs"], {}, ["error wrong-signer"]),
-    (["snum-reset"], {"options": {"refreshes": 1}}, ["error num-replayed"]),
+    (["snum-reset"], {"options": {"refreshes": 1}}, ["error num-replayed", "error registration-lost"]),
+    (
+        ["snum-reset"],
+        {"options": {"hold": timedelta(hours=3)}},
+        ["error num-replayed", "error registration-lost"],
+    ),
     (["replay-after-refresh"], {"options": {"refreshes": 1}}, ["error num-replayed"]),
     (["path-change"], {"options": {"refreshes": 2}}, ["info association-replaced"]),
     (["expires-too-short"], {}, ["warning expires-too-short"]),
@@ -296,7 +308,7 @@ CASES: list[tuple[list[str], dict[str, Any], list[str]]] = [
 def test_a_fault_of_the_life_gives_its_finding_and_no_other(
     faults: list[str], setup: dict[str, Any], findings: list[str]
 ) -> None:
-    result = run(*faults, **setup)
+    result = run(*faults, clock=Clock(), **setup)
     assert [f"{f.severity.value} {f.id}" for f in result.registration.findings] == findings
     assert result.deployment.home.bindings.current(result.lab[-1].time) == ()
 

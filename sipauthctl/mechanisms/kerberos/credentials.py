@@ -69,7 +69,8 @@ def cache_principal(cache: str | None) -> str | None:
 class KerberosLogin:
     """One user's credentials for one run, fetched when they are first needed and shared by all initiators.
 
-    A logon that failed is not tried again, since each try may count towards a lockout. Use it as a context manager:
+    A logon that failed is not tried again, since each try may count towards a lockout; tickets that have ended are
+    fetched anew. Use it as a context manager:
     at the end the tickets are forgotten.
 
     Args:
@@ -97,6 +98,11 @@ class KerberosLogin:
         if self._context is not None and self._cache is not None:
             krb5.cc_destroy(self._context, self._cache)
         self._context = self._cache = None
+
+    def renew(self) -> None:
+        """Forgets tickets that have ended: the next credentials come from the source again."""
+        self.close()
+        self._failure = None
 
     def credentials(self) -> gssapi.Credentials:
         """The credentials as GSS-API takes them. Blocks while the KDC is asked.

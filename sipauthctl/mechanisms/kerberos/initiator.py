@@ -11,7 +11,7 @@ from sipauthctl.mechanisms.base import MalformedToken, Scheme
 from sipauthctl.mechanisms.kerberos.blocking import in_thread
 from sipauthctl.mechanisms.kerberos.context import KerberosContext
 from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
-from sipauthctl.mechanisms.kerberos.errors import KDC_UNREACHABLE, KerberosCause, Phase, failure
+from sipauthctl.mechanisms.kerberos.errors import KDC_UNREACHABLE, KerberosCause, KerberosFailure, Phase, failure
 from sipauthctl.mechanisms.kerberos.translation import translated
 
 
@@ -71,6 +71,15 @@ class KerberosInitiator:
         return f"asking a ticket for {self._spn}"
 
     def _make(self) -> tuple[bytes, KerberosContext]:
+        try:
+            return self._make_once()
+        except KerberosFailure as error:
+            if error.cause is not KerberosCause.TICKET_EXPIRED:
+                raise
+        self._login.renew()  # the tickets of an earlier handshake have ended meanwhile
+        return self._make_once()
+
+    def _make_once(self) -> tuple[bytes, KerberosContext]:
         credentials = self._login.credentials()
         with translated(Phase.TICKET, self._doing):
             # An empty realm lets libkrb5 and the KDC find the service's (RFC 6806).

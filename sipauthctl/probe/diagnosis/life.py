@@ -13,6 +13,7 @@ from sipauthctl.probe.results import Handshake, HandshakeReason, HopResult
 
 # The end of every association is expected in these cases, so there is nothing to mend.
 _EXPECTED = frozenset({HandshakeReason.LIFETIME, HandshakeReason.TICKET_ENDED})
+_ALIKE = 0.8  # refreshes come in steps, so ages differ a little
 _GONE = _EXPECTED | {HandshakeReason.RESTART, HandshakeReason.UNKNOWN}
 
 
@@ -54,10 +55,19 @@ def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
     told = (unexpected or gone)[0]
     times = "" if len(gone) == 1 else f" {len(gone)} times"
     failed = gone[-1].association is None
+    early = _regular(unexpected)
     after = "no new handshake succeeded" if failed else "a new handshake on the same registration followed"
-    detail = f"{hop.server.host} challenged a registered client again{times}: {told.detail}; {after}."
+    detail = f"{hop.server.host} challenged a registered client again{times}: {told.detail}; {after}.{early}"
     severity = Severity.ERROR if failed else Severity.WARNING if unexpected else Severity.INFO
     return finding("association-expired", detail, [_line(made) for made in gone], severity=severity)
+
+
+def _regular(unexpected: list[Handshake]) -> str:
+    """A remark where associations end early and at about the same age, as by a setting of the server."""
+    ages = [made.age_seconds for made in unexpected if made.reason is HandshakeReason.UNKNOWN and made.age_seconds]
+    if len(ages) < 2 or min(ages) < _ALIKE * max(ages):
+        return ""
+    return f" They all end at an age of about {span(min(ages))}: the server seems to give them no more."
 
 
 def _line(made: Handshake) -> str:

@@ -102,11 +102,16 @@ def with_kdc(work: Callable[[Kdc], Awaitable[_T]], settings: KdcSettings | None 
     return asyncio.run(main())
 
 
-def save_cache(path: Path, user: str = "ned") -> tuple[int, int, int]:
-    """Writes a credential cache as kinit does; gives the ticket's authtime, starttime and endtime."""
+def save_cache(path: Path, user: str = "ned", seconds: int | None = None) -> tuple[int, int, int]:
+    """Writes a credential cache as kinit does; gives the ticket's authtime, starttime and endtime.
+
+    `seconds` is how long the ticket is to live.
+    """
     context = krb5.init_context()
     principal = krb5.parse_name_flags(context, user.encode())
     options = krb5.get_init_creds_opt_alloc(context)
+    if seconds is not None:
+        krb5.get_init_creds_opt_set_tkt_life(options, seconds)
     secret = f"Litware-{user.title()}-1".encode()
     ticket = krb5.get_init_creds_password(context, principal, options, password=secret)
     cache = krb5.cc_resolve(context, b"FILE:" + bytes(path))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -13,15 +15,20 @@ from sipauthctl.mechanisms.kerberos.configuration import private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from tests.mechanisms.kerberos.harness import (
+    LIMIT,
     NED,
+    SPN,
     CacheSource,
+    KerberosInitiator,
     KerberosLogin,
     KeytabSource,
     PasswordSource,
+    acceptor,
     agreed,
     default_realm,
     gssapi,
     initiated,
+    now,
     password,
     refused,
     save_cache,
@@ -39,6 +46,25 @@ def test_a_credential_cache_signs_in_and_stays_as_it_is(tmp_path: Path) -> None:
         both = await agreed(kdc, CacheSource(str(cache)))
         assert both.acceptor.peer == "nina@LITWAREINC.COM"
         assert cache.read_bytes() == before
+
+    with_kdc(work)
+
+
+@pytest.mark.slow
+def test_tickets_that_ended_are_taken_anew_from_their_source(tmp_path: Path) -> None:
+    """The user's cache is renewed by kinit meanwhile, and the same logon makes another handshake."""
+
+    async def work(kdc: Kdc) -> None:
+        cache = tmp_path / "cc"
+        ends = save_cache(cache, seconds=1)[2]
+        with KerberosLogin(CacheSource(str(cache))) as login:
+            await KerberosInitiator(login, SPN, now=now).prepare(LIMIT)
+            await asyncio.sleep(max(0.0, ends + 0.1 - time.time()))  # the ticket's end is by the real clock
+            save_cache(cache)
+            initiator = KerberosInitiator(login, SPN, now=now)
+            await initiator.prepare(LIMIT)
+            assert initiator.context is not None
+            assert acceptor(kdc).step(initiator.step(None)) is None
 
     with_kdc(work)
 
