@@ -83,7 +83,7 @@ async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
         try:
             talk = await _ask(case, name, realm)
         except NoKdc as error:
-            problem = problem if problem is not None and problem.silent else error
+            problem = error if problem is None or (error.silent and not problem.silent) else problem
             continue
         if talk.answer.code == WRONG_REALM and talk.answer.realm != name.realm and referrals < MAX_REFERRALS:
             referrals += 1
