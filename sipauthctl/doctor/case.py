@@ -24,6 +24,7 @@ from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 
 if TYPE_CHECKING:
+    from sipauthctl.directory.queries import DirectoryFacts
     from sipauthctl.doctor.kdc_talk import KdcTalk
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 
@@ -122,6 +123,7 @@ class Case:
     in_workgroup: bool | None = None  # machine: this computer is joined to no domain
     kdc: KdcTalk | None = None  # kdc
     kdc_clock: ClockReading | None = None  # kdc
+    directory: DirectoryFacts | None = None  # directory
     logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
     registered: bool | None = None  # sign-in: under the logon name that was asked about; None where none was tried
     runs: list[RunFacts] = field(default_factory=list)  # sign-in: each registration that was tried

@@ -53,6 +53,11 @@ class KdcTalk:
         """The answer that tells most."""
         return self.proof or self.answer
 
+    @property
+    def refuses(self) -> bool:
+        """Whether it gives the user no ticket."""
+        return self.last.code not in (TICKET, PREAUTH_REQUIRED)
+
 
 class NoKdc(Exception):
     """Nobody was found to ask, or nobody answered; the text says why. `silent` are those that did not answer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.realms import principals
 from sipauthctl.mechanisms.base import MechanismError
@@ -10,6 +12,9 @@ from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.initiators import InitiatorMaker, kerberos_maker, kerberos_source
+
+if TYPE_CHECKING:
+    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 
 _COUNTED = frozenset(
     {
@@ -54,6 +59,16 @@ async def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | s
     Raises:
         NoRealm: the name cannot be used for Kerberos.
     """
+    login = await kerberos_login(case, name)
+    return login if isinstance(login, str) else kerberos_maker(login, now=case.tools.now)
+
+
+async def kerberos_login(case: Case, name: LogonName) -> KerberosLogin | str:
+    """The logon of a logon name, or one sentence on why Kerberos cannot run here.
+
+    Raises:
+        NoRealm: the name cannot be used for Kerberos.
+    """
     reason = unavailable_reason()
     if reason is not None:
         return reason
@@ -70,7 +85,7 @@ async def kerberos_initiators(case: Case, name: LogonName) -> InitiatorMaker | s
             name_given=case.asked.name_given,
         )
         login = case.logins[name.text] = case.tools.closing.enter_context(KerberosLogin(source))
-    return kerberos_maker(login, now=case.tools.now)
+    return login
 
 
 async def _principal(case: Case, name: LogonName) -> KerberosName:

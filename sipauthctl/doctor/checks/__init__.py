@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipauthctl.doctor.check import Check
 from sipauthctl.doctor.checks.clock import ClockCheck
+from sipauthctl.doctor.checks.directory import DirectoryCheck
 from sipauthctl.doctor.checks.dns import DnsCheck
 from sipauthctl.doctor.checks.kdc import KdcCheck
 from sipauthctl.doctor.checks.machine import MachineCheck
@@ -14,6 +15,7 @@ from sipauthctl.doctor.checks.reachability import ReachabilityCheck
 from sipauthctl.doctor.checks.sign_in import SignInCheck
 from sipauthctl.doctor.checks.signatures import SignaturesCheck
 from sipauthctl.doctor.checks.spn import SpnCheck
+from sipauthctl.doctor.checks.spn_owner import SpnOwnerCheck
 
 CHECKS: tuple[Check, ...] = (
     NameCheck(),
@@ -22,9 +24,11 @@ CHECKS: tuple[Check, ...] = (
     OffersCheck(),
     MachineCheck(),
     KdcCheck(),
+    DirectoryCheck(),
     ClockCheck(),
     SpnCheck(),
     NtlmCheck(),
     SignInCheck(),
+    SpnOwnerCheck(),
     SignaturesCheck(),
 )

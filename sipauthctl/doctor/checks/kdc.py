@@ -45,7 +45,7 @@ class KdcCheck(Check):
                 doubt = f"; the password was not judged: {error}"
         found = account_finding(talk.last, talk.name, talk.place.host, severity=_severity(case, talk))
         detail = f"{talk.place.host} {_words(talk)}{doubt}"
-        if found is None and talk.last.code not in (TICKET, PREAUTH_REQUIRED):
+        if found is None and talk.refuses:
             return self.skipped(detail)
         return self.judged(detail, [found] if found is not None else [])
 

@@ -72,7 +72,7 @@ class SignInCheck(Check):
     id = "sign-in"
     title = "registration, with each scheme that can be used"
     needs = ("offers",)
-    after = ("spn", "ntlm", "clock", "kdc", "directory", "domain", "machine", "netbios")
+    after = ("spn", "ntlm", "clock", "kdc", "directory", "machine")
     steps = 20
 
     async def run(self, case: Case) -> CheckResult:

@@ -22,7 +22,7 @@ class SpnCheck(Check):
     id = "spn"
     title = "the service principal name and a ticket for it"
     needs = ("offers",)
-    after = ("kdc",)
+    after = ("kdc", "directory")
     steps = 3
 
     async def run(self, case: Case) -> CheckResult:

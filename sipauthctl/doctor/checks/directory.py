@@ -1,0 +1,98 @@
+"""The directory: the account's state, its SIP attributes, and whose the offered service principal names are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sipauthctl.diagnosis.refusals import FINDING_OF_CODE
+from sipauthctl.directory.errors import BindRefused
+from sipauthctl.doctor.case import Case, DomainNames
+from sipauthctl.doctor.check import Check, CheckResult
+from sipauthctl.doctor.directory_findings import account_findings, sip_findings, suffix_finding
+from sipauthctl.doctor.directory_talk import LOGON_FAILURE, NoDirectory, ask_directory
+from sipauthctl.findings import Finding, finding
+from sipauthctl.mechanisms.kerberos.as_exchange import PREAUTH_REQUIRED
+
+if TYPE_CHECKING:
+    from sipauthctl.directory.queries import DirectoryFacts
+
+_WIN32 = 0x80070000  # an HRESULT that holds a Win32 error, [MS-ERREF] 2.1.2
+_SAYS = {
+    "account-disabled": "the account is disabled",
+    "account-expired": "the account has expired",
+    "account-locked": "the account is locked out",
+    "logon-hours": "the account may not sign in at this hour",
+    "logon-workstation": "the account may not sign in from there",
+    "password-expired": "the password has expired or must be changed",
+}
+
+
+class DirectoryCheck(Check):
+    """Signs in by Kerberos, or with the password over proven TLS, and reads; nothing is written.
+
+    At most one failed sign-in, and none where one has failed already.
+    """
+
+    id = "directory"
+    title = "directory: the account and its SIP address"
+    after = ("dns", "offers", "kdc")
+    steps = 5
+
+    async def run(self, case: Case) -> CheckResult:
+        """See the class."""
+        if not case.asked.credentials.given:
+            return self.skipped("no credentials were given")
+        if case.attempts.refusal is not None:
+            return self.skipped(case.attempts.refusal)
+        try:
+            facts = await ask_directory(case)
+        except NoDirectory as error:
+            return self.skipped(str(error))
+        except BindRefused as error:
+            found = _refusal(case, error)
+            return self.judged(str(error), [found]) if found is not None else self.skipped(str(error))
+        case.directory = facts
+        _learn_names(case, facts)
+        return self.judged(_words(case, facts), _findings(case, facts))
+
+
+def _findings(case: Case, facts: DirectoryFacts) -> list[Finding]:
+    probe, account = case.asked.probe, facts.account
+    suffix = suffix_finding(facts, case)
+    found = [suffix] if suffix is not None else []
+    if account is not None:
+        found += account_findings(account, facts.time or case.tools.now(), probe.workstation)
+        found += sip_findings(facts, account, f"sip:{probe.user.user}@{probe.user.host}")
+    return found
+
+
+def _refusal(case: Case, error: BindRefused) -> Finding | None:
+    """The reason that a refused bind gives, [MS-ERREF] 2.2. A logon failure is a wrong password or an unknown user;
+    which, the KDC may have told."""
+    user = case.asked.probe.logon_name.text
+    plain = case.asked.probe.logon_name.user.partition("@")[0]
+    if error.reason == LOGON_FAILURE:
+        known = case.kdc is not None and case.kdc.answer.code == PREAUTH_REQUIRED
+        id_ = "wrong-password" if known else "credentials-refused"
+        return finding(id_, f"The directory refuses {user}.", [error.server_words], user=plain)
+    told = FINDING_OF_CODE.get(_WIN32 | error.reason)
+    if told is None:
+        return None
+    return finding(told, f"The directory refuses {user}: {_SAYS[told]}.", [error.server_words], user=plain)
+
+
+def _learn_names(case: Case, facts: DirectoryFacts) -> None:
+    """The forest's own list is the best source for the NetBIOS name of a domain."""
+    for domain in facts.domains:
+        if case.domain.dns is not None and domain.dns == case.domain.dns.lower() and case.domain.netbios is None:
+            case.domain = DomainNames(case.domain.dns, domain.netbios)
+
+
+def _words(case: Case, facts: DirectoryFacts) -> str:
+    account = facts.account
+    who = f"account {account.name}" if account is not None else f"no account {case.asked.probe.logon_name.text}"
+    sip = "" if facts.sip_schema else "; its schema has no SIP attributes"
+    owners = [
+        f"{spn} on {', '.join(owner.name for owner in found) or 'no account'}" for spn, found in facts.owners.items()
+    ]
+    return "; ".join([f"{facts.host} by {facts.how}: {who}{sip}", *owners])

@@ -1,0 +1,147 @@
+"""A talk with the directory: finds a domain controller, signs in by the safest way there is, and looks up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sipauthctl.directory.availability import unavailable_reason
+from sipauthctl.directory.errors import BindRefused, DirectoryError, DirectorySilent, DirectoryUntrusted
+from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.kerberos import kerberos_login, note_failure
+from sipauthctl.doctor.realms import principals
+from sipauthctl.mechanisms.base import MechanismError, Scheme
+from sipauthctl.mechanisms.kerberos.blocking import in_thread
+from sipauthctl.network.discovery import order, within_domain
+from sipauthctl.network.tls import TlsPolicy
+
+if TYPE_CHECKING:
+    from sipauthctl.directory.queries import DirectoryFacts, Question
+    from sipauthctl.directory.session import DirectoryServer, DirectorySession
+    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
+
+MAX_SERVERS = 2
+TALK_STEPS = 2
+"""How many of the user's time limits a talk with one server may take."""
+LOGON_FAILURE = 0x52E  # ERROR_LOGON_FAILURE, [MS-ERREF] 2.2
+_SERVICES = ("_ldap._tcp.dc._msdcs", "_ldap._tcp")
+
+
+class NoDirectory(Exception):
+    """It was not asked; the text is one sentence without a final dot."""
+
+
+async def ask_directory(case: Case) -> DirectoryFacts:
+    """What the directory has on the user and on the service principal names that were offered.
+
+    Raises:
+        NoDirectory: there is none, or it could not be asked.
+        BindRefused: it does not let the user in. A wrong password is reported as a failed sign-in.
+    """
+    reason = unavailable_reason()
+    if reason is not None:
+        raise NoDirectory(reason)
+    problems = []
+    for domain, server in await find_servers(case):
+        try:
+            return await _ask_one(case, domain, server)
+        except (DirectorySilent, TimeoutError) as error:
+            words = str(error) or f"not finished within {TALK_STEPS * case.step_seconds:g} s"
+            problems.append(f"{server.host}: {words}")
+        except BindRefused as error:
+            if error.reason == LOGON_FAILURE:
+                case.attempts.failed("the directory refused the password")
+            raise
+        except (DirectoryError, MechanismError) as error:
+            raise NoDirectory(f"{server.host}: {error}") from None
+    raise NoDirectory("; ".join(problems) or "no domain controller is known by DNS")
+
+
+async def find_servers(case: Case) -> list[tuple[str, DirectoryServer]]:
+    """The domain controllers of the user's domain, each with the domain.
+
+    Only hosts within the domain count: DNS proves nothing, but a certificate or a ticket for such a name does.
+    """
+    from sipauthctl.directory.session import DirectoryServer
+
+    for principal in await principals(case):
+        domain = principal.realm.lower()
+        records = case.ldap_servers.get(domain, ())
+        for service in _SERVICES:
+            records = records or await case.tools.resolver.services(f"{service}.{domain}")
+        found = []
+        for target in order(records, case.tools.rng):
+            addresses = await case.tools.resolver.addresses(target.target)
+            if addresses and within_domain(target.target, domain):
+                found.append((domain, DirectoryServer(target.target.lower(), addresses[0], target.port)))
+        if found:
+            return found[:MAX_SERVERS]
+    return []
+
+
+async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> DirectoryFacts:
+    """Kerberos first: it proves the server, seals the connection and shows nobody the password."""
+    from sipauthctl.directory.queries import look_up
+
+    question, by_kerberos, reason = _question(case, domain), None, ""
+    login = kerberos_login(case, case.asked.probe.logon_name)
+    if isinstance(login, str):
+        reason = login
+    elif case.kdc is not None and case.kdc.refuses:
+        reason = "the KDC refuses the account"
+    else:
+        by_kerberos = _kerberos_way(login, server, case.step_seconds)
+    if by_kerberos is not None:
+        try:
+            return await _talk(case, by_kerberos, lambda session: look_up(session, question))
+        except MechanismError as error:
+            note_failure(case, error)
+            reason = str(error)
+    password = case.asked.credentials.password
+    if password is None:
+        raise NoDirectory(f"no ticket for the directory: {reason}")
+    if case.attempts.refusal is not None:
+        raise NoDirectory(case.attempts.refusal)
+    by_password = _password_way(case, domain, server, password)
+    try:
+        return await _talk(case, by_password, lambda session: look_up(session, question))
+    except DirectoryUntrusted as error:
+        raise NoDirectory(f"{server.host}: {error}; no ticket either: {reason}") from None
+
+
+async def _talk(
+    case: Case, way: Callable[[], DirectorySession], work: Callable[[DirectorySession], DirectoryFacts]
+) -> DirectoryFacts:
+    def talk() -> DirectoryFacts:
+        with way() as session:
+            return work(session)
+
+    return await in_thread(talk, TALK_STEPS * case.step_seconds)
+
+
+def _kerberos_way(login: KerberosLogin, server: DirectoryServer, seconds: float) -> Callable[[], DirectorySession]:
+    from sipauthctl.directory.session import by_kerberos
+    from sipauthctl.mechanisms.kerberos.sasl import SaslClient
+
+    return lambda: by_kerberos(server, SaslClient(login, f"ldap/{server.host}"), seconds)
+
+
+def _password_way(case: Case, domain: str, server: DirectoryServer, password: str) -> Callable[[], DirectorySession]:
+    from sipauthctl.directory.session import by_password
+
+    # Whatever the user allows for SIP: a directory password goes only to a proven domain controller.
+    context = TlsPolicy(case.asked.probe.policy.ca_file).context()
+    name = case.asked.probe.logon_name
+    user = name.user if "@" in name.user else f"{name.user}@{domain}"
+    return lambda: by_password(server, user, password, context, case.step_seconds)
+
+
+def _question(case: Case, domain: str) -> Question:
+    from sipauthctl.directory.queries import Question
+
+    name, user = case.asked.probe.logon_name, case.asked.probe.user
+    plain, at, suffix = name.user.partition("@")
+    names = (name.user, plain) if at and suffix.lower() == domain else (name.user,)
+    offers = case.server.offers if case.server is not None else ()
+    spns = (offer.targetname for offer in offers if offer.scheme is Scheme.KERBEROS and offer.targetname)
+    return Question(names, f"sip:{user.user}@{user.host}", tuple(dict.fromkeys(spns)))
