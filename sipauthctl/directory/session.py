@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import socket
 import ssl
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ MAX_RECEIVED_BYTES = 32 << 20
 """Of one session; the answers to its questions take some kilobytes."""
 MAX_ENTRIES = 50
 """Of one search."""
+_CERTIFICATE = re.compile(r"certificate verify failed: ([^(]*)")  # OpenSSL's words, within ldap3's
 _negotiate: Any = send_sasl_negotiation  # one request of a bind and its answer
 _SUCCESS, _SIZE_LIMIT, _INVALID_CREDENTIALS, _NO_SUCH_OBJECT, _SASL_IN_PROGRESS = 0, 4, 49, 32, 14
 
@@ -193,6 +195,8 @@ def _open_secure(connection: ldap3.Connection, server: DirectoryServer, seconds:
         if not connection.start_tls(read_server_info=False):
             raise DirectoryUntrusted(f"{server.host} offers no TLS, and a password is sent over nothing else")
     except LDAPException as error:
+        if not any(word in _words(error).lower() for word in ("ssl", "tls")):
+            raise
         raise DirectoryUntrusted(f"{server.host} makes no TLS: {_words(error)}") from None
     return "StartTLS"
 
@@ -217,13 +221,12 @@ def _open(connection: Any) -> None:
     """Connects; the socket is under guard from then on."""
     try:
         connection.open(read_server_info=False)
-    except ssl.SSLCertVerificationError as error:
-        raise DirectoryUntrusted(f"its certificate was refused: {error.verify_message}") from None
     except LDAPException as error:
         where = f"{connection.server.host} port {connection.server.port}"
         words = _words(error)
-        if "certificate" in words.lower():
-            raise DirectoryUntrusted(f"{where}: {words}") from None
+        refused = _CERTIFICATE.search(words)
+        if refused is not None:
+            raise DirectoryUntrusted(f"{where}: its certificate was refused: {refused[1].strip()}") from None
         raise DirectorySilent(f"{where}: {words}") from None
     if not isinstance(connection.socket, _Guarded):
         connection.socket = _Guarded(connection.socket)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sipauthctl.directory.availability import unavailable_reason
 from sipauthctl.directory.errors import BindRefused, DirectoryError, DirectorySilent, DirectoryUntrusted
 from sipauthctl.doctor.case import Case
-from sipauthctl.doctor.kerberos import kerberos_login, note_failure
+from sipauthctl.doctor.kerberos import NoRealm, kerberos_login, note_failure
 from sipauthctl.doctor.realms import principals
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.kerberos.blocking import in_thread
@@ -64,7 +64,7 @@ async def find_servers(case: Case) -> list[tuple[str, DirectoryServer]]:
     """
     from sipauthctl.directory.session import DirectoryServer
 
-    for principal in await principals(case):
+    for principal in await principals(case, case.asked.probe.logon_name):
         domain = principal.realm.lower()
         records = case.ldap_servers.get(domain, ())
         for service in _SERVICES:
@@ -84,7 +84,10 @@ async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> Director
     from sipauthctl.directory.queries import look_up
 
     question, by_kerberos, reason = _question(case, domain), None, ""
-    login = kerberos_login(case, case.asked.probe.logon_name)
+    try:
+        login = await kerberos_login(case, case.asked.probe.logon_name)
+    except NoRealm as error:
+        login = str(error)
     if isinstance(login, str):
         reason = login
     elif case.kdc is not None and case.kdc.refuses:

@@ -10,6 +10,7 @@ from sipauthctl.doctor.case import Case, DomainNames
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.directory_findings import account_findings, sip_findings, suffix_finding
 from sipauthctl.doctor.directory_talk import LOGON_FAILURE, NoDirectory, ask_directory
+from sipauthctl.doctor.kerberos import kdc_refusal
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.kerberos.as_exchange import PREAUTH_REQUIRED
 
@@ -42,8 +43,10 @@ class DirectoryCheck(Check):
         """See the class."""
         if not case.asked.credentials.given:
             return self.skipped("no credentials were given")
-        if case.attempts.refusal is not None:
-            return self.skipped(case.attempts.refusal)
+        # A KDC that does not say what is wrong with the account leaves that to the directory.
+        told = None if _unclear(case) else kdc_refusal(case)
+        if case.attempts.refusal is not None or told is not None:
+            return self.skipped(case.attempts.refusal or told or "")
         try:
             facts = await ask_directory(case)
         except NoDirectory as error:
@@ -54,6 +57,11 @@ class DirectoryCheck(Check):
         case.directory = facts
         _learn_names(case, facts)
         return self.judged(_words(case, facts), _findings(case, facts))
+
+
+def _unclear(case: Case) -> bool:
+    kdc = case.results.get("kdc")
+    return kdc is not None and "account-revoked" in {item.id for item in kdc.findings}
 
 
 def _findings(case: Case, facts: DirectoryFacts) -> list[Finding]:

@@ -177,6 +177,7 @@ class SambaDomain:
         return {
             "configuration": str(self.smb_conf),
             "database": f"{self.folder}/private/sam.ldb.d/{partition}.ldb",
+            "controller": DOMAIN_CONTROLLER,
             "administrator": {"user": ADMINISTRATOR.user, "password": ADMINISTRATOR.password},
             "accounts": [_entry(account) for account in settings.accounts],
             "service": {

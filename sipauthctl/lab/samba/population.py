@@ -5,6 +5,7 @@
 It stands alone, since that Python knows nothing of this package. The JSON object has:
 
 - `configuration`: path of smb.conf; `database`: path of the domain's own part of sam.ldb
+- `controller`: the domain controller's FQDN
 - `administrator`: {user, password}
 - `accounts`: objects with `user`, `display_name`, `password`, `sip_uri` (or null), `state`
 - `service`: the account that the SIP servers run as: `user`, `former` (another one, which once was that), `password`
@@ -55,6 +56,7 @@ def main() -> None:
     parameters.load(wanted["configuration"])
     database = SamDB(session_info=system_session(), lp=parameters)
     extend_schema(database)
+    add_controller_name(database, wanted["controller"])
     database.setpassword(by_user(wanted["administrator"]["user"]), wanted["administrator"]["password"])
     for account in wanted["accounts"]:
         add_account(database, account)
@@ -101,6 +103,12 @@ def extend_schema(database: Any) -> None:
     database.set_schema_update_now()
     change(database, f"CN=User,{schema}", "mayContain", [name for name, *_ in SIP_ATTRIBUTES], ldb.FLAG_MOD_ADD)
     database.set_schema_update_now()
+
+
+def add_controller_name(database: Any, host: str) -> None:
+    """What a controller that runs for some time adds by itself: the name under which clients ask it for LDAP."""
+    computer = find(database, f"{host.partition('.')[0].upper()}$")
+    change(database, computer, SPN, f"ldap/{host}", ldb.FLAG_MOD_ADD)
 
 
 def add_account(database: Any, account: dict[str, Any]) -> None:
