@@ -181,7 +181,7 @@ def _account(user: str, expected: str, **more: Any) -> Row:
 
 
 IN_DIRECTORY = (
-    _account("luis", "account-revoked"),
+    _account("luis", "account-locked"),
     _account("dora", "account-disabled"),
     _account("edda", "account-expired"),
     _account("petra", "password-expired"),

@@ -12,7 +12,7 @@ from sipauthctl.doctor.directory_findings import account_findings, sip_findings,
 from sipauthctl.doctor.directory_talk import LOGON_FAILURE, NoDirectory, ask_directory
 from sipauthctl.doctor.kerberos import kdc_refusal
 from sipauthctl.findings import Finding, finding
-from sipauthctl.mechanisms.kerberos.as_exchange import PREAUTH_REQUIRED
+from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED
 
 if TYPE_CHECKING:
     from sipauthctl.directory.queries import DirectoryFacts
@@ -45,6 +45,8 @@ class DirectoryCheck(Check):
             return self.skipped("no credentials were given")
         # A KDC that does not say what is wrong with the account leaves that to the directory.
         told = None if _unclear(case) else kdc_refusal(case)
+        if case.kdc is not None and case.kdc.answer.code == CLIENT_UNKNOWN:
+            return self.skipped(f"the KDC knows no {case.asked.probe.logon_name.text}")
         if case.attempts.refusal is not None or told is not None:
             return self.skipped(case.attempts.refusal or told or "")
         try:
