@@ -5,7 +5,7 @@ Most captures have none, so tshark is asked only where a look at the bytes finds
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,12 +26,13 @@ _FILTER = "kerberos.msg_type == 30 && (udp.port == 88 || tcp.port == 88)"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def kerberos_errors(path: Path, input_name: str) -> Iterator[KdcError]:
+def kerberos_errors(path: Path, input_name: str, frame: Callable[[int], int] = int) -> Iterator[KdcError]:
     """The refusals, the first 1000.
 
     Args:
         path: a capture, also packed with gzip.
         input_name: how the input is called.
+        frame: the number to tell for a frame of this capture, which may be a part of the input.
     """
     if not _has_some(path):
         return
@@ -41,7 +42,7 @@ def kerberos_errors(path: Path, input_name: str) -> Iterator[KdcError]:
     found = 0
     try:
         for line in _lines(output(path, arguments, {}, {})):
-            error = _error(line, input_name)
+            error = _error(line, input_name, frame)
             if error is not None:
                 yield error
                 found += 1
@@ -68,7 +69,7 @@ def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
         yield from (line.decode("ascii", "replace") for line in lines)
 
 
-def _error(line: str, input_name: str) -> KdcError | None:
+def _error(line: str, input_name: str, frame: Callable[[int], int]) -> KdcError | None:
     values = line.split("\t")
     if len(values) != len(_FIELDS):
         return None
@@ -78,7 +79,7 @@ def _error(line: str, input_name: str) -> KdcError | None:
         data = bytes.fromhex(datagram) if datagram else bytes.fromhex(segment)[4:]
         seconds, _, fraction = time.partition(".")
         moment = _EPOCH + timedelta(seconds=int(seconds), microseconds=int(f"{fraction:0<6}"[:6]))
-        place = int(number)
+        place = frame(int(number))
     except (ValueError, OverflowError):
         return None
     kdc, client = (Address(host.split(",")[-1], None) for host in (hosts[0] or hosts[1], hosts[2] or hosts[3]))

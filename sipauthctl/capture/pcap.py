@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sipauthctl.capture.kerberos_errors import kerberos_errors
 from sipauthctl.capture.pcap_export import Pdu, pdus
+from sipauthctl.capture.pcap_input import CaptureInput, TlsConnection, capture_input
 from sipauthctl.capture.pcap_messages import Found, MessageCutter
 from sipauthctl.capture.pcap_tshark import TsharkProblem, output
-from sipauthctl.capture.record import InputKind, Notice, Record
+from sipauthctl.capture.record import InputKind, Notice, ReadError, Record
 
 _EXPORT = ("-U", "OSI layer 7", "-w", "-")
+_TLS_PORTS = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstport")
 # tshark's defaults lose messages in reordered segments, and take SIP on some UDP ports for something else.
 _PREFERENCES = {"tcp.reassemble_out_of_order": "TRUE", "udp.try_heuristic_first": "TRUE"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUNCATED = ("cut short", "truncated", "less data was read")
+_MOST_PORTS = 200
+_PORTS_SHOWN = 10
 
 
 class PcapReader:
@@ -40,66 +45,95 @@ class PcapReader:
         """The messages in the order of the frames that complete them.
 
         Raises:
-            ReadError: tshark is not there, or too old.
+            ReadError: the file cannot be read, or tshark is not there or too old.
         """
-        found = False
+        try:
+            with capture_input(Path(self._path), self._ports) as given:
+                yield from self._read(given)
+        except OSError as error:
+            raise ReadError(f"{self._path} cannot be read: {error.strerror or error}.") from None
+
+    def _read(self, given: CaptureInput) -> Iterator[Record | Notice]:
         preferences = dict(_PREFERENCES)
         if self._keylog is not None:
             preferences["tls.keylog_file"] = str(self._keylog)
+        found = False
         cutter = MessageCutter()
         problems: list[Notice] = []
-        for message in cutter.messages(self._exported(preferences, problems)):
+        for message in cutter.messages(self._exported(given, preferences, problems)):
             found = True
-            yield self._record(message)
+            yield self._record(given, message)
+        if given.damage is not None:
+            yield Notice(*given.damage, self._path)
         yield from problems
-        if not found:
-            yield from self._without_sip()
-        yield from kerberos_errors(Path(self._path), self._path)
+        unread = given.unread(cutter.decrypted) if given.surveyed else self._tls_of(given) if not found else []
+        if unread:
+            yield self._undecrypted(given, unread)
+        elif not found:
+            text = "The capture holds no SIP that can be read; --decode-as names its port."
+            yield Notice("no-sip", text, self._path)
+        yield from kerberos_errors(given.path, self._path, given.frame)
 
-    def _exported(self, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
+    def _exported(self, given: CaptureInput, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
         """What tshark exports, up to its end or to a problem, which is noted."""
         try:
-            yield from pdus(output(Path(self._path), _EXPORT, preferences, self._decode_as()))
+            yield from pdus(output(given.path, _EXPORT, preferences, self._decode_as(given)))
         except TsharkProblem as problem:
             problems.append(self._problem(problem))
 
-    def _decode_as(self) -> dict[str, str]:
-        """What tshark has to be told: the ports that were given, and those with TLS where it can be decrypted."""
-        told = {f"{kind}.port=={port}": "sip" for port in self._ports for kind in ("tcp", "udp")}
-        tls_ports = self._tls_ports() if self._keylog is not None else []
-        for port in tls_ports:
+    def _decode_as(self, given: CaptureInput) -> dict[str, str]:
+        """What tshark has to be told: ports that were given or found to carry SIP, and TLS that can be decrypted."""
+        plain = {f"{kind}.port=={port}" for port in self._ports for kind in ("tcp", "udp")}
+        plain |= {f"tcp.port=={port}" for port in sorted(given.sip_ports)[:_MOST_PORTS]}
+        told = dict.fromkeys(sorted(plain), "sip")
+        connections = self._tls_of(given) if self._keylog is not None or given.secrets else []
+        for port, _ in Counter(one.server_port for one in connections).most_common(_MOST_PORTS):
             told.pop(f"tcp.port=={port}", None)
             told[f"tls.port=={port}"] = "sip"
         return told
 
-    def _tls_ports(self) -> list[int]:
-        """The ports of servers that a TLS handshake was begun with."""
-        arguments = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstport")
+    def _tls_of(self, given: CaptureInput) -> list[TlsConnection]:
+        """The connections with TLS; without a first pass one for each port of a server."""
+        if given.surveyed:
+            return list(given.tls)
         lines: list[bytes] = []
         with contextlib.suppress(TsharkProblem):  # told when the messages are read
-            lines = b"".join(output(Path(self._path), arguments, dict(_PREFERENCES), {})).split()
-        return sorted({int(port) for line in lines for port in line.split(b",") if port.isdigit()})
+            lines = b"".join(output(given.path, _TLS_PORTS, dict(_PREFERENCES), {})).split()
+        ports = {int(port) for line in lines for port in line.split(b",") if port.isdigit()}
+        return [TlsConnection(b"", port, True) for port in sorted(ports)]
 
-    def _record(self, message: Found) -> Record:
+    def _record(self, given: CaptureInput, message: Found) -> Record:
         pdu, raw, tls = message
         time = _EPOCH + timedelta(microseconds=pdu.time)
         transport = "tls" if tls else pdu.flow.protocol
-        return Record(time, pdu.flow.source, pdu.flow.destination, transport, raw, self._path, pdu.frame)
+        frame = given.frame(pdu.frame)
+        return Record(time, pdu.flow.source, pdu.flow.destination, transport, raw, self._path, frame)
 
     def _problem(self, problem: TsharkProblem) -> Notice:
         words = str(problem)
         kind = "truncated" if any(word in words for word in _TRUNCATED) else "reader-failed"
         return Notice(kind, f"tshark could not read the capture to its end: {words}", self._path)
 
-    def _without_sip(self) -> Iterator[Notice]:
-        ports = self._tls_ports()
-        if not ports:
-            yield Notice(
-                "no-sip", "The capture holds no SIP that can be read; --decode-as names its port.", self._path
-            )
-            return
-        shown = ", ".join(map(str, ports[:10]))
-        hint = "the key log does not fit" if self._keylog is not None else "give --keylog, or a log of the client"
-        yield Notice(
-            "undecrypted-tls", f"There is TLS to port {shown}, and nothing of it can be read: {hint}.", self._path
-        )
+    def _undecrypted(self, given: CaptureInput, unread: list[TlsConnection]) -> Notice:
+        """How much of the TLS in the capture could not be read, and what helps."""
+        all_of, unread_of = (Counter(one.server_port for one in some) for some in (given.tls, unread))
+        ports = [
+            f"{port} ({unread_of[port]} of {all_of[port]} connections)"
+            if unread_of[port] < all_of[port]
+            else str(port)
+            for port in sorted(unread_of)
+        ]
+        shown = ", ".join(ports[:_PORTS_SHOWN])
+        more = len(ports) - _PORTS_SHOWN
+        if more > 0:
+            shown += f" and {more} other ports"
+        if all(not one.begins for one in unread):
+            hint = "it began before the capture, so that no key log can decrypt it; a log of the client helps"
+        elif self._keylog is not None:
+            hint = "the key log does not fit"
+        elif given.secrets:
+            hint = "the secrets in the capture do not fit; give --keylog, or a log of the client"
+        else:
+            hint = "give --keylog, or a log of the client"
+        text = f"There is TLS to port {shown}, and nothing of it can be read: {hint}."
+        return Notice("undecrypted-tls", text, self._path)

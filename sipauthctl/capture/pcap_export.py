@@ -20,7 +20,7 @@ _HOSTS = {20: 0, 22: 0, 21: 1, 23: 1}
 _PORT_TYPE, _SOURCE_PORT, _DESTINATION_PORT, _FRAME = 24, 25, 26, 30
 _UDP = 3
 _BLOCK = {order: struct.Struct(order + "II") for order in "<>"}
-_PACKET_HEAD = {order: struct.Struct(order + "4xII4xI") for order in "<>"}  # of what follows the block's length
+_PACKET_HEAD = {order: struct.Struct(order + "4xIII") for order in "<>"}  # of what follows the block's length
 _TAG = struct.Struct(">HH")
 _KNOWN_FLOWS = 4096
 

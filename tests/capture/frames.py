@@ -26,6 +26,33 @@ class Pcap:
         self.frames.append(frame)
         return len(self.frames)
 
+    @staticmethod
+    def frames_of(pcap: bytes) -> list[bytes]:
+        """The frames of what `to_bytes` gave."""
+        frames, position = [], 24
+        while position < len(pcap):
+            length = struct.unpack_from("<I", pcap, position + 8)[0]
+            frames.append(pcap[position + 16 : position + 16 + length])
+            position += 16 + length
+        return frames
+
+    def to_pcapng(self, *, secrets: bytes = b"", order: str = "<", link: int = 1) -> bytes:
+        """The same as pcapng; `secrets` is a TLS key log to embed."""
+
+        def block(kind: int, body: bytes) -> bytes:
+            body += bytes(-len(body) % 4)
+            return struct.pack(order + "II", kind, len(body) + 12) + body + struct.pack(order + "I", len(body) + 12)
+
+        parts = [block(0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))]
+        parts.append(block(1, struct.pack(order + "HHI", link, 0, 0)))
+        if secrets:
+            parts.append(block(10, struct.pack(order + "II", 0x544C534B, len(secrets)) + secrets))
+        for index, frame in enumerate(self.frames):
+            time = (1_772_366_400_000 + index) * 1000
+            head = struct.pack(order + "IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(frame), len(frame))
+            parts.append(block(6, head + frame))
+        return b"".join(parts)
+
     def to_bytes(self) -> bytes:
         parts = [struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1)]
         for index, frame in enumerate(self.frames):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import shutil
 import ssl
@@ -16,6 +17,8 @@ import trustme
 from sipauthctl.capture.pcap import PcapReader
 from sipauthctl.capture.record import Address, InputKind, Notice, Record
 from tests.capture.frames import CLIENT, SERVER, Pcap, TcpFlow, udp
+
+MPLS = b"\x88\x47\x00\x01\x01\x40"  # in place of the type of an Ethernet frame
 
 pytestmark = [
     pytest.mark.external,
@@ -107,14 +110,120 @@ def test_udp_and_ipv6(read: Read) -> None:
     assert records[0].source == Address("2001:db8::7", 5060)
 
 
-def test_a_port_that_means_something_else_can_be_named(read: Read) -> None:
+@pytest.mark.parametrize("port", [443, 1433, 5061, 8080])
+def test_plain_sip_is_found_on_ports_that_mean_something_else(read: Read, port: int) -> None:
+    pcap = Pcap()
+    flow = TcpFlow(pcap, server=("192.0.2.1", port))
+    flow.open()
+    for number in range(1, 4):
+        flow.send(request(number))
+    records, notices = read(pcap.to_bytes())
+    assert [record.raw for record in records] == [request(number) for number in range(1, 4)]
+    assert notices == []
+
+
+def test_such_a_port_inside_a_tunnel_can_be_named(read: Read) -> None:
     pcap = Pcap()
     flow = TcpFlow(pcap, server=("192.0.2.1", 1433))
     flow.open()
     flow.send(request(1))
+    pcap.frames = [frame[:12] + MPLS + frame[14:] for frame in pcap.frames]
     assert read(pcap.to_bytes())[0] == []
     records, _ = read(pcap.to_bytes(), decode_as=(1433,))
     assert [record.raw for record in records] == [request(1)]
+
+
+def test_keep_alives_between_messages_lose_nothing(read: Read) -> None:
+    pcap = Pcap()
+    flow = TcpFlow(pcap, server=("192.0.2.1", 5060))
+    flow.open()
+    ping = b"\r\n\r\n"
+    flow.send(request(1))
+    flow.send(ping)
+    flow.send(request(2) + ping + request(3) + b"\r\n")
+    flow.send(request(4))
+    records, _ = read(pcap.to_bytes())
+    assert [record.raw for record in records] == [request(number) for number in range(1, 5)]
+
+
+def test_keep_alives_in_tls_lose_nothing(read: Read, tmp_path: Path) -> None:
+    ping = b"\r\n\r\n"
+    sent = [request(1) + ping + request(2)[:40], request(2)[40:], ping + request(3), ping, request(4) + b"\r\n"]
+    sent += [request(5)[:10], request(5)[10:200], request(5)[200:] + request(6)]
+    keylog = tmp_path / "keys"
+    records, _ = read(tls_session(keylog, 5061, sent, []), keylog=keylog)
+    assert [record.raw for record in records] == [request(number) for number in range(1, 7)]
+
+
+@pytest.mark.parametrize("over", ["udp", "tcp", "tls"])
+def test_bytes_that_are_not_utf_8_come_out_as_they_are(read: Read, tmp_path: Path, over: str) -> None:
+    odd = request(1).replace(b"X-Odd: ", b"").replace(b"Call-ID", b"X-Odd: \xff\xfe \xc3 K\xf6ln \\ \x01\r\nCall-ID")
+    odd = odd.replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 6\r\n\r\n\x00\xff\r\n\r\n")
+    keylog, pcap = tmp_path / "keys", Pcap()
+    if over == "udp":
+        pcap.add(udp(odd, CLIENT, SERVER))
+    elif over == "tcp":
+        flow = TcpFlow(pcap)
+        flow.open()
+        flow.send(odd + request(2))
+    data = tls_session(keylog, 5061, [odd], []) if over == "tls" else pcap.to_bytes()
+    records, _ = read(data, keylog=keylog if over == "tls" else None)
+    assert records[0].raw == odd
+
+
+def test_a_message_in_the_body_of_another_is_not_one_of_its_own(read: Read) -> None:
+    outer = request(1, "Content-Type: message/sip\r\n", request(77))
+    pcap = Pcap()
+    pcap.add(udp(outer, CLIENT, SERVER))
+    flow = TcpFlow(pcap)
+    flow.open()
+    flow.send(outer + request(2))
+    records, _ = read(pcap.to_bytes())
+    assert [record.raw for record in records] == [outer, outer, request(2)]
+
+
+def test_a_packet_of_which_the_capture_has_only_the_beginning(read: Read) -> None:
+    frame = udp(request(1, body=b"v=0" * 100), CLIENT, SERVER)
+    whole = Pcap([frame]).to_bytes()
+    cut = whole[:32] + (len(frame) - 100).to_bytes(4, "little") + whole[36:-100]
+    (record,), _ = read(cut)
+    assert record.raw == request(1, body=b"v=0" * 100)[:-100]
+
+
+def test_one_connection_decrypted_and_another_not(read: Read, tmp_path: Path) -> None:
+    known, unknown = tmp_path / "keys", tmp_path / "other"
+    readable = tls_session(known, 5061, [request(1)], [])
+    hidden = tls_session(unknown, 5061, [request(2)], [], client=("192.0.2.8", 41000))
+    records, (notice,) = read(readable + hidden[24:], keylog=known)
+    assert [record.raw for record in records] == [request(1)]
+    assert notice.kind == "undecrypted-tls"
+    assert "5061 (1 of 2 connections)" in notice.text
+
+
+@pytest.mark.parametrize("port", [5061, 443, 25061])
+def test_secrets_embedded_in_a_pcapng_are_used_on_every_port(read: Read, tmp_path: Path, port: int) -> None:
+    keylog = tmp_path / "keys"
+    packets = Pcap.frames_of(tls_session(keylog, port, [request(1)], [response(1)]))
+    records, notices = read(Pcap(packets).to_pcapng(secrets=keylog.read_bytes()))
+    assert sorted(record.raw for record in records) == sorted([request(1), response(1)])
+    assert notices == []
+
+
+def test_a_capture_packed_with_gzip(read: Read) -> None:
+    pcap = Pcap()
+    pcap.add(udp(b"hello", CLIENT, ("192.0.2.1", 9)))
+    pcap.add(udp(request(1), CLIENT, SERVER))
+    (record,), notices = read(gzip.compress(pcap.to_bytes()))
+    assert (record.raw, record.place, notices) == (request(1), 2, [])
+
+
+def test_a_capture_packed_with_gzip_that_is_cut_off(read: Read) -> None:
+    pcap = Pcap()
+    for number in range(200):
+        pcap.add(udp(request(number, f"X-Random: {os.urandom(300).hex()}\r\n"), CLIENT, SERVER))
+    records, notices = read(gzip.compress(pcap.to_bytes())[:-5000])
+    assert 100 < len(records) < 200
+    assert [notice.kind for notice in notices] == ["truncated", "truncated"]
 
 
 @pytest.mark.parametrize("port", [5061, 443, 25061])
@@ -164,7 +273,9 @@ def test_the_kind() -> None:
     assert PcapReader("x").kind is InputKind.CAPTURE
 
 
-def tls_session(keylog: Path, port: int, from_client: list[bytes], from_server: list[bytes]) -> bytes:
+def tls_session(
+    keylog: Path, port: int, from_client: list[bytes], from_server: list[bytes], client: tuple[str, int] = CLIENT
+) -> bytes:
     """A real TLS session, framed by hand."""
     authority = trustme.CA()
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -173,10 +284,10 @@ def tls_session(keylog: Path, port: int, from_client: list[bytes], from_server: 
     authority.configure_trust(client_context)
     client_context.keylog_filename = str(keylog)
     pcap = Pcap()
-    flow = TcpFlow(pcap, server=("192.0.2.1", port))
+    flow = TcpFlow(pcap, client, server=("192.0.2.1", port))
     flow.open()
     client_in, client_out, server_in, server_out = (ssl.MemoryBIO() for _ in range(4))
-    client = client_context.wrap_bio(client_in, client_out, server_hostname="hs1.litwareinc.com")
+    peer = client_context.wrap_bio(client_in, client_out, server_hostname="hs1.litwareinc.com")
     server = server_context.wrap_bio(server_in, server_out, server_side=True)
 
     def carry() -> None:
@@ -185,16 +296,16 @@ def tls_session(keylog: Path, port: int, from_client: list[bytes], from_server: 
                 into.write(data)
                 flow.send(data, from_client=is_client)
 
-    def step(peer: ssl.SSLObject) -> None:
+    def step(end: ssl.SSLObject) -> None:
         with contextlib.suppress(ssl.SSLWantReadError):
-            peer.do_handshake()
+            end.do_handshake()
         carry()
 
     for _ in range(4):
-        step(client)
+        step(peer)
         step(server)
     for data in from_client:
-        client.write(data)
+        peer.write(data)
         carry()
     for data in from_server:
         server.write(data)
