@@ -161,7 +161,7 @@ def _subject(request: Request, wish: Wish) -> _Subject:
 async def _lab_subject(request: Request, stack: AsyncExitStack, outer: ExitStack) -> _Subject:
     from sipauthctl.cli.lab_target import in_lab
 
-    changed, given = await in_lab(request, stack, outer)
+    changed, given = await in_lab(request, stack, outer, all_schemes=True)
     credentials = Credentials(password=given.password, cache=request.ccache, keytab=request.keytab)
     return _Subject(changed, given.name, credentials, "the first account of the lab" if not request.sip_uri else "")
 

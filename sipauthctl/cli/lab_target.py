@@ -22,21 +22,25 @@ from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 
 
-async def in_lab(request: Request, stack: AsyncExitStack, outer: ExitStack) -> tuple[Request, Credentials]:
+async def in_lab(
+    request: Request, stack: AsyncExitStack, outer: ExitStack, *, all_schemes: bool = False
+) -> tuple[Request, Credentials]:
     """The request with the lab's name server and authority, and the credentials of its account.
 
     Without a SIP address the first account signs in; a password that is given replaces the account's own. Kerberos is
-    offered beside NTLM only where it was asked for, so that a plain run shows the same on every computer.
+    offered beside NTLM only where it was asked for, so that a plain run shows the same on every computer; with
+    `all_schemes` wherever it can run.
 
     Raises:
         CannotRun: Kerberos was asked for, and the lab cannot offer it here.
         UsageError: the address is of no account of the lab, and there is no password for it.
         OSError: the lab cannot start.
     """
-    schemes = (Scheme.KERBEROS, Scheme.NTLM) if request.auth == "kerberos" else (Scheme.NTLM,)
-    settings = LabSettings(
-        schemes=schemes, behaviour=behaviour_with(request.faults), faults=request.faults, **request.life
-    )
+    behaviour = behaviour_with(request.faults)
+    can_run = (unavailable_reason() or cannot_run(with_domain=behaviour.needs_domain)) is None
+    kerberos = request.auth == "kerberos" or (all_schemes and request.auth == "auto" and can_run)
+    schemes = (Scheme.KERBEROS, Scheme.NTLM) if kerberos else (Scheme.NTLM,)
+    settings = LabSettings(schemes=schemes, behaviour=behaviour, faults=request.faults, **request.life)
     reason = unavailable_reason() if Scheme.KERBEROS in schemes else None
     if reason is None and (Scheme.KERBEROS in schemes or settings.with_domain):
         reason = cannot_run(with_domain=settings.with_domain)
