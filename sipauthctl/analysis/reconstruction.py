@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import LEGS_KEPT, Bounded, Dialog, SentRequest, Transaction, leg_of
 from sipauthctl.analysis.digest import DigestWatch
+from sipauthctl.analysis.life import LifeWatch
 from sipauthctl.analysis.lookup import Lookup, note_opaque
 from sipauthctl.analysis.reading import (
     AssociationName,
@@ -74,6 +75,7 @@ class Reconstruction:
         self._secrets = secrets
         self._checker = SignatureChecker()
         self._digest = DigestWatch(secrets)
+        self._life = LifeWatch()
         self._open = AssociationTable(OPEN_ASSOCIATIONS)
         self._lookup = Lookup(self._open)
         self._requests: Bounded[Transaction, SentRequest] = Bounded(REMEMBERED_REQUESTS)
@@ -118,6 +120,7 @@ class Reconstruction:
 
     def close(self) -> Iterator[Tracked]:
         """Gives what is still open, at the end of the input."""
+        self._life.close()
         for tracked in self._open:
             tracked.ends_input = True
             self._finish(tracked)
@@ -135,6 +138,8 @@ class Reconstruction:
 
     def _request(self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]) -> None:
         by_client = all(header.sender is Sender.CLIENT for header in headers)
+        if by_client:
+            self._life.requested(client_of(message, Sender.CLIENT), record)
         known = self._requests.get(key)
         sent = known or SentRequest(record.time, leg_of(record), len(message.headers.values("Via")) > 1)
         sent.any_credentials |= any(name in message.headers for name in CREDENTIALS_HEADERS)
@@ -433,17 +438,13 @@ class Reconstruction:
             self._passed(tracked, key)
             return
         tracked.touch(record, Sender.SERVER)
-        tracked.draw(record, Sender.SERVER, start_line(message), "", None)
         if tracked.step is Step.ESTABLISHED:
-            detail = f"{tracked.where} challenges a signed {key[2]} of {tracked.who}."
-            early = tracked.began is not None and record.time is not None and record.time - tracked.began < LIFETIME
-            severity = Severity.WARNING if early else Severity.INFO
-            evidence = (place_text(record), *status_lines(message, ()))
-            tracked.report(Problem("association-expired", detail, evidence, severity))
+            tracked.report(self._life.challenged(tracked, record, message, key[2]))
         elif tracked.final == key:
             tracked.step, tracked.answer = Step.REFUSED, message
         else:
             tracked.step, tracked.answer = Step.STARTED_OVER, message
+        tracked.draw(record, Sender.SERVER, start_line(message), tracked.ended_by, None)
         self._finish(tracked)
 
     # --- answers
@@ -479,8 +480,10 @@ class Reconstruction:
                     self._unsigned_answer(tracked, record, message, key, forwarded=sent.forwarded)
                     self._arrived(tracked, record, message, key)
         if key[2] == "REGISTER":
-            for tracked in answered if 200 <= message.status < 300 else ():
-                tracked.registered = True
+            if 200 <= message.status < 300:
+                self._life.registered(answered, record, message)
+                for tracked in answered:
+                    tracked.registered = True
             self._answered(record, message, key, sent)
 
     def _arrived(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
@@ -508,6 +511,7 @@ class Reconstruction:
     def _replaced(self, tracked: Tracked, newer: Tracked, record: Record) -> None:
         detail = f"A re-registration of {tracked.who} met {newer.where}, which signs now in place of {tracked.where}."
         tracked.report(Problem("association-replaced", detail, (place_text(record),)))
+        self._life.replaced(tracked, newer)
         self._finish(tracked)
 
     def _unsigned_answer(
@@ -556,6 +560,8 @@ class Reconstruction:
             no_key=None if handshake_seen else NoKey.NO_HANDSHAKE,
         )
         tracked.touch(record, header.sender)
+        if handshake_seen:
+            self._life.began(tracked, record)
         self._add(tracked)
         return tracked
 
@@ -570,6 +576,8 @@ class Reconstruction:
 
     def _heard(self, tracked: Tracked, record: Record, message: Message, header: SignedHeader) -> None:
         tracked.touch(record, header.sender)
+        if header.sender is Sender.SERVER:
+            tracked.used = record.time or tracked.used
         self._open.used(tracked)
         if not tracked.user_agent and header.sender is Sender.CLIENT:
             tracked.user_agent = (message.headers.get("User-Agent") or "")[:200]

@@ -75,6 +75,8 @@ class AssociationResult:
     """One security association, or an attempt at one; also what was proven by Digest, which makes no association.
 
     `purpose` says what it is for where that is not a sign-in (`anonymous join`), else it is empty.
+    `handshake` counts those of this client with this server; `made_for` says why it was made and `ended_by` how it
+    ended, empty for a plain sign-in and where it did not end.
     `client` and `server` are `address:port`, None where the input does not tell. `stopped_at` says in words where
     the handshake ended, empty where it is established. Iterating `signatures` gives a `CheckedSignature` each; they
     are held packed, and `verdicts` counts them. Of long associations `steps` has the beginning alone, and
@@ -84,6 +86,9 @@ class AssociationResult:
 
     scheme: str
     purpose: str
+    handshake: int
+    made_for: str
+    ended_by: str
     user: str
     client: str | None
     server: str | None

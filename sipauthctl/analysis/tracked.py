@@ -183,6 +183,10 @@ class Tracked:
     cut_off: bool = False  # and its last message was so late that no answer was due yet
     one_way: bool = False  # the input has no answers at all
     registered: bool = False  # it signed a 200 to a REGISTER
+    used: datetime | None = None  # when the server last signed with it
+    handshake_number: int = 1  # of this client with this server
+    made_for: str = ""  # why the handshake was made, where it is no plain sign-in
+    ended_by: str = ""
     deregistered: bool = False
     secret_of_another: bool = False  # the secret for everybody that was given is that of somebody else
     server_errors: tuple[Notice, ...] = ()  # what a server trace says of it
@@ -265,6 +269,9 @@ class Tracked:
         return AssociationResult(
             scheme=self.scheme.value,
             purpose=self.purpose,
+            handshake=self.handshake_number,
+            made_for=self.made_for,
+            ended_by=self.ended_by,
             user=self.endpoint.address,
             client=address_text(self.client),
             server=address_text(self.server),

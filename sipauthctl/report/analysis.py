@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
@@ -101,6 +101,8 @@ def print_association(console: Console, association: AssociationResult) -> None:
     where = safe(place_of(association))
     put(console, (association.state.value.upper(), _STATES[association.state]), f"  {who} at {where}", wrap=False)
     put(console, signature_summary(association), indent=2)
+    for line in life_lines(association):
+        put(console, safe(line), indent=2)
     if association.inner_tls is not None:
         put(console, safe(inner_tls_words(association.inner_tls), 2 * _TEXT_LIMIT), indent=2)
     if association.stopped_at:
@@ -113,6 +115,14 @@ def print_association(console: Console, association: AssociationResult) -> None:
         print_explanation(console, explained)
     if len(association.explained) > EXPLAINED_SHOWN:
         put(console, f"... {len(association.explained) - EXPLAINED_SHOWN} more wrong signatures", indent=2)
+
+
+def life_lines(association: AssociationResult) -> Iterator[str]:
+    """Which handshake with this server it is and why, and how it ended; nothing for a plain sign-in."""
+    if association.made_for:
+        yield f"handshake {association.handshake} with this server: {association.made_for}"
+    if association.ended_by:
+        yield f"ended: {association.ended_by}"
 
 
 def inner_tls_words(tls: InnerTls) -> str:

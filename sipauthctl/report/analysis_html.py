@@ -16,7 +16,7 @@ from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, L
 from sipauthctl.analysis.words import Sender
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import COMMAND_INDENT, Finding
-from sipauthctl.report.analysis import inner_tls_words, place_of, signature_summary
+from sipauthctl.report.analysis import inner_tls_words, life_lines, place_of, signature_summary
 from sipauthctl.report.text import safe
 
 _STYLE = """
@@ -71,6 +71,7 @@ class HtmlWriter:
             f"<summary>{_tag(association.state.value)} <h2>{title}</h2> "
             f'<span class="muted">{_text(signature_summary(association))}</span></summary>',
         ]
+        parts += [f"<p>{_text(line)}</p>" for line in life_lines(association)]
         if association.inner_tls is not None:
             parts.append(f"<p>{_text(inner_tls_words(association.inner_tls))}</p>")
         if association.stopped_at:

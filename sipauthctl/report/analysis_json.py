@@ -66,6 +66,9 @@ def _association(association: AssociationResult) -> dict[str, Any]:
     return {
         "scheme": association.scheme,
         "purpose": association.purpose,
+        "handshake": association.handshake,
+        "made_for": association.made_for,
+        "ended_by": association.ended_by,
         "user": association.user,
         "client": association.client,
         "server": association.server,

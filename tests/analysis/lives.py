@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sipauthctl.capture.record import Address, Record
-from sipauthctl.probe.events import RequestReceived, RequestSent, ResponseReceived, ResponseSent
+from sipauthctl.probe.events import Connected, RequestReceived, RequestSent, ResponseReceived, ResponseSent
 from sipauthctl.sip.message import Message
 from tests.analysis.sessions import CLIENT
 from tests.probe import harness
@@ -14,8 +14,11 @@ from tests.probe import harness
 def records_of_life(run: harness.Run) -> list[Record]:
     """The messages of a run in both directions, at the times when they went."""
     records: list[Record] = []
+    client = CLIENT
     for event, time in zip(run.events, run.times, strict=True):
         message: Message
+        if isinstance(event, Connected):
+            client = Address(client.host, (client.port or 0) + 1)
         if isinstance(event, RequestSent | RequestReceived):
             message = event.request
         elif isinstance(event, ResponseReceived | ResponseSent):
@@ -27,8 +30,8 @@ def records_of_life(run: harness.Run) -> list[Record]:
         records.append(
             Record(
                 time=time + timedelta(microseconds=len(records)),
-                source=CLIENT if sent else server,
-                destination=server if sent else CLIENT,
+                source=client if sent else server,
+                destination=server if sent else client,
                 transport="tls",
                 raw=message.to_bytes(),
                 input="life.pcap",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from sipauthctl.analysis.results import State
+from sipauthctl.analysis.results import AssociationResult, State
 from sipauthctl.association.verdict import Verdict
+from sipauthctl.capture.record import Record
+from sipauthctl.lab.deployment import Deployment
 from tests.analysis.lives import records_of_life
-from tests.analysis.sessions import GIVEN, NOTHING, outcome
+from tests.analysis.sessions import GIVEN, NOTHING, Outcome, outcome
 from tests.probe.harness import Clock, run
-from tests.probe.test_life import HOUR, held
+from tests.probe.test_life import HOUR, forget, held, restart
 
 PROBES = ("SUBSCRIBE", "MESSAGE")
 
@@ -77,3 +80,111 @@ def test_requests_of_the_server_go_on_with_its_numbers() -> None:
     numbers = [one.num for one in home.signatures if one.sender.value == "server"]
     assert numbers == list(range(1, len(numbers) + 1))
     assert seen.ids == []
+
+
+def home(seen: Outcome) -> list[AssociationResult]:
+    return [one for one in seen.associations if one.targetname.startswith("hs2")]
+
+
+def test_the_eighth_hour() -> None:
+    seen = outcome(records_of_life(held(24 * HOUR)), GIVEN)
+    first, second, third = home(seen)
+    assert [one.handshake for one in (first, second, third)] == [1, 2, 3]
+    assert (first.made_for, third.ended_by) == ("", "")
+    assert "it was 9 h 57 min old; associations live 8 h 0 min at most" in second.made_for
+    assert first.ended_by.startswith("challenged again: it was 9 h 57 min old")
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("association-expired", "info")]
+    assert {signature.verdict for signature in seen.signatures} == {Verdict.VALID}
+
+
+def test_a_server_whose_associations_live_shorter() -> None:
+    twenty = timedelta(seconds=20)
+    result = held(60, lab={"sa_lifetime": twenty}, options={"association_lifetime": twenty}, clock=Clock(late=0.01))
+    seen = outcome(records_of_life(result), GIVEN)
+    first, second, third = home(seen)
+    assert "20 s old" in first.ended_by
+    assert "nothing tells why" in first.ended_by
+    assert "20 s old, as the one before" in second.ended_by
+    assert third.made_for == f"the server {second.ended_by}"
+    assert sorted(seen.ids) == ["association-expired", "expires-too-short"]
+    assert {signature.verdict for signature in seen.signatures} == {Verdict.VALID}
+
+
+def test_a_restart_shows_by_the_new_connection() -> None:
+    clock = Clock()
+    clock.at(100, restart)
+    seen = outcome(records_of_life(held(2 * HOUR, clock=clock)), GIVEN)
+    (found,) = seen.findings
+    assert (found.id, found.severity.value) == ("association-expired", "warning")
+    assert "as after a restart of the server" in found.detail
+
+
+def test_a_restart_shows_by_the_other_clients() -> None:
+    def life(user: str) -> list[Record]:
+        clock = Clock()
+        clock.at(100, forget)
+        return records_of_life(held(2 * HOUR, clock=clock, user=user))
+
+    both = sorted([*life("ned"), *life("nina")], key=lambda record: str(record.time))
+    details = [found.detail for found in outcome(both, NOTHING).findings if found.id == "association-expired"]
+    assert ["another client was challenged again at the same time" in detail for detail in details] == [False, True]
+
+
+def test_a_dropped_association_leaves_the_cause_open() -> None:
+    clock = Clock()
+    clock.at(100, forget)
+    (found,) = outcome(records_of_life(held(2 * HOUR, clock=clock)), GIVEN).findings
+    assert "it was 1 h 59 min old and last known to the server" in found.detail
+    assert "nothing tells why the server dropped it" in found.detail
+
+
+def late_refresh() -> list[Record]:
+    clock = Clock()
+
+    async def oversleep(deployment: Deployment) -> None:
+        clock.time += timedelta(seconds=300)
+
+    clock.at(7100, oversleep)
+    return records_of_life(held(3 * HOUR, clock=clock))
+
+
+def test_a_refresh_that_comes_too_late() -> None:
+    (found,) = outcome(late_refresh(), GIVEN).findings
+    assert (found.id, found.severity.value) == ("registration-lapsed", "error")
+    assert "ended 3 min 20 s before a refresh was answered" in found.detail
+
+
+def test_a_client_that_goes_on_without_a_refresh() -> None:
+    records = records_of_life(held(2 * HOUR, options={"probes": ("OPTIONS",)}))
+    options = next(record for record in records if record.raw.startswith(b"OPTIONS"))
+    assert options.time is not None
+    kept = [record for record in records if record.time is not None and record.time <= options.time]
+    late = replace(options, time=options.time + timedelta(hours=3), place=999)
+    seen = outcome([*kept[:-1], late], GIVEN)
+    assert "registration-lapsed" in seen.ids
+    assert "was not made again" in next(f.detail for f in seen.findings if f.id == "registration-lapsed")
+    assert "registration-lapsed" not in outcome(records, GIVEN).ids
+
+
+def test_times_of_different_inputs_are_not_compared() -> None:
+    """A second log of the same registration, whose clock is hours behind."""
+    records = records_of_life(held(2 * HOUR))
+    other = [
+        replace(record, input="other.log", time=record.time + timedelta(hours=5))
+        for record in records
+        if record.time is not None
+    ]
+    assert "registration-lapsed" not in outcome([*records, *other], GIVEN).ids
+
+
+@pytest.mark.parametrize(("granted", "expected"), [(59, ["expires-too-short"]), (60, [])])
+def test_registrations_that_are_granted_for_a_short_time(granted: int, expected: list[str]) -> None:
+    assert outcome(records_of_life(run(f"expires-too-short={granted}", clock=Clock())), GIVEN).ids == expected
+
+
+@pytest.mark.parametrize("proxies", [0, 2])
+def test_a_healthy_life_has_no_finding(proxies: int) -> None:
+    result = held(7 * HOUR, lab={"proxies": proxies}, options={"refreshes": 2, "probes": PROBES})
+    seen = outcome(records_of_life(result), GIVEN)
+    assert seen.ids == []
+    assert {one.ended_by for one in seen.associations} == {""}

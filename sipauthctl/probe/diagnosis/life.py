@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after
 from sipauthctl.diagnosis.clock import span
+from sipauthctl.diagnosis.life import granted_too_short, lapse
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
@@ -26,13 +27,8 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 def _of(hop: HopFacts) -> Iterator[Finding]:
     life, host = hop.life, hop.server.host
-    for lapse in life.lapses:
-        if lapse.until is None:
-            detail = f"The registration at {host} ended at {lapse.since:%H:%M:%S} UTC, and was not made again."
-        else:
-            gap = span((lapse.until - lapse.since).total_seconds())
-            detail = f"The registration at {host} ended {gap} before a refresh was answered."
-        yield finding("registration-lapsed", detail, [f"registered until {lapse.since:%Y-%m-%d %H:%M:%S} UTC"])
+    for gap in life.lapses:
+        yield lapse(gap.since, gap.until, host=host)
     if life.lost:
         yield finding("registration-lost", f"At {host}: {life.lost}.", _last(hop))
     gone = [made for made in life.handshakes if made.reason in _GONE]
@@ -43,11 +39,7 @@ def _of(hop: HopFacts) -> Iterator[Finding]:
         detail = f"A re-registration met {now}, whose association replaces that with {', '.join(life.replaced)}."
         yield finding("association-replaced", detail, [_line(made) for made in life.handshakes])
     if life.granted is not None and life.granted < SHORT_GRANTED:
-        detail = (
-            f"{host} grants a registration {span(life.granted)}, so that a client has to refresh it every "
-            f"{span(refresh_after(life.granted))}."
-        )
-        yield finding("expires-too-short", detail, [f"Expires: {life.granted}"])
+        yield granted_too_short(life.granted, refresh_after(life.granted), host=host)
 
 
 def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:

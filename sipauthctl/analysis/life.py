@@ -1,0 +1,156 @@
+"""The life of associations and registrations: which handshake this is and why, how it ended, and refreshes that come
+too late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sipauthctl.analysis.dialogs import Bounded
+from sipauthctl.analysis.reading import AssociationName, Endpoint
+from sipauthctl.analysis.tracked import Problem, Tracked, place_text, status_lines
+from sipauthctl.association.refreshing import SHORT_GRANTED, granted_seconds, refresh_after
+from sipauthctl.capture.record import Record
+from sipauthctl.diagnosis.life import LAPSE_TOLERANCE, end_of, granted_too_short, lapse
+from sipauthctl.findings import Finding, Severity
+from sipauthctl.sip.message import Response
+
+CLIENTS = 2048
+SERVERS = 256
+_AT_ONCE = timedelta(minutes=5)
+"""Within that time the clients of a server that was restarted find out."""
+
+
+@dataclass(slots=True)
+class ClientLife:
+    """One endpoint in one input. `until` is the end of its registration, where it has one."""
+
+    handshakes: dict[AssociationName, int] = field(default_factory=dict)
+    ended: dict[AssociationName, str] = field(default_factory=dict)
+    ages: dict[AssociationName, float] = field(default_factory=dict)  # of the last that ended, in seconds
+    registered: bool = False
+    until: datetime | None = None
+    holder: Tracked | None = None  # whose server registered it
+    last: datetime | None = None  # its last request
+
+
+class LifeWatch:
+    """Follows clients. Times of different inputs are not compared: their clocks may differ."""
+
+    def __init__(self) -> None:
+        self._clients: Bounded[tuple[str, Endpoint], ClientLife] = Bounded(CLIENTS)
+        self._gone: Bounded[str, dict[Endpoint, datetime]] = Bounded(SERVERS)
+
+    def began(self, tracked: Tracked, record: Record) -> None:
+        """Notes that a handshake begins, and with the association which one it is and why."""
+        client = self._client(record, tracked.endpoint)
+        number = client.handshakes[tracked.name] = client.handshakes.get(tracked.name, 0) + 1
+        tracked.handshake_number = number
+        ended = client.ended.pop(tracked.name, "")
+        if ended:
+            tracked.made_for = f"the server challenged again: {ended}"
+        elif number > 1:
+            tracked.made_for = "the client signs in anew"
+        elif client.registered:
+            tracked.made_for = "a server that had not asked before"
+
+    def requested(self, endpoint: Endpoint, record: Record) -> None:
+        """Notes a request of a client."""
+        client = self._clients.get((record.input, endpoint))
+        if client is not None and record.time is not None:
+            client.last = record.time
+
+    def challenged(self, tracked: Tracked, record: Record, message: Response, method: str) -> Problem:
+        """A signed request was challenged: the association is gone. Gives what becomes a finding."""
+        client = self._client(record, tracked.endpoint)
+        age = _seconds(tracked.began, record.time)
+        cause, words = end_of(
+            age=age,
+            idle=_seconds(tracked.used, record.time),
+            age_before=client.ages.get(tracked.name),
+            ticket_ended=_ticket_ended(tracked, record),
+            new_connection=_new_connection(tracked, record),
+            others=self._others(tracked, record),
+        )
+        client.ended[tracked.name] = words
+        if age is not None:
+            client.ages[tracked.name] = age
+        tracked.ended_by = f"challenged again: {words}"
+        detail = f"{tracked.where} challenges a signed {method} of {tracked.who}: {words}."
+        evidence = (f"{place_text(record)} {cause.value}: {words}", *status_lines(message, ()))
+        severity = Severity.INFO if cause.expected else Severity.WARNING
+        return Problem("association-expired", detail, evidence, severity, {"host": tracked.where})
+
+    def replaced(self, tracked: Tracked, newer: Tracked) -> None:
+        """Another server's association signs in place of this one."""
+        tracked.ended_by = f"replaced by the association with {newer.where}"
+
+    def registered(self, signed: Iterable[Tracked], record: Record, message: Response) -> None:
+        """A 200 to a REGISTER, signed by these associations, the registrar's first."""
+        holder = next(iter(signed), None)
+        if holder is None or record.time is None:
+            return
+        client = self._client(record, holder.endpoint)
+        granted = granted_seconds(message)
+        if holder.deregistered or granted == 0:
+            client.registered, client.until = False, None
+            return
+        if client.until is not None and _late(client.until, record.time):
+            holder.report(_problem(lapse(client.until, record.time, host=holder.where, user=holder.who), record))
+        if not client.registered and granted < SHORT_GRANTED:
+            every = refresh_after(granted)
+            holder.report(_problem(granted_too_short(granted, every, host=holder.where), record))
+        client.registered, client.holder = True, holder
+        client.until = record.time + timedelta(seconds=granted)
+
+    def close(self) -> None:
+        """At the end of the input: registrations that ended while their client went on."""
+        for client in self._clients.take_all():
+            lapsed = client.until is not None and client.last is not None and _late(client.until, client.last)
+            if lapsed and client.until is not None and client.holder is not None:
+                holder = client.holder
+                found = lapse(client.until, None, host=holder.where, user=holder.who)
+                holder.report(_problem(found, None))
+
+    def _client(self, record: Record, endpoint: Endpoint) -> ClientLife:
+        key = (record.input, endpoint)
+        client = self._clients.get(key) or ClientLife()
+        self._clients.put(key, client)
+        return client
+
+    def _others(self, tracked: Tracked, record: Record) -> int:
+        """How many other clients this server challenged again shortly before; this one is noted for the next."""
+        if record.time is None:
+            return 0
+        server = tracked.name.targetname.lower()
+        gone = self._gone.get(server) or {}
+        now = record.time
+        gone = {client: time for client, time in gone.items() if timedelta() <= now - time <= _AT_ONCE}
+        others = len(gone.keys() - {tracked.endpoint})
+        gone[tracked.endpoint] = now
+        self._gone.put(server, gone)
+        return others
+
+
+def _problem(found: Finding, record: Record | None) -> Problem:
+    where = () if record is None else (place_text(record),)
+    return Problem(found.id, found.detail, (*where, *found.evidence), found.severity)
+
+
+def _late(until: datetime, time: datetime) -> bool:
+    return (time - until).total_seconds() > LAPSE_TOLERANCE
+
+
+def _seconds(since: datetime | None, until: datetime | None) -> float | None:
+    return None if since is None or until is None else max(0.0, (until - since).total_seconds())
+
+
+def _ticket_ended(tracked: Tracked, record: Record) -> bool:
+    verifier = tracked.keytab.verifier if tracked.keytab is not None else None
+    return verifier is not None and record.time is not None and record.time >= verifier.keys.ends
+
+
+def _new_connection(tracked: Tracked, record: Record) -> bool:
+    ends = (record.source, record.destination, tracked.client, tracked.server)
+    return all(end is not None and end.port is not None for end in ends) and not tracked.on_connection(record)
