@@ -29,6 +29,7 @@ BELOW = {
         "network",
         "machine",
         "directory",
+        "netbios",
         "capture",
         "analysis",
         "diagnosis",

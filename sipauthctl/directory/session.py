@@ -222,6 +222,8 @@ def _open(connection: Any) -> None:
     try:
         connection.open(read_server_info=False)
     except LDAPException as error:
+        if connection.socket is not None:  # ldap3 leaves it open
+            connection.socket.close()
         where = f"{connection.server.host} port {connection.server.port}"
         words = _words(error)
         refused = _CERTIFICATE.search(words)

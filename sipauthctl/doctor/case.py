@@ -80,6 +80,7 @@ class Tools:
     observer: Observer = lambda event: None
     root: Path = Path("/")
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    netbios_ports: Mapping[str, int] = field(default_factory=dict)  # by host, where it is not 137
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ async def examine_deployment(row: Row, deployment: Deployment) -> Verdict:
         secrets.token_bytes,
         random.Random(1),
         RememberingResolver(asked.probe.nameserver, asked.probe.timeouts.answer),
+        netbios_ports={service.node.host: service.port for service in deployment.name_services},
     )
     with ExitStack() as stack:
         if deployment.kdc is not None:

@@ -52,6 +52,12 @@ FAULTY = (
     _lab("SPN", "spn-not-registered", "spn-not-registered", **KERBEROS),
     # domain
     _lab("domain", "workgroup-server", "server-not-domain-joined"),
+    Row(
+        "domain",
+        "refused, and another domain by NetBIOS",
+        "netbios-name-mismatch",
+        faults=("netbios-wrong-domain", "credentials-refused"),
+    ),
     Row("domain", "user of another domain", "domain-mismatch", logon="FABRIKAM\\ned"),
     Row("domain", "user of another domain, both schemes", "domain-mismatch", logon="FABRIKAM\\ned", **KERBEROS),
     Row("domain", "realm not known", "kdc-not-found", logon="FABRIKAM\\ned", **KERBEROS_ALONE),
@@ -193,6 +199,8 @@ IN_DIRECTORY = (
     _account("ned", "user-unknown", logon="litwareinc.com\\zoe"),
     Row("domain", "suffix unknown to the directory", "upn-suffix-mismatch", logon="ned@fabrikam.com", **_DIRECTORY),
     Row("domain", "domain unknown to the directory", "domain-mismatch", logon="FABRIKAM\\ned", **_DIRECTORY),
+    _lab("SPN", "spn-duplicate", "spn-duplicate", **_DIRECTORY),
+    _lab("SPN", "spn-wrong-account", "spn-wrong-account", **_DIRECTORY),
 )
 """Against a real Active Directory."""
 

@@ -6,9 +6,11 @@ from sipauthctl.doctor.check import Check
 from sipauthctl.doctor.checks.clock import ClockCheck
 from sipauthctl.doctor.checks.directory import DirectoryCheck
 from sipauthctl.doctor.checks.dns import DnsCheck
+from sipauthctl.doctor.checks.domain import DomainCheck
 from sipauthctl.doctor.checks.kdc import KdcCheck
 from sipauthctl.doctor.checks.machine import MachineCheck
 from sipauthctl.doctor.checks.name import NameCheck
+from sipauthctl.doctor.checks.netbios import NetbiosCheck
 from sipauthctl.doctor.checks.ntlm import NtlmCheck
 from sipauthctl.doctor.checks.offers import OffersCheck
 from sipauthctl.doctor.checks.reachability import ReachabilityCheck
@@ -30,5 +32,7 @@ CHECKS: tuple[Check, ...] = (
     NtlmCheck(),
     SignInCheck(),
     SpnOwnerCheck(),
+    DomainCheck(),
+    NetbiosCheck(),
     SignaturesCheck(),
 )
