@@ -102,7 +102,4 @@ def _words(case: Case, facts: DirectoryFacts) -> str:
     account = facts.account
     who = f"account {account.name}" if account is not None else f"no account {case.asked.probe.logon_name.text}"
     sip = "" if facts.sip_schema else "; its schema has no SIP attributes"
-    owners = [
-        f"{spn} on {', '.join(owner.name for owner in found) or 'no account'}" for spn, found in facts.owners.items()
-    ]
-    return "; ".join([f"{facts.host} by {facts.how}: {who}{sip}", *owners])
+    return f"{facts.host} by {facts.how}: {who}{sip}"
