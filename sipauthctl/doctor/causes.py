@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sipauthctl.findings import Finding, Severity
 
 _REFUSALS = ("credentials-refused", "user-unknown", "account-revoked", "server-diagnostic")
@@ -45,7 +43,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "server-not-domain-joined": ("domain-mismatch", "upn-suffix-mismatch", "netbios-name-mismatch", *_REFUSALS),
     "domain-mismatch": ("client-domain-differs", "kdc-not-found", *_REFUSALS),
     "netbios-name-mismatch": ("domain-mismatch", *_REFUSALS),
-    "client-domain-differs": ("kdc-not-found", "spn-not-registered", *_REFUSALS),
+    "client-domain-differs": ("kdc-not-found", "spn-not-registered"),
     "upn-suffix-mismatch": ("kdc-not-found", *_REFUSALS),
     "upn-without-fallback": ("kdc-not-found", "kdc-unreachable", *_NO_TICKET),
     # The account: the finer reason explains the coarser one.
@@ -59,12 +57,26 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "kerberos-unavailable": ("no-usable-scheme",),
 }
 
+# What the Resource Kit names as reasons why valid credentials are refused. They explain a refusal only where the
+# account and its password are proven to be in order; else a wrong password is as likely.
+CIRCUMSTANCES: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("client-xp-home", "netbios-unavailable", "client-not-domain-joined", "client-domain-differs"),
+    ("credentials-refused",),
+)
+
 # Tolerated as a warning, and so no cause of anything then.
 _ONLY_AS_ERROR = frozenset({"clock-skew", "kdc-clock-skew", "ntlm-key-strength-mismatch"})
 
 
-def explains(cause: Finding, effect: Finding, findings: Iterable[Finding]) -> bool:
-    """Whether one finding explains another. Information explains nothing: it breaks nothing."""
-    if cause.severity is Severity.INFO or effect.id not in CAUSES.get(cause.id, ()):
+def explains(cause: Finding, effect: Finding, *, account_proven: bool) -> bool:
+    """Whether one finding explains another. Information explains nothing: it breaks nothing.
+
+    Args:
+        cause: the one.
+        effect: the other.
+        account_proven: a KDC took the password, so that the account is in order.
+    """
+    explained = CAUSES.get(cause.id, ()) + (CIRCUMSTANCES.get(cause.id, ()) if account_proven else ())
+    if cause.severity is Severity.INFO or effect.id not in explained:
         return False
     return cause.severity is Severity.ERROR or cause.id not in _ONLY_AS_ERROR

@@ -13,6 +13,7 @@ from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
 from sipauthctl.findings import Severity
+from sipauthctl.mechanisms.kerberos.as_exchange import TICKET
 
 
 async def examine(
@@ -45,7 +46,9 @@ async def examine(
     if case.registered and asked.probe.wanted is Wanted.AUTO:
         results = tuple(map(_in_hindsight, results))
     shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
-    return judge([evidence, *shown] if evidence is not None else shown, registered=case.registered)
+    proven = case.kdc is not None and case.kdc.proof is not None and case.kdc.proof.code == TICKET
+    with_evidence = [evidence, *shown] if evidence is not None else shown
+    return judge(with_evidence, registered=case.registered, account_proven=proven)
 
 
 _NOT_FATAL = frozenset(

@@ -34,11 +34,19 @@ class Verdict:
         return self.registered is False or any(item.severity is Severity.ERROR for item in self.findings)
 
 
-def judge(checks: Iterable[CheckResult], *, registered: bool | None) -> Verdict:
-    """The verdict on what the checks gave, in the order of a sign-in."""
+def judge(checks: Iterable[CheckResult], *, registered: bool | None, account_proven: bool = False) -> Verdict:
+    """The verdict on what the checks gave, in the order of a sign-in.
+
+    Args:
+        checks: their results.
+        registered: see `Verdict`.
+        account_proven: a KDC took the password.
+    """
     results = tuple(checks)
     merged = merge(item for result in results for item in result.findings)
-    explained_by = {item.id: cause.id for item in merged if (cause := _cause(item, merged)) is not None}
+    explained_by = {
+        item.id: cause.id for item in merged if (cause := _cause(item, merged, account_proven)) is not None
+    }
     ranked = _ranked(merged, explained_by)
     root = ranked[0].id if ranked and _worst(ranked[0], merged, explained_by) < rank(Severity.INFO) else None
     return Verdict(results, tuple(ranked), explained_by, root, registered)
@@ -67,8 +75,8 @@ def status_counts(checks: Iterable[CheckResult]) -> dict[Status, int]:
     return counts
 
 
-def _cause(item: Finding, findings: tuple[Finding, ...]) -> Finding | None:
-    return next((other for other in findings if other is not item and explains(other, item, findings)), None)
+def _cause(item: Finding, findings: tuple[Finding, ...], account_proven: bool) -> Finding | None:
+    return next((other for other in findings if explains(other, item, account_proven=account_proven)), None)
 
 
 def _worst(item: Finding, findings: tuple[Finding, ...], explained_by: Mapping[str, str]) -> int:

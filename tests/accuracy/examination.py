@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -9,10 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sipauthctl.doctor.case import Asked, Credentials, Tools
 from sipauthctl.doctor.examine import examine
+from sipauthctl.doctor.runner import Observer
 from sipauthctl.doctor.verdict import Verdict
 from sipauthctl.lab.accounts import ACCOUNTS
 from sipauthctl.lab.behaviour import Behaviour
@@ -109,7 +113,9 @@ async def examine_rows(rows: Sequence[Row], log: Log = lambda event: None) -> As
                 yield Examined(verdict, list(events))
 
 
-async def examine_deployment(row: Row, deployment: Deployment) -> Verdict:
+async def examine_deployment(
+    row: Row, deployment: Deployment, observer: Observer = lambda check, result: None
+) -> Verdict:
     """Examines a deployment that runs."""
     seconds = row.seconds
     options = ProbeOptions(
@@ -122,14 +128,19 @@ async def examine_deployment(row: Row, deployment: Deployment) -> Verdict:
     )
     password = PASSWORDS[row.user] if row.password is None else row.password
     asked = Asked(**{"probe": replace(options, **row.options), "credentials": Credentials(password), **row.asked})
-    tools = Tools(
-        now,
-        secrets.token_bytes,
-        random.Random(1),
-        RememberingResolver(asked.probe.nameserver, asked.probe.timeouts.answer),
-        netbios_ports={service.node.host: service.port for service in deployment.name_services},
-    )
+    resolver = RememberingResolver(asked.probe.nameserver, asked.probe.timeouts.answer)
     with ExitStack() as stack:
         if deployment.kdc is not None:
             stack.enter_context(use_configuration(deployment.kdc.configuration))
-        return await examine(asked, tools)
+        # A computer without settings: what the one that runs the tests is joined to must not matter.
+        root = Path(stack.enter_context(TemporaryDirectory()))
+        tools = Tools(
+            now,
+            secrets.token_bytes,
+            random.Random(1),
+            resolver,
+            root=root,
+            environ=dict(os.environ),
+            netbios_ports={service.node.host: service.port for service in deployment.name_services},
+        )
+        return await examine(asked, tools, observer=observer)

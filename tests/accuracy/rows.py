@@ -60,6 +60,15 @@ FAULTY = (
     ),
     Row("domain", "user of another domain", "domain-mismatch", logon="FABRIKAM\\ned"),
     Row("domain", "user of another domain, both schemes", "domain-mismatch", logon="FABRIKAM\\ned", **KERBEROS),
+    Row(
+        "domain",
+        "workgroup computer, UPN, no KDC",
+        "upn-without-fallback",
+        faults=("kdc-unreachable",),
+        logon="ned@litwareinc.com",
+        asked={"name_given": True},
+        **KERBEROS,
+    ),
     Row("domain", "realm not known", "kdc-not-found", logon="FABRIKAM\\ned", **KERBEROS_ALONE),
     Row("domain", "suffix unknown to the server", "upn-suffix-mismatch", logon="ned@fabrikam.com"),
     Row("domain", "suffix unknown to the KDC", "upn-suffix-mismatch", logon="ned@fabrikam.com", **KERBEROS),
@@ -189,6 +198,7 @@ def _account(user: str, expected: str, **more: Any) -> Row:
 IN_DIRECTORY = (
     _account("luis", "account-locked"),
     _account("dora", "account-disabled"),
+    _account("luis", "account-locked"),
     _account("edda", "account-expired"),
     _account("petra", "password-expired"),
     _account("mona", "password-expired"),

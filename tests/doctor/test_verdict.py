@@ -6,7 +6,7 @@ import graphlib
 
 import pytest
 
-from sipauthctl.doctor.causes import CAUSES
+from sipauthctl.doctor.causes import CAUSES, CIRCUMSTANCES
 from sipauthctl.doctor.check import CheckResult, Status, judged
 from sipauthctl.doctor.verdict import Verdict, judge, merge
 from sipauthctl.findings import Finding, Severity, catalogue, finding
@@ -24,6 +24,7 @@ def test_the_table_names_findings_and_has_no_circle() -> None:
     named = {*CAUSES, *(effect for effects in CAUSES.values() for effect in effects)}
     assert named <= set(catalogue())
     graphlib.TopologicalSorter(CAUSES).prepare()
+    assert {*CIRCUMSTANCES, *(effect for effects in CIRCUMSTANCES.values() for effect in effects)} <= set(catalogue())
 
 
 def test_a_cause_stands_before_what_it_explains_even_if_it_is_milder() -> None:
@@ -60,6 +61,13 @@ def test_a_clock_within_its_limit_explains_nothing(severity: Severity, explained
     made = verdict(finding("clock-skew", "x", severity=severity), finding("credentials-refused", "x"))
     assert ("credentials-refused" in made.explained_by) is explained
     assert made.root_cause == ("clock-skew" if explained else "credentials-refused")
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_a_circumstance_explains_a_refusal_only_where_the_account_is_proven(proven: bool) -> None:
+    found = [finding("credentials-refused", "x"), finding("netbios-unavailable", "x")]
+    made = judge([judged("a", "done", found)], registered=None, account_proven=proven)
+    assert made.root_cause == ("netbios-unavailable" if proven else "credentials-refused")
 
 
 def test_information_is_no_root_cause_and_no_failure() -> None:

@@ -236,5 +236,7 @@ def _named_ways(case: Case, worked: Trial, failed: list[Trial]) -> list[Finding]
             "then tries Kerberos alone. NTLM, which works, is never tried."
         )
         domain = case.domain.netbios or case.domain.dns or ""
-        return [finding("upn-without-fallback", detail, told, user=user, server_domain=domain)]
+        # Where the user gave no name, this one is only what the doctor tries.
+        severity = None if case.asked.name_given else Severity.WARNING
+        return [finding("upn-without-fallback", detail, told, severity=severity, user=user, server_domain=domain)]
     return []
