@@ -60,7 +60,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
 # What the Resource Kit names as reasons why valid credentials are refused. They explain a refusal only where the
 # account and its password are proven to be in order; else a wrong password is as likely.
 CIRCUMSTANCES: dict[str, tuple[str, ...]] = dict.fromkeys(
-    ("client-xp-home", "netbios-unavailable", "client-not-domain-joined", "client-domain-differs"),
+    ("client-xp-home", "netbios-unavailable", "nat-detected", "client-not-domain-joined", "client-domain-differs"),
     ("credentials-refused",),
 )
 

@@ -51,6 +51,7 @@ class NetbiosCheck(Check):
     title = "NetBIOS names of the server and the domain controllers"
     needs = ("reachability",)
     after = ("offers", "kdc", "directory", "machine", "sign-in")
+    steps = 2
 
     async def run(self, case: Case) -> CheckResult:
         """See the class."""
