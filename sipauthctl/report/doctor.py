@@ -7,6 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.status import Status as Spinner
 
+from sipauthctl.doctor.causes import CIRCUMSTANCES
 from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.verdict import Verdict, status_counts
 from sipauthctl.findings import Finding, Severity
@@ -103,8 +104,10 @@ def _headline(console: Console, verdict: Verdict, user: str) -> None:
 def _note(verdict: Verdict, finding: Finding) -> str:
     cause = verdict.explained_by.get(finding.id)
     if cause is not None:
-        return f"Most likely a consequence of {cause}."
-    if finding.id == verdict.root_cause and len(verdict.explained_by):
-        effects = [id_ for id_, by in verdict.explained_by.items() if by == finding.id]
-        return f"It explains {', '.join(effects)}." if effects else ""
-    return ""
+        return f"{'Perhaps' if cause in CIRCUMSTANCES else 'Most likely'} a consequence of {cause}."
+    effects = ", ".join(id_ for id_, by in verdict.explained_by.items() if by == finding.id)
+    if not effects:
+        return ""
+    if finding.id in CIRCUMSTANCES:
+        return f"It may explain {effects}: the account is in order, and nothing else was found that does."
+    return f"It explains {effects}."
