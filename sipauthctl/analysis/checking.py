@@ -389,7 +389,7 @@ class SignatureChecker:
         """Writes down a signature that is right or cannot be judged, with what its number shows."""
         tracked.remember(buffer.fields)
         numbered = self._number(tracked, record, message, sender, wire)
-        both = "; ".join(part for part in (detail, numbered) if part)
+        both = f"{detail}; {numbered}" if detail and numbered else detail or numbered
         return self._add(tracked, record, message, sender, wire.num, verdict, method, both)
 
     def _number(self, tracked: Tracked, record: Record, message: Message, sender: Sender, wire: WireSignature) -> str:

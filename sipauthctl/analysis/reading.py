@@ -15,6 +15,10 @@ from sipauthctl.sip.limits import DEFAULT_LIMITS
 from sipauthctl.sip.message import HEADER_END, Message, Request, parse_head
 from sipauthctl.sip.name_addr import NameAddr
 
+_SIGNED = (
+    *((name, Sender.CLIENT) for name in CREDENTIALS_HEADERS),
+    *((name, Sender.SERVER) for name in INFO_HEADERS),
+)
 _MOST_HEADERS = 8  # of one message that carry credentials; each proxy on the path adds one
 
 
@@ -62,18 +66,15 @@ def signed_headers(message: Message) -> tuple[list[SignedHeader], str]:
     """The credentials and info headers of a message, and what is wrong with one that cannot be read."""
     found: list[SignedHeader] = []
     problem = ""
-    for sender, names in ((Sender.CLIENT, CREDENTIALS_HEADERS), (Sender.SERVER, INFO_HEADERS)):
-        for name in names:
-            if name not in message.headers:
+    for name, sender in _SIGNED:
+        for value in message.headers.get_all(name)[:_MOST_HEADERS] if name in message.headers else ():
+            try:
+                parsed = AuthParameters.parse_all(value)
+            except SipError as error:
+                if sender is Sender.CLIENT or DigestInfo.of(value) is None:
+                    problem = f"{name}: {error}"
                 continue
-            for value in message.headers.get_all(name)[:_MOST_HEADERS]:
-                try:
-                    parsed = AuthParameters.parse_all(value)
-                except SipError as error:
-                    if sender is Sender.CLIENT or DigestInfo.of(value) is None:
-                        problem = f"{name}: {error}"
-                    continue
-                found += [SignedHeader(sender, name, one, Scheme.parse(one.scheme_text)) for one in parsed]
+            found += [SignedHeader(sender, name, one, Scheme.parse(one.scheme_text)) for one in parsed]
     return found[:_MOST_HEADERS], problem
 
 

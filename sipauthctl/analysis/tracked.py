@@ -237,10 +237,13 @@ class Tracked:
 
     def remember(self, fields: Fields) -> None:
         """Keeps the values of a message to compare others with, the last few different ones of each field."""
+        earlier = self.earlier
         for name, value in fields:
-            known = self.earlier.get(name, ())
-            if value not in known and name not in _ALWAYS_OTHER:
-                self.earlier[name] = (value, *known)[:EARLIER_KEPT]
+            if name in _ALWAYS_OTHER:
+                continue
+            known = earlier.get(name, ())
+            if value not in known:
+                earlier[name] = (value, *known)[:EARLIER_KEPT]
 
     def earlier_values(self) -> dict[str, tuple[str, ...]]:
         """What was remembered up to now."""

@@ -8,6 +8,8 @@ from enum import Enum
 class Sender(str, Enum):
     """Who signed: credentials headers are the client's, info headers the server's."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and these are keys of tables
+
     CLIENT = "client"
     SERVER = "server"
 
@@ -19,6 +21,8 @@ class Sender(str, Enum):
 
 class Method(str, Enum):
     """What a verdict rests on."""
+
+    __hash__ = str.__hash__  # Enum's own is written in Python, and these are keys of tables
 
     PASSWORD = "password"
     NT_HASH = "nt-hash"

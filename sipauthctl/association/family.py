@@ -20,7 +20,7 @@ class HeaderFamily(Enum):
     @classmethod
     def of_status(cls, status: int) -> HeaderFamily | None:
         """The family of a challenge with this status code, None when it is no challenge."""
-        return next((family for family in cls if family.status == status), None)
+        return cls.PROXY if status == cls.PROXY.status else cls.USER_AGENT if status == cls.USER_AGENT.status else None
 
 
 # `Proxy-Authenticate-Info` is no header of any specification, but the OCS 2007 R2 Resource Kit (chapter 22) prints it

@@ -8,6 +8,8 @@ from enum import Enum
 class Verdict(str, Enum):
     """What is known of a signature."""
 
+    __hash__ = str.__hash__  # Enum's own is written in Python, and these are keys of tables
+
     VALID = "valid"
     INVALID = "invalid"
     MISSING = "missing"

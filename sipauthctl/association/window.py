@@ -25,6 +25,7 @@ class ReplayWindow:
 
     def __init__(self, size: int = WINDOW_SIZE) -> None:
         self._size = size
+        self._all = (1 << size) - 1
         self._mask = 0  # bit n is set when `highest - n` was accepted
         self.highest = 0
 
@@ -39,10 +40,14 @@ class ReplayWindow:
 
     def accept(self, num: int) -> NumState:
         """Classifies `num` and, unless it is a replay or too old, remembers it."""
+        if num == self.highest + 1:  # nearly always
+            self._mask = (self._mask << 1 | 1) & self._all
+            self.highest = num
+            return NumState.NEXT
         state = self.classify(num)
-        if state in (NumState.NEXT, NumState.AHEAD):
+        if state is NumState.AHEAD:
             shift = min(num - self.highest, self._size)
-            self._mask = (self._mask << shift | 1) & ((1 << self._size) - 1)
+            self._mask = (self._mask << shift | 1) & self._all
             self.highest = num
         elif state is NumState.LATE:
             self._mask |= 1 << (self.highest - num)

@@ -52,6 +52,7 @@ _PLAIN_UDP = re.compile(
     rb".{12}\x08\x00\x45.{5}[\x00\x40]\x00.\x11.{18}[^" + re.escape(bytes(sorted(_TUNNEL_BEGINNINGS))) + rb"]",
     re.DOTALL,
 ).match
+_PLAIN_TCP = re.compile(rb".{12}\x08\x00\x45.{5}[\x00\x40]\x00.\x06.{14}", re.DOTALL).match
 _MOST_PORTS = 1 << 16
 _MOST_CONNECTIONS = 1 << 20
 
@@ -90,11 +91,16 @@ class Sieve:
         self._connections: dict[bytes, Connection] = {}
         self._numbered: list[Connection] = []
         self._fragmented: set[bytes] = set()  # pairs of hosts
+        self._settled: dict[bytes, int] = {}  # connections that need no further look, by both ends as they stand
         self._dull_ports: set[bytes] = set()  # pairs of UDP ports that need no other look than the fastest
 
     def look(self, link: int, data: bytes, start: int, end: int) -> int:
         """What becomes of the packet in `data[start:end]`, whose link type is `link`, one of `LINKS`."""
-        if link == _ETHERNET and _PLAIN_UDP(data, start, end) and data[start + 34 : start + 38] in self._dull_ports:
+        if link == _ETHERNET and _PLAIN_TCP(data, start, end):
+            known = self._settled.get(data[start + 26 : start + 38])
+            if known is not None:
+                return known
+        elif link == _ETHERNET and _PLAIN_UDP(data, start, end) and data[start + 34 : start + 38] in self._dull_ports:
             return DROP if data.find(_SIP, start + 42, end) < 0 else KEEP
         try:
             return self._ip(data, *self._network(link, data, start), end)
@@ -180,7 +186,9 @@ class Sieve:
             ports = _PORTS.unpack_from(data, offset)
             connection.keep = ports[0] in self._ports or ports[1] in self._ports
         start = offset + (data[offset + 12] >> 4) * 4
-        if start < end and not connection.settled:
+        if connection.settled:
+            self._settled[hosts[0] + hosts[1] + data[offset : offset + 4]] = connection.number
+        elif start < end:
             self._segment(connection, data, offset, start, end)
         return connection.number
 

@@ -7,6 +7,8 @@ only its handling of the process is used, with a parser that passes tshark's out
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,6 +21,7 @@ from pyshark.tshark.tshark import TSharkNotFoundException
 from sipauthctl.capture.record import ReadError
 
 _PIECE = 1 << 18  # bytes of output at a time
+_AHEAD = 1 << 20  # bytes that tshark may write before they are read
 _ERROR_LINES = 4
 _REMARKS = ("Running as user",)
 _TOO_OLD = ("unknown preference", "invalid option", "unrecognized option", "Unknown protocol")
@@ -69,6 +72,7 @@ class _Capture(FileCapture):  # type: ignore[misc]
             stderr=asyncio.subprocess.PIPE,
             limit=_PIECE,
         )
+        _widen(process)
         self._create_stderr_handling_task(process.stderr)
         self._created_new_process(parameters, process)
         self.process = process
@@ -92,6 +96,13 @@ class _Capture(FileCapture):  # type: ignore[misc]
 
     def __del__(self) -> None:
         """pyshark closes here, too late to be of use and at times with a traceback; `output` closes."""
+
+
+def _widen(process: asyncio.subprocess.Process) -> None:
+    """Lets tshark run ahead, and so on another core, while what it wrote is looked at."""
+    pipe = process._transport.get_pipe_transport(1)  # type: ignore[attr-defined]
+    with contextlib.suppress(OSError, AttributeError):  # a limit of the system, another system
+        fcntl.fcntl(pipe.get_extra_info("pipe").fileno(), fcntl.F_SETPIPE_SZ, _AHEAD)
 
 
 def output(

@@ -16,8 +16,9 @@ class CSeq:
     number: int
     method: str
 
-    @classmethod
-    def parse(cls, text: str) -> CSeq:
+    @staticmethod
+    @lru_cache(maxsize=512)  # it is asked for several times, and stands in the answer too
+    def parse(text: str) -> CSeq:
         """Reads `4711 REGISTER`.
 
         Raises:
@@ -26,7 +27,6 @@ class CSeq:
         return _parse(text)
 
 
-@lru_cache(maxsize=512)  # it is asked for several times, and stands in the answer too
 def _parse(text: str) -> CSeq:
     parts = text.split()
     if len(parts) != 2 or not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) <= 20):

@@ -43,27 +43,28 @@ class Field:
 class Headers:
     """An ordered multi-map of header fields that never changes; `add`, `replace` and `without` give new ones."""
 
-    __slots__ = ("_fields", "_index")
+    __slots__ = ("_fields", "_first")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = tuple(fields)
-        self._index: dict[str, list[str]] = {}
-        for name, value in self._fields:
-            self._index.setdefault(_key(name), []).append(value)
+        self._first = {_key(name): value for name, value in reversed(self._fields)}
 
     def get(self, name: str) -> str | None:
         """The value of the first header line `name`, None when there is none."""
-        values = self._index.get(_key(name))
-        return values[0] if values else None
+        return self._first.get(_key(name))
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """The values of all header lines `name`, in their order, not split at commas."""
-        return tuple(self._index.get(_key(name), ()))
+        key = _key(name)
+        if key not in self._first:
+            return ()
+        if len(self._first) == len(self._fields):  # no name comes twice
+            return (self._first[key],)
+        return tuple(value for own, value in self._fields if _key(own) == key)
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of a list header, whether on one line or on several; empty ones left out."""
-        lines = self._index.get(_key(name))
-        return tuple(part for line in lines for part in split_list(line) if part) if lines else ()
+        return tuple(part for line in self.get_all(name) for part in split_list(line) if part)
 
     def add(self, name: str, value: str) -> Headers:
         """With one more header line at the end."""
@@ -92,7 +93,7 @@ class Headers:
         return len(self._fields)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _key(name) in self._index
+        return isinstance(name, str) and _key(name) in self._first
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from sipauthctl.sip.cseq import CSeq
 from sipauthctl.sip.errors import (
@@ -32,8 +33,8 @@ _METHOD = re.compile(_TOKEN)
 _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 +([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _FIELD_NAME = re.compile(_TOKEN)
-_PLAIN_FIELD = re.compile(rf"^({_TOKEN})[ \t]*:[ \t]*([^\r\n]*)", re.MULTILINE)
-_NOT_PLAIN = ("\n ", "\n\t", " \r", "\t\r")  # a folded line, white space at the end of a value
+_FIELD_START = re.compile(rf"({_TOKEN})[ \t]*:")
+_REMEMBERED_LINE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +182,17 @@ def _parse_plain(block: bytes, limits: Limits) -> tuple[str, Headers] | None:
     only_crlf = block.count(b"\r\n") == count == block.count(b"\r")
     if not only_crlf or len(block) > limits.line or count > limits.headers:
         return None
-    text = block.decode("utf-8", "surrogateescape")
-    if any(mark in text for mark in _NOT_PLAIN) or text.endswith((" ", "\t")):
-        return None
-    start, _, rest = text.partition("\r\n")
-    fields = _PLAIN_FIELD.findall(rest)
-    return (start, Headers(fields)) if len(fields) == count else None
+    start, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
+    fields = [_known_field(line) if len(line) <= _REMEMBERED_LINE else _plain_field(line) for line in lines]
+    return None if None in fields else (start, Headers(field for field in fields if field is not None))
+
+
+def _plain_field(line: str) -> tuple[str, str] | None:
+    match = _FIELD_START.match(line)
+    return None if match is None else (match[1], line[match.end() :].strip(" \t"))
+
+
+_known_field = lru_cache(maxsize=4096)(_plain_field)  # most lines stand in every message of a dialog
 
 
 def _message(start: str, headers: Headers) -> Message:

@@ -27,8 +27,9 @@ class NameAddr:
     def __post_init__(self) -> None:
         object.__setattr__(self, "tag", find_param(self.params, "tag"))
 
-    @classmethod
-    def parse(cls, text: str) -> NameAddr:
+    @staticmethod
+    @lru_cache(maxsize=512)  # the same few addresses stand in every message of a dialog
+    def parse(text: str) -> NameAddr:
         """Reads one address.
 
         Raises:
@@ -46,7 +47,6 @@ class NameAddr:
         return find_param(self.params, name)
 
 
-@lru_cache(maxsize=512)  # the same few addresses stand in every message of a dialog
 def _parse(text: str) -> NameAddr:
     if "<" not in text:
         uri, _, rest = text.partition(";")
