@@ -84,12 +84,6 @@ FAULTY = (
         faults=("credentials-refused", "netbios-silent"),
         seconds=1.0,
     ),
-    Row(
-        "domain",
-        "NTLM refused, another name by NetBIOS",
-        "netbios-name-mismatch",
-        faults=("credentials-refused", "netbios-wrong-domain"),
-    ),
     Row("domain", "realm not known", "kdc-not-found", logon="FABRIKAM\\ned", **KERBEROS_ALONE),
     Row("domain", "suffix unknown to the server", "upn-suffix-mismatch", logon="ned@fabrikam.com"),
     Row("domain", "suffix unknown to the KDC", "upn-suffix-mismatch", logon="ned@fabrikam.com", **KERBEROS),
@@ -217,7 +211,6 @@ def _account(user: str, expected: str, **more: Any) -> Row:
 
 
 IN_DIRECTORY = (
-    _account("luis", "account-locked"),
     _account("dora", "account-disabled"),
     _account("luis", "account-locked"),
     _account("edda", "account-expired"),
