@@ -21,17 +21,24 @@ _TIMEOUT = re.compile(r";\s*timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 
 def granted_seconds(response: Response) -> int:
     """For how long a 200 registers: its Expires, else the parameter of its first Contact that has one."""
-    texts = [response.headers.get("Expires")]
+    told = _number(response.headers.get("Expires"))
+    if told is not None:
+        return told
+    contacts: tuple[NameAddr, ...] = ()
     with suppress(SipError):
-        texts += [contact.param("expires") for contact in NameAddr.parse_list(response.headers.values("Contact"))]
-    numbers = (int(text) for text in texts if text and text.isascii() and text.isdigit() and len(text) <= 10)
-    return next(numbers, DEFAULT_GRANTED)
+        contacts = NameAddr.parse_list(response.headers.values("Contact"))
+    numbers = (_number(contact.param("expires")) for contact in contacts)
+    return next((number for number in numbers if number is not None), DEFAULT_GRANTED)
 
 
 def refresh_after(granted: float) -> float:
     """Seconds from a REGISTER to its refresh: `REFRESH_MARGIN` before the end, and never later than at half of a
     registration that lives shorter than two of them."""
     return max(granted - REFRESH_MARGIN, granted / 2)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def keep_alive_after(response: Response) -> float | None:

@@ -34,7 +34,7 @@ _REQUEST_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 +([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE | re.DOTALL)
 _FIELD_NAME = re.compile(_TOKEN)
 _FIELD_START = re.compile(rf"({_TOKEN})[ \t]*:")
-_REMEMBERED_LINE = 256
+_REMEMBERED = 8192  # bytes of a head whose lines are
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +183,12 @@ def _parse_plain(block: bytes, limits: Limits) -> tuple[str, Headers] | None:
     if not only_crlf or len(block) > limits.line or count > limits.headers:
         return None
     start, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
-    fields = [_known_field(line) if len(line) <= _REMEMBERED_LINE else _plain_field(line) for line in lines]
-    return None if None in fields else (start, Headers(field for field in fields if field is not None))
+    fields: list[tuple[str, str]] = []
+    for known in map(_known_field if len(block) <= _REMEMBERED else _plain_field, lines):
+        if known is None:
+            return None
+        fields.append(known)
+    return start, Headers(fields)
 
 
 def _plain_field(line: str) -> tuple[str, str] | None:
@@ -192,7 +196,7 @@ def _plain_field(line: str) -> tuple[str, str] | None:
     return None if match is None else (match[1], line[match.end() :].strip(" \t"))
 
 
-_known_field = lru_cache(maxsize=4096)(_plain_field)  # most lines stand in every message of a dialog
+_known_field = lru_cache(maxsize=1024)(_plain_field)  # most lines stand in every message of a dialog
 
 
 def _message(start: str, headers: Headers) -> Message:
