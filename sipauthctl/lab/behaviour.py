@@ -82,6 +82,13 @@ class SpnFlaw(Enum):
     WRONG_ACCOUNT = "wrong-account"  # another account has them instead
 
 
+class DirectoryFlaw(Enum):
+    """What is wrong with LDAP."""
+
+    UNREACHABLE = "unreachable"  # nothing listens on its ports
+    DIES = "dies"  # with the first logon to it
+
+
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """All that can be made to go wrong. `delay` is in seconds, per answer."""
@@ -111,11 +118,13 @@ class Behaviour:
     kdc: KdcFlaw | None = None
     first_account: AccountState | None = None  # instead of active
     spns: SpnFlaw | None = None
+    directory: DirectoryFlaw | None = None
+    directory_delay: float = 0.0
 
     @property
     def needs_domain(self) -> bool:
         """Whether only an Active Directory can show this."""
-        return self.spns is not None
+        return self.spns is not None or self.directory is not None or bool(self.directory_delay)
 
     forgets_association: bool = False  # once, at the first REGISTER under it
     wrong_proxy_signs: bool = False

@@ -288,7 +288,14 @@ class Deployment:
 
     def _samba_domain(self) -> SambaDomain:
         behaviour = self.settings.behaviour
-        settings = DomainSettings(self.directory.accounts, self._kdc_settings().hosts, behaviour.kdc, behaviour.spns)
+        settings = DomainSettings(
+            self.directory.accounts,
+            self._kdc_settings().hosts,
+            behaviour.kdc,
+            behaviour.spns,
+            behaviour.directory,
+            behaviour.directory_delay,
+        )
         return SambaDomain(settings, self.authority)
 
     def _kdc_settings(self) -> KdcSettings:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sipauthctl.lab.behaviour import SpnFlaw
+from dataclasses import replace
+
+from sipauthctl.lab.behaviour import DirectoryFlaw, SpnFlaw
 from sipauthctl.lab.fault import Fault, changing
 from sipauthctl.lab.netbios import NetbiosFlaw
 
@@ -31,5 +33,21 @@ DIRECTORY_FAULTS = (
         "spn-wrong-account",
         "Another account than the servers' has their service principal names (with --directory samba).",
         changing(spns=SpnFlaw.WRONG_ACCOUNT),
+    ),
+    Fault(
+        "directory-unreachable",
+        "The domain controller answers Kerberos, and nothing listens on the ports of LDAP (with --directory samba).",
+        changing(directory=DirectoryFlaw.UNREACHABLE),
+    ),
+    Fault(
+        "directory-down",
+        "The domain controller dies when somebody begins to log on to LDAP (with --directory samba).",
+        changing(directory=DirectoryFlaw.DIES),
+    ),
+    Fault(
+        "directory-slow",
+        "Each answer of LDAP and Kerberos takes that many seconds (with --directory samba).",
+        lambda behaviour, seconds: replace(behaviour, directory_delay=max(0.0, seconds)),
+        default=20,
     ),
 )

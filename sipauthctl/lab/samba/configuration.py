@@ -9,23 +9,22 @@ from pathlib import Path
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.names import DOMAIN_CONTROLLER, KERBEROS_REALM, NETBIOS_DOMAIN
 
-KDC_PORT, LDAP_PORT, LDAPS_PORT = 88, 389, 636
+KDC_PORT, LDAP_PORT, LDAPS_PORT, CATALOGUE_PORT = 88, 389, 636, 3268
 _TRIES = 20
 
 
-def smb_conf(folder: Path, address: str, *, with_kdc: bool) -> str:
-    """smb.conf: everything lies in `folder`, and only `address` is listened on.
+def smb_conf(folder: Path, address: str, services: list[str]) -> str:
+    """smb.conf: everything lies in `folder`, and only `address` is listened on, by `services` among others.
 
     LDAP cannot be moved to another port, so the address has to be the controller's own. The mask is narrow because
     Samba listens on the broadcast address too.
     """
-    services = ["rpc", "ldap", "cldap", "winbindd", *(["kdc"] if with_kdc else [])]
     return f"""[global]
     netbios name = {DOMAIN_CONTROLLER.split(".")[0].upper()}
     workgroup = {NETBIOS_DOMAIN}
     realm = {KERBEROS_REALM}
     server role = active directory domain controller
-    server services = {", ".join(services)}
+    server services = {", ".join(("rpc", "winbindd", *services))}
     interfaces = {address}/30
     bind interfaces only = yes
     private dir = {folder}/private

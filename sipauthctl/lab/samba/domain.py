@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import secrets
-import socket
 import tempfile
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import Process
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import Any
 
 from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
 from sipauthctl.lab.authority import Authority
-from sipauthctl.lab.behaviour import SpnFlaw
+from sipauthctl.lab.behaviour import DirectoryFlaw, SpnFlaw
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.kdc import KdcFlaw
 from sipauthctl.lab.kdc_impostor import SkewedKdc
@@ -29,26 +26,40 @@ from sipauthctl.lab.names import (
     PROXY_HOST,
     SIP_DOMAIN,
 )
-from sipauthctl.lab.samba.configuration import KDC_PORT, LDAP_PORT, LDAPS_PORT, own_address, smb_conf
-from sipauthctl.lab.samba.programs import find, interpreter, missing, within
-from sipauthctl.lab.stopping import stop, stop_by_input
+from sipauthctl.lab.relay import Relay
+from sipauthctl.lab.samba.configuration import (
+    CATALOGUE_PORT,
+    KDC_PORT,
+    LDAP_PORT,
+    LDAPS_PORT,
+    own_address,
+    smb_conf,
+)
+from sipauthctl.lab.samba.processes import Programs
+from sipauthctl.lab.samba.programs import interpreter, missing, within
+from sipauthctl.lab.stopping import stop_by_input
 from sipauthctl.mechanisms.kerberos.configuration import client_configuration
 
 ADMINISTRATOR = Account("Administrator", "Administrator", "Litware-Admin-1")
 SERVICE_ACCOUNT, FORMER_SERVICE_ACCOUNT = "RTCService", "OldRTCService"
-STEP_TIME_LIMIT = 60.0  # seconds, for each of provisioning, filling and starting
-POLL_INTERVAL = 0.05  # seconds
+NO_KDC = (KdcFlaw.UNREACHABLE, KdcFlaw.CLOCK_SKEW)
+"""With these the port of Kerberos is not Samba's."""
+
+# By then a client has begun to log on; TLS takes the first two.
+_MESSAGES_BEFORE_DEATH = {LDAP_PORT: 2, LDAPS_PORT: 4}
 _DES_ALONE = 0x03
 
 
 @dataclass(frozen=True, slots=True)
 class DomainSettings:
-    """Options of the domain."""
+    """Options of the domain. `delay` is in seconds, before each answer of LDAP and Kerberos."""
 
     accounts: tuple[Account, ...] = ACCOUNTS
     hosts: tuple[str, ...] = (PROXY_HOST, HOME_HOST)
     kdc: KdcFlaw | None = None
     spns: SpnFlaw | None = None
+    directory: DirectoryFlaw | None = None
+    delay: float = 0.0
 
 
 class SambaDomain:
@@ -63,6 +74,8 @@ class SambaDomain:
         self.settings = settings
         self.realm = KERBEROS_REALM
         self.address = ""
+        self._server = ""  # another one where a relay stands in front
+        self._flaw = settings.directory
         self.folder = Path()
         self._authority = authority
         self._stack = AsyncExitStack()
@@ -120,7 +133,9 @@ class SambaDomain:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-samba-"))
             self.folder = Path(folder)
-            self.address = own_address()
+            self.address = self._server = own_address()
+            if self._flaw is DirectoryFlaw.DIES or self.settings.delay:
+                self._server = own_address()
             await self._provision()
             self._configure()
             await self._populate()
@@ -136,12 +151,12 @@ class SambaDomain:
     async def _provision(self) -> None:
         empty = self.folder / "empty.conf"
         empty.touch()
-        await self._run(
+        await Programs(self.folder, self.configuration).run(
             (
                 "samba-tool",
                 *("domain", "provision", f"--configfile={empty}", f"--targetdir={self.folder}"),
                 *(f"--realm={KERBEROS_REALM}", f"--domain={NETBIOS_DOMAIN}", "--server-role=dc"),
-                *(f"--host-name={DOMAIN_CONTROLLER.split('.')[0]}", f"--host-ip={self.address}"),
+                *(f"--host-name={DOMAIN_CONTROLLER.split('.')[0]}", f"--host-ip={self._server}"),
                 "--dns-backend=NONE",
             )
         )
@@ -149,8 +164,9 @@ class SambaDomain:
     def _configure(self) -> None:
         for name in ("run", "cache", "lock", "ncalrpc", "ntp-signd", "usershares"):
             (self.folder / name).mkdir(exist_ok=True)
-        with_kdc = self.settings.kdc not in (KdcFlaw.UNREACHABLE, KdcFlaw.CLOCK_SKEW)
-        self.smb_conf.write_text(smb_conf(self.folder, self.address, with_kdc=with_kdc), "ascii")
+        services = [] if self.settings.kdc in NO_KDC else ["kdc"]
+        services += [] if self._flaw is DirectoryFlaw.UNREACHABLE else ["ldap", "cldap"]
+        self.smb_conf.write_text(smb_conf(self.folder, self._server, services), "ascii")
         client = client_configuration(
             self.realm, self.address, None, "dns_lookup_kdc = false", "dns_lookup_realm = false"
         )
@@ -161,7 +177,9 @@ class SambaDomain:
 
     async def _populate(self) -> None:
         script = Path(__file__).with_name("population.py")
-        await self._run((interpreter(), "-I", str(script)), json.dumps(self._contents()))
+        await Programs(self.folder, self.configuration).run(
+            (interpreter(), "-I", str(script)), json.dumps(self._contents())
+        )
 
     def _contents(self) -> dict[str, Any]:
         settings = self.settings
@@ -197,56 +215,34 @@ class SambaDomain:
             impostor = SkewedKdc(self.realm)
             stack.push_async_callback(impostor.stop)
             await impostor.start(self.address, KDC_PORT)
+        programs = Programs(self.folder, self.configuration)
         command = within(
             self.run_folder,
             *("samba", "--interactive", "--no-process-group", "--model=single", f"--configfile={self.smb_conf}"),
             own_processes=True,
         )
-        process = await self._start(command)
+        process = await programs.start(command)
         stack.push_async_callback(stop_by_input, process)
-        try:
-            async with asyncio.timeout(STEP_TIME_LIMIT):
-                for place in (self.address, LDAP_PORT), (self.address, LDAPS_PORT), self.run_folder / "winbindd/pipe":
-                    await self._until_listening(process, place)
-        except TimeoutError:
-            raise CannotStart(f"samba is not ready after {STEP_TIME_LIMIT:g} s") from None
-
-    async def _until_listening(self, process: Process, place: tuple[str, int] | Path) -> None:
-        """Tries to connect, as Samba tells nobody when it is ready."""
-        while not await _listens(place):
-            if process.returncode is not None:
-                raise CannotStart(f"samba does not start on {self.address}: {await _last_line(process)}")
-            await asyncio.sleep(POLL_INTERVAL)
-
-    async def _run(self, command: tuple[str, ...], text: str = "") -> None:
-        """Runs a program to its end with `text` as its input."""
-        process = await self._start(command)
-        try:
-            async with asyncio.timeout(STEP_TIME_LIMIT):
-                output, _ = await process.communicate(text.encode())
-        except TimeoutError:
-            raise CannotStart(f"{Path(command[0]).name} does not end within {STEP_TIME_LIMIT:g} s") from None
-        finally:
-            await stop(process)
-        if process.returncode:
-            raise CannotStart(f"{Path(command[0]).name} fails: {_last(output)}")
-
-    async def _start(self, command: tuple[str, ...], **environment: str) -> Process:
-        """Samba ends when its standard input does, so also when this process is killed."""
-        return await asyncio.create_subprocess_exec(
-            find(command[0]) or command[0],
-            *command[1:],
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=STDOUT,
-            env={
-                "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
-                "KRB5_CONFIG": str(self.configuration),
-                **environment,
-            },
-            cwd=self.folder,
-            start_new_session=True,  # Ctrl-C is for the lab, which ends it in order
+        places = [] if self._flaw is DirectoryFlaw.UNREACHABLE else [LDAP_PORT, LDAPS_PORT]
+        await programs.until_listening(
+            process, [self.run_folder / "winbindd/pipe", *((self._server, port) for port in places)]
         )
+        if self.address != self._server:
+            await self._put_in_front(process, stack)
+
+    async def _put_in_front(self, process: Process, stack: AsyncExitStack) -> None:
+        """A relay at the address that clients know."""
+
+        async def die(port: int, number: int) -> None:
+            if self._flaw is DirectoryFlaw.DIES and number >= _MESSAGES_BEFORE_DEATH.get(port, number + 1):
+                await stop_by_input(process)
+                relay.close()
+
+        with_kdc = self.settings.kdc not in NO_KDC
+        relay = Relay(self.address, self._server, delay=self.settings.delay, on_request=die)
+        stack.push_async_callback(relay.stop)
+        kerberos = (KDC_PORT,) if with_kdc else ()
+        await relay.start(tcp=(*kerberos, LDAP_PORT, LDAPS_PORT, CATALOGUE_PORT), udp=(*kerberos, LDAP_PORT))
 
 
 def _entry(account: Account) -> dict[str, Any]:
@@ -259,24 +255,3 @@ def _entry(account: Account) -> dict[str, Any]:
         "sip_uri": None if account.state is AccountState.NOT_ENABLED else f"sip:{address}",
         "state": account.state.value,
     }
-
-
-async def _listens(place: tuple[str, int] | Path) -> bool:
-    family = socket.AF_UNIX if isinstance(place, Path) else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as attempt:
-        attempt.setblocking(False)
-        try:
-            address = str(place) if isinstance(place, Path) else place
-            await asyncio.get_running_loop().sock_connect(attempt, address)
-        except OSError:
-            return False
-    return True
-
-
-async def _last_line(process: Process) -> str:
-    return _last(await process.stdout.read()) if process.stdout is not None else ""
-
-
-def _last(output: bytes) -> str:
-    lines = [line.strip() for line in output.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it gives no reason"

@@ -1,0 +1,139 @@
+"""Stands in front of a server, passes on what comes, and can be slow or have the server die at a certain moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, cast
+
+_CHUNK_BYTES = 65_536
+
+OnRequest = Callable[[int, int], Awaitable[None]]
+"""Told of each piece of data that comes from a client: the port, and its number on that connection from 1."""
+
+
+class Relay:
+    """Passes on connections and datagrams between two addresses, port by port.
+
+    Args:
+        front: the address that clients use.
+        back: the address of the server.
+        delay: seconds before each piece of an answer.
+        on_request: see there; the piece is passed on when it returns.
+    """
+
+    def __init__(self, front: str, back: str, *, delay: float = 0.0, on_request: OnRequest | None = None) -> None:
+        self._front = front
+        self._back = back
+        self._delay = delay
+        self._on_request = on_request
+        self._servers: list[asyncio.Server] = []
+        self._datagrams: list[asyncio.DatagramTransport] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, tcp: tuple[int, ...], udp: tuple[int, ...]) -> None:
+        """Begins to listen.
+
+        Raises:
+            OSError: a port is taken.
+        """
+        for port in tcp:
+            server = await asyncio.start_server(partial(self._connected, port), self._front, port)
+            self._servers.append(server)
+        loop = asyncio.get_running_loop()
+        for port in udp:
+            transport, _ = await loop.create_datagram_endpoint(
+                partial(_Datagrams, partial(self._came, port)), local_addr=(self._front, port)
+            )
+            self._datagrams.append(transport)
+
+    def close(self) -> None:
+        """Listens no longer and breaks off all connections, without waiting; `on_request` may call it."""
+        for server in self._servers:
+            server.close()
+        for transport in self._datagrams:
+            transport.close()
+        for task in self._tasks:
+            task.cancel()
+
+    async def stop(self) -> None:
+        """Ends everything."""
+        self.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _came(self, port: int, data: bytes, client: tuple[str, int], front: asyncio.DatagramTransport) -> None:
+        self._run(self._forward(port, data, client, front))
+
+    async def _connected(self, port: int, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        self._run(self._pass_on(port, client, to_client))
+
+    async def _pass_on(self, port: int, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        writers = [to_client]
+        try:
+            server, to_server = await asyncio.open_connection(self._back, port)
+            writers.append(to_server)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._requests(port, client, to_server))
+                group.create_task(self._answers(server, to_client))
+        except* OSError:
+            pass
+        finally:
+            for writer in writers:
+                writer.transport.abort()
+
+    async def _requests(self, port: int, client: asyncio.StreamReader, to_server: asyncio.StreamWriter) -> None:
+        number = 0
+        while data := await client.read(_CHUNK_BYTES):
+            number += 1
+            if self._on_request is not None:
+                await self._on_request(port, number)
+            to_server.write(data)
+            await to_server.drain()
+        to_server.write_eof()
+
+    async def _answers(self, server: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        while data := await server.read(_CHUNK_BYTES):
+            await asyncio.sleep(self._delay)
+            to_client.write(data)
+            await to_client.drain()
+        to_client.write_eof()
+
+    async def _forward(
+        self, port: int, data: bytes, client: tuple[str, int], front: asyncio.DatagramTransport
+    ) -> None:
+        """One datagram, and the one that answers it."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[bytes] = loop.create_future()
+
+        def settle(answer: bytes, address: tuple[str, int], transport: asyncio.DatagramTransport) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        back, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(settle), remote_addr=(self._back, port))
+        try:
+            back.sendto(data)
+            answer = await answered
+            await asyncio.sleep(self._delay)
+            front.sendto(answer, client)
+        finally:
+            back.close()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, take: Callable[[bytes, tuple[str, int], asyncio.DatagramTransport], None]) -> None:
+        self._take = take
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Python 3.11's transport is one without being a subclass.
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        if self._transport is not None:
+            self._take(data, address, self._transport)
