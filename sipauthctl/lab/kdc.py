@@ -261,12 +261,16 @@ class Kdc:
 
 
 def _principal(account: Account) -> str:
-    """The command that adds an account. A locked account looks to clients as a disabled one does."""
+    """The command that adds an account. A locked account looks to clients as a disabled one does.
+
+    MIT's KDC knows neither hours nor workstations.
+    """
     options = {
         AccountState.DISABLED: "-allow_tix ",
         AccountState.LOCKED_OUT: "-allow_tix ",
         AccountState.EXPIRED: f'-expire "{_LONG_AGO}" ',
         AccountState.PASSWORD_EXPIRED: f'-pwexpire "{_LONG_AGO}" ',
+        AccountState.PASSWORD_MUST_CHANGE: "+needchange ",
     }.get(account.state, "")
     # Without pre-authentication a KDC would not notice a wrong password.
     return f"add_principal +requires_preauth {options}-pw {_quoted(account.password)} {_quoted(account.user)}"

@@ -76,6 +76,10 @@ class TestMit:
             "luis": 18,
             "edda": 1,
             "petra": 23,
+            "mona": 23,
+            # Only Active Directory knows hours and workstations.
+            "hugo": PREAUTH_REQUIRED,
+            "wanda": PREAUTH_REQUIRED,
             "nobody": 6,
         }
         assert all(answer.realm == REALM for answer in answers.values())
