@@ -8,12 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sipauthctl.analysis.dialogs import Bounded
+from sipauthctl.analysis.endings import Ending, HeldEndings, made_again
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.tracked import Problem, Tracked, place_text, status_lines
 from sipauthctl.association.refreshing import SHORT_GRANTED, granted_seconds, refresh_after
 from sipauthctl.capture.record import Record
-from sipauthctl.diagnosis.life import LAPSE_TOLERANCE, end_of, granted_too_short, lapse
-from sipauthctl.findings import Finding, Severity
+from sipauthctl.diagnosis.life import (
+    LAPSE_TOLERANCE,
+    EndCause,
+    end_of,
+    granted_too_short,
+    lapse,
+    rested_longest,
+)
+from sipauthctl.findings import Finding
 from sipauthctl.sip.message import Response
 
 CLIENTS = 2048
@@ -28,7 +36,7 @@ class ClientLife:
 
     handshakes: dict[AssociationName, int] = field(default_factory=dict)
     ended: dict[AssociationName, str] = field(default_factory=dict)
-    ages: dict[AssociationName, float] = field(default_factory=dict)  # of the last that ended, in seconds
+    ages: dict[AssociationName, float] = field(default_factory=dict)  # of the last, where that may have ended it
     registered: bool = False
     until: datetime | None = None
     holder: Tracked | None = None  # whose server registered it
@@ -39,6 +47,7 @@ class LifeWatch:
     """Follows clients. Times of different inputs are not compared: their clocks may differ."""
 
     def __init__(self) -> None:
+        self._held = HeldEndings()
         self._clients: Bounded[tuple[str, Endpoint], ClientLife] = Bounded(CLIENTS)
         self._gone: Bounded[str, dict[Endpoint, datetime]] = Bounded(SERVERS)
 
@@ -49,7 +58,7 @@ class LifeWatch:
         tracked.handshake_number = number
         ended = client.ended.pop(tracked.name, "")
         if ended:
-            tracked.made_for = f"the server challenged again: {ended}"
+            tracked.made_for = made_again(ended)
         elif number > 1:
             tracked.made_for = "the client signs in anew"
         elif client.registered:
@@ -61,26 +70,28 @@ class LifeWatch:
         if client is not None and record.time is not None:
             client.last = record.time
 
-    def challenged(self, tracked: Tracked, record: Record, message: Response, method: str) -> Problem:
-        """A signed request was challenged: the association is gone. Gives what becomes a finding."""
+    def challenged(self, tracked: Tracked, record: Record, message: Response, method: str) -> list[Tracked]:
+        """A signed request was challenged: the association is gone. Gives those of which no more is to come."""
         client = self._client(record, tracked.endpoint)
-        age = _seconds(tracked.began, record.time)
+        age, idle = _seconds(tracked.began, record.time), _seconds(tracked.used, record.time)
+        rested = idle is not None and rested_longest(idle, tracked.outlived)
+        age_before = client.ages.pop(tracked.name, None)
         cause, words = end_of(
             age=age,
-            idle=_seconds(tracked.used, record.time),
-            age_before=client.ages.get(tracked.name),
+            idle=idle,
+            age_before=None if rested else age_before,
             ticket_ended=_ticket_ended(tracked, record),
             new_connection=_new_connection(tracked, record),
             others=self._others(tracked, record),
         )
+        if not cause.expected:
+            self._note_gone(tracked, record)
         client.ended[tracked.name] = words
-        if age is not None:
-            client.ages[tracked.name] = age
-        tracked.ended_by = f"challenged again: {words}"
-        detail = f"{tracked.where} challenges a signed {method} of {tracked.who}: {words}."
-        evidence = (f"{place_text(record)} {cause.value}: {words}", *status_lines(message, ()))
-        severity = Severity.INFO if cause.expected else Severity.WARNING
-        return Problem("association-expired", detail, evidence, severity, {"host": tracked.where})
+        by_age = None if rested or cause not in (EndCause.LIFETIME, EndCause.UNKNOWN) else age
+        if by_age is not None:
+            client.ages[tracked.name] = by_age
+        ending = Ending(tracked, by_age, cause, words, method, place_text(record), status_lines(message, ()))
+        return self._held.add(record.input, ending)
 
     def replaced(self, tracked: Tracked, newer: Tracked) -> None:
         """Another server's association signs in place of this one."""
@@ -104,14 +115,15 @@ class LifeWatch:
         client.registered, client.holder = True, holder
         client.until = record.time + timedelta(seconds=granted)
 
-    def close(self) -> None:
-        """At the end of the input: registrations that ended while their client went on."""
+    def close(self) -> list[Tracked]:
+        """At the end of the input: registrations that ended while their client went on. Gives what was held back."""
         for client in self._clients.take_all():
             lapsed = client.until is not None and client.last is not None and _late(client.until, client.last)
             if lapsed and client.until is not None and client.holder is not None:
                 holder = client.holder
                 found = lapse(client.until, None, host=holder.where, user=holder.who)
                 holder.report(_problem(found, None))
+        return self._held.close()
 
     def _client(self, record: Record, endpoint: Endpoint) -> ClientLife:
         key = (record.input, endpoint)
@@ -120,17 +132,25 @@ class LifeWatch:
         return client
 
     def _others(self, tracked: Tracked, record: Record) -> int:
-        """How many other clients this server challenged again shortly before; this one is noted for the next."""
+        """How many other clients this server challenged again shortly before, but after it last used this association:
+        only those can have lost theirs with it."""
         if record.time is None:
             return 0
-        server = tracked.name.targetname.lower()
+        gone = self._gone.get(tracked.name.targetname.lower()) or {}
+        since = record.time - _AT_ONCE
+        if tracked.used is not None:
+            since = max(since, tracked.used)
+        return sum(since <= time <= record.time for client, time in gone.items() if client != tracked.endpoint)
+
+    def _note_gone(self, tracked: Tracked, record: Record) -> None:
+        """Notes for the next client that the server dropped an association, and no rule explains it."""
+        if record.time is None:
+            return
+        server, now = tracked.name.targetname.lower(), record.time
         gone = self._gone.get(server) or {}
-        now = record.time
         gone = {client: time for client, time in gone.items() if timedelta() <= now - time <= _AT_ONCE}
-        others = len(gone.keys() - {tracked.endpoint})
         gone[tracked.endpoint] = now
         self._gone.put(server, gone)
-        return others
 
 
 def _problem(found: Finding, record: Record | None) -> Problem:

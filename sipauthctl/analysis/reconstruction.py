@@ -120,7 +120,7 @@ class Reconstruction:
 
     def close(self) -> Iterator[Tracked]:
         """Gives what is still open, at the end of the input."""
-        self._life.close()
+        self._done += self._life.close()
         for tracked in self._open:
             tracked.ends_input = True
             self._finish(tracked)
@@ -439,12 +439,16 @@ class Reconstruction:
             return
         tracked.touch(record, Sender.SERVER)
         if tracked.step is Step.ESTABLISHED:
-            tracked.report(self._life.challenged(tracked, record, message, key[2]))
-        elif tracked.final == key:
+            over = self._life.challenged(tracked, record, message, key[2])
+            tracked.draw(record, Sender.SERVER, start_line(message), tracked.ended_by, None)
+            self._open.remove(tracked)
+            self._done += over
+            return
+        if tracked.final == key:
             tracked.step, tracked.answer = Step.REFUSED, message
         else:
             tracked.step, tracked.answer = Step.STARTED_OVER, message
-        tracked.draw(record, Sender.SERVER, start_line(message), tracked.ended_by, None)
+        tracked.draw(record, Sender.SERVER, start_line(message), "", None)
         self._finish(tracked)
 
     # --- answers
@@ -576,8 +580,10 @@ class Reconstruction:
 
     def _heard(self, tracked: Tracked, record: Record, message: Message, header: SignedHeader) -> None:
         tracked.touch(record, header.sender)
-        if header.sender is Sender.SERVER:
-            tracked.used = record.time or tracked.used
+        if header.sender is Sender.SERVER and record.time is not None:
+            if tracked.used is not None:
+                tracked.outlived = max(tracked.outlived, (record.time - tracked.used).total_seconds())
+            tracked.used = record.time
         self._open.used(tracked)
         if not tracked.user_agent and header.sender is Sender.CLIENT:
             tracked.user_agent = (message.headers.get("User-Agent") or "")[:200]

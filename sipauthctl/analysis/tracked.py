@@ -184,6 +184,7 @@ class Tracked:
     one_way: bool = False  # the input has no answers at all
     registered: bool = False  # it signed a 200 to a REGISTER
     used: datetime | None = None  # when the server last signed with it
+    outlived: float = 0.0  # the longest time between two such uses, in seconds
     handshake_number: int = 1  # of this client with this server
     made_for: str = ""  # why the handshake was made, where it is no plain sign-in
     ended_by: str = ""

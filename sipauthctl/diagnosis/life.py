@@ -31,6 +31,22 @@ class EndCause(str, Enum):
         return self in (EndCause.LIFETIME, EndCause.TICKET_ENDED)
 
 
+def ends_alike(age: float, other: float) -> bool:
+    """Whether two associations ended at the same age, as by a setting of their server."""
+    return abs(age - other) <= max(SAME_AGE, age / 20)
+
+
+def none_lives_longer(age: float, like: str) -> str:
+    """A sentence without a final dot on an association that ended at the age of another one, `like`."""
+    return f"it was {span(age)} old, as {like}; it seems that this server lets none live longer"
+
+
+def rested_longest(idle: float, outlived: float) -> bool:
+    """Whether an association was unused for clearly longer than it had ever outlived, so that idleness may have ended
+    it as well as age. Both in seconds."""
+    return idle > 1.25 * outlived + 1
+
+
 def end_of(
     *,
     age: float | None,
@@ -45,7 +61,7 @@ def end_of(
     Args:
         age: its age in seconds, None where its beginning or the time is not known.
         idle: seconds since the server last used it.
-        age_before: the age at which the one before it ended.
+        age_before: the age at which the one before it ended, where it was that age that may have ended both.
         ticket_ended: the Kerberos ticket behind it had ended.
         new_connection: the client came by another connection than before.
         others: how many other clients the same server challenged again shortly before.
@@ -62,8 +78,8 @@ def end_of(
         return EndCause.RESTART, f"{words}; {clients} challenged again at the same time, as after a restart"
     if new_connection:
         return EndCause.RESTART, f"{words}; the client had a new connection, as after a restart of the server"
-    if age_before is not None and abs(age - age_before) <= max(SAME_AGE, age / 20):
-        return EndCause.LIFETIME, f"{words}, as the one before; it seems that this server lets none live longer"
+    if age_before is not None and ends_alike(age, age_before):
+        return EndCause.LIFETIME, none_lives_longer(age, "the one before")
     used = "" if idle is None else f" and last known to the server {span(idle)} before"
     return EndCause.UNKNOWN, f"{words}{used}; nothing tells why the server dropped it"
 

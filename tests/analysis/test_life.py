@@ -102,12 +102,37 @@ def test_a_server_whose_associations_live_shorter() -> None:
     result = held(60, lab={"sa_lifetime": twenty}, options={"association_lifetime": twenty}, clock=Clock(late=0.01))
     seen = outcome(records_of_life(result), GIVEN)
     first, second, third = home(seen)
-    assert "20 s old" in first.ended_by
-    assert "nothing tells why" in first.ended_by
+    assert "20 s old, as the next one; it seems that this server lets none live longer" in first.ended_by
     assert "20 s old, as the one before" in second.ended_by
+    assert second.made_for == f"the server {first.ended_by}"
     assert third.made_for == f"the server {second.ended_by}"
-    assert sorted(seen.ids) == ["association-expired", "expires-too-short"]
+    assert {(found.id, found.severity.value) for found in seen.findings} == {
+        ("association-expired", "info"),
+        ("expires-too-short", "warning"),
+    }
+    assert "nothing tells" not in str([found.evidence for found in seen.findings])
+    assert [step.remark for step in first.steps if step.remark.startswith("challenged")] == [first.ended_by]
     assert {signature.verdict for signature in seen.signatures} == {Verdict.VALID}
+
+
+def test_an_idle_association_is_not_said_to_have_been_too_old() -> None:
+    """Each is 30 s old when it is dropped, but because it was not used for 10 s."""
+    ten = timedelta(seconds=10)
+    seen = outcome(records_of_life(held(100, "expires-too-short=60", lab={"sa_idle": ten})), GIVEN)
+    assert [one.handshake for one in home(seen)] == [1, 2, 3, 4, 5]
+    assert all("nothing tells why" in one.ended_by for one in home(seen)[:4])
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("association-expired", "warning")]
+
+
+def test_associations_that_are_dropped_at_different_ages_leave_the_cause_open() -> None:
+    clock = Clock()
+    for seconds in (100, 200):
+        clock.at(seconds, forget)
+    seen = outcome(records_of_life(held(300, "expires-too-short=60", clock=clock)), GIVEN)
+    first, second, _ = home(seen)
+    assert "it was 2 min 0 s old" in first.ended_by
+    assert "it was 1 min 30 s old" in second.ended_by
+    assert all("nothing tells why" in one.ended_by for one in (first, second))
 
 
 def test_a_restart_shows_by_the_new_connection() -> None:
@@ -128,6 +153,34 @@ def test_a_restart_shows_by_the_other_clients() -> None:
     both = sorted([*life("ned"), *life("nina")], key=lambda record: str(record.time))
     details = [found.detail for found in outcome(both, NOTHING).findings if found.id == "association-expired"]
     assert ["another client was challenged again at the same time" in detail for detail in details] == [False, True]
+
+
+def test_what_another_client_lost_before_explains_nothing() -> None:
+    """The server still used nina's association after ned had lost his, so that no restart explains both."""
+
+    def life(user: str, drop: float) -> list[Record]:
+        clock = Clock()
+        clock.at(drop, forget)
+        return records_of_life(held(600, "expires-too-short=60", clock=clock, user=user))
+
+    both = sorted([*life("ned", 100), *life("nina", 200)], key=lambda record: str(record.time))
+    seen = outcome(both, NOTHING)
+    details = [found.detail for found in seen.findings if found.id == "association-expired"]
+    assert len(details) == 2
+    assert all("nothing tells why" in detail for detail in details)
+
+
+def test_the_eighth_hour_of_another_client_is_no_restart() -> None:
+    """Nina, who came later, is challenged a minute after ned, whose association had lived its time."""
+    dropped = Clock()
+    dropped.at(100, forget)
+    nina = records_of_life(held(2 * HOUR, clock=dropped, user="nina"))
+    came = timedelta(seconds=5 * 7170 + 60 - 7170)
+    later = [replace(one, time=one.time + came) for one in nina if one.time is not None]
+    both = sorted([*records_of_life(held(12 * HOUR)), *later], key=lambda record: str(record.time))
+    found = [found for found in outcome(both, NOTHING).findings if found.id == "association-expired"]
+    assert sorted(one.severity.value for one in found) == ["info", "warning"]
+    assert not any("another client" in one.detail for one in found)
 
 
 def test_a_dropped_association_leaves_the_cause_open() -> None:
