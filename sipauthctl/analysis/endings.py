@@ -18,7 +18,7 @@ _ID = "association-expired"
 class Ending:
     """The end of an association: a signed request of this method was challenged.
 
-    `age` is in seconds, None where the age cannot have ended it, or is not known. `place` is where the challenge stands,
+    `age` is in seconds, None where it is not known or cannot be the cause. `place` is where the challenge stands,
     `status` its status line.
     """
 

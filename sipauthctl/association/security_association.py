@@ -89,7 +89,7 @@ class SecurityAssociation:
     """One association, made by a handshake.
 
     `next_num` is the number that the next message signed here will carry. `last_used` moves with each message whose
-    signature was accepted.
+    signature was accepted; `outlived` is the longest time between two of them.
     """
 
     scheme: Scheme
@@ -107,6 +107,7 @@ class SecurityAssociation:
     next_num: int = 1
     window: ReplayWindow = field(default_factory=ReplayWindow)
     last_used: datetime = field(init=False)
+    outlived: timedelta = timedelta()
 
     def __post_init__(self) -> None:
         self.last_used = self.established
@@ -236,6 +237,7 @@ class SecurityAssociation:
             return SignatureResult(Verdict.INVALID, wire.num, SignatureProblem.INVALID, detail, buffer, wire.value)
         problem, detail = self._accept(wire.num)
         if problem in _HARMLESS:
+            self.outlived = max(self.outlived, now - self.last_used)
             self.last_used = now
             self.opaque = self.opaque if self.opaque is not None else parameters.get("opaque")
         return SignatureResult(Verdict.VALID, wire.num, problem, detail, buffer, wire.value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 
 from sipauthctl.association.associations import Answered, Checked, ClientAssociations, SendAgain, Signers
 from sipauthctl.association.choice import Choice, choose
@@ -55,7 +54,6 @@ class Conversation:
         self._facts = facts
         self._associations = ClientAssociations(token_bytes=tools.token_bytes, lifetime=options.association_lifetime)
         self._signers = Signers()
-        self._last_trusted: datetime | None = None
         self._reattached = False
         self._begun: dict[AssociationKey, int] = {}  # of this request: which handshake of the facts it is
         self.association: SecurityAssociation | None = None
@@ -151,7 +149,7 @@ class Conversation:
         """Notes the handshake that a challenge begins, with its reason."""
         handshakes = self._facts.life.handshakes
         seen = Circumstances(self._tools.now(), registered, self._reattached, bool(self._begun))
-        handshakes.append(handshake_for(step, self._last_trusted, seen))
+        handshakes.append(handshake_for(step, seen))
 
     def _challenge_remark(self, step: Challenged) -> str:
         made = self._facts.life.handshakes[-1]
@@ -207,7 +205,7 @@ class Conversation:
         life.replaced += [association.targetname for association in step.replaced]
         self._report(answer, self._judge(step.checks, answer.response), "")
         if step.trusted:
-            self._last_trusted, self._reattached = self._tools.now(), False
+            self._reattached = False
 
     def _judge(self, checks: tuple[Checked, ...], message: Message) -> list[SignatureCheck]:
         """Notes the checks of a message's signatures."""

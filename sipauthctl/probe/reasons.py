@@ -8,6 +8,7 @@ from datetime import datetime
 from sipauthctl.association.client import Challenged
 from sipauthctl.association.security_association import EndReason, SecurityAssociation
 from sipauthctl.diagnosis.clock import span
+from sipauthctl.diagnosis.life import rested_longest
 from sipauthctl.probe.results import Handshake, HandshakeReason
 
 
@@ -25,14 +26,8 @@ class Circumstances:
     asked_before: bool
 
 
-def handshake_for(step: Challenged, last_used: datetime | None, seen: Circumstances) -> Handshake:
-    """The handshake that a challenge begins, with its reason.
-
-    Args:
-        step: the challenge.
-        last_used: when an answer was last trusted under the association that is gone.
-        seen: see there.
-    """
+def handshake_for(step: Challenged, seen: Circumstances) -> Handshake:
+    """The handshake that a challenge begins, with its reason."""
     if step.gone is None:
         host = next((offer.targetname for offer in step.offers if offer.targetname), None) or "a server"
         if seen.asked_before:
@@ -42,8 +37,9 @@ def handshake_for(step: Challenged, last_used: datetime | None, seen: Circumstan
         return Handshake(seen.now, HandshakeReason.SIGN_IN, "first request")
     reason, detail = _gone(step.gone, seen)
     age = (seen.now - step.gone.established).total_seconds()
-    idle = None if last_used is None else (seen.now - last_used).total_seconds()
-    return Handshake(seen.now, reason, detail, age_seconds=age, idle_seconds=idle)
+    idle = (seen.now - step.gone.last_used).total_seconds()
+    rested = rested_longest(idle, step.gone.outlived.total_seconds())
+    return Handshake(seen.now, reason, detail, age_seconds=age, idle_seconds=idle, rested_longest=rested)
 
 
 def _gone(gone: SecurityAssociation, seen: Circumstances) -> tuple[HandshakeReason, str]:

@@ -86,7 +86,8 @@ class SignatureCheck:
 class Handshake:
     """One handshake: when the challenge came, why, and what it made (None where it failed).
 
-    `age_seconds` is how old the association before was, `idle_seconds` how long it had not been used.
+    `age_seconds` is how old the association before was, `idle_seconds` how long it had not been used,
+    and `rested_longest` whether that was clearly longer than it had outlived before.
     """
 
     time: datetime
@@ -95,6 +96,7 @@ class Handshake:
     association: AssociationSummary | None = None
     age_seconds: float | None = None
     idle_seconds: float | None = None
+    rested_longest: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,6 +69,16 @@ def test_with_an_association_life_of_20_seconds_a_minute_takes_three_handshakes(
     assert verdicts == {Verdict.VALID}
 
 
+def test_a_shorter_life_than_the_usual_is_told_from_idleness() -> None:
+    """Both end at the same age each time; only one had outlived as long a rest before."""
+    young = held(60, lab={"sa_lifetime": timedelta(seconds=20)}, clock=Clock(late=0.01))
+    idle = held(100, "expires-too-short=60", lab={"sa_idle": timedelta(seconds=10)}, clock=Clock(late=0.01))
+    found = [next(f for f in run.registration.findings if f.id == "association-expired") for run in (young, idle)]
+    assert found[0].detail.endswith("They all end at an age of about 20 s: the server seems to give them no more.")
+    assert found[1].detail.endswith("of about 30 s, after a rest: the server may drop idle ones.")
+    assert [made.idle_seconds for made in life(idle).handshakes[1:]] == [30.01, 30.01, 30.01]
+
+
 def test_a_new_handshake_stays_on_the_same_registration() -> None:
     result = held(30, lab={"sa_lifetime": timedelta(seconds=20)})
     requests = [event.request for event in result.events if isinstance(event, RequestSent)]

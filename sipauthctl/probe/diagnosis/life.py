@@ -56,9 +56,12 @@ def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
 
 def _regular(unexpected: list[Handshake]) -> str:
     """A remark where associations end early and at about the same age, as by a setting of the server."""
-    ages = [made.age_seconds for made in unexpected if made.reason is HandshakeReason.UNKNOWN and made.age_seconds]
+    unknown = [made for made in unexpected if made.reason is HandshakeReason.UNKNOWN]
+    ages = [made.age_seconds for made in unknown if made.age_seconds]
     if len(ages) < 2 or min(ages) < _ALIKE * max(ages):
         return ""
+    if any(made.rested_longest for made in unknown):
+        return f" They all end at an age of about {span(min(ages))}, after a rest: the server may drop idle ones."
     return f" They all end at an age of about {span(min(ages))}: the server seems to give them no more."
 
 
