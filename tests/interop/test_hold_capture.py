@@ -123,9 +123,7 @@ def test_a_capture_shows_the_same_handshakes_for_the_same_reasons(held: HeldRun)
     assert home[0]["made_for"] == ""
     for before, after in pairwise(home):
         assert before["ended_by"] == after["made_for"].removeprefix("the server ")
-        assert re.search(
-            r"was [45]\.\d s old, as the \w+ \w+; .* this server lets none live longer", before["ended_by"]
-        )
+        assert re.search(r"s old, as the (one before|next one); .* lets none live longer", before["ended_by"])
     assert home[-1]["ended_by"] == ""
     assert findings(seen) == EXPECTED
 
