@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from sipauthctl.analysis.reading import Endpoint
+from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
+from sipauthctl.analysis.words import Sender
 from sipauthctl.capture.record import Address, Record
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 LEGS_KEPT = 8
+CREDENTIALS_KEPT = 16  # twice what one request is read of
+TOKENS_KEPT = 16
 
 Leg = tuple[str, str, str]
 """The input, and the hosts between which a message went, empty where they are not known."""
@@ -68,6 +71,25 @@ class SentRequest:
     credentials: list[Tracked] = field(default_factory=list)
     signed: list[Tracked] = field(default_factory=list)
     any_credentials: bool = False  # of whatever scheme
+    tokens: dict[tuple[Sender, AssociationName, int], Tracked] = field(default_factory=dict)
+
+    def carries(self, tracked: Tracked, *, signed: bool) -> None:
+        """Notes an association whose credentials the request carries, and whether it is signed with it."""
+        for kept in (self.credentials, self.signed) if signed else (self.credentials,):
+            if not any(tracked is other for other in kept):
+                kept.append(tracked)
+                del kept[:-CREDENTIALS_KEPT]
+
+    def taken(self, sender: Sender, name: AssociationName, token: str) -> Tracked | None:
+        """The handshake that this very token was part of, where this is a copy: sent again, or of another input. The
+        CSeq alone does not tell: pidgin-sipe keeps it from one token to the next."""
+        return self.tokens.get((sender, name, hash(token)))
+
+    def take(self, sender: Sender, name: AssociationName, token: str, tracked: Tracked) -> None:
+        """Notes whose a token of the request or of its answers is."""
+        key = (sender, name, hash(token))
+        if key in self.tokens or len(self.tokens) < TOKENS_KEPT:
+            self.tokens[key] = tracked
 
 
 @dataclass(slots=True)

@@ -28,6 +28,7 @@ from sipauthctl.analysis.reading import (
     start_line,
     transaction,
 )
+from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.table import AssociationTable
 from sipauthctl.analysis.tokens import open_key, take_server_token
@@ -57,8 +58,8 @@ OPEN_ASSOCIATIONS = 2048
 REMEMBERED_REQUESTS = 2048
 REMEMBERED_DIALOGS = 2048
 LINGER = timedelta(seconds=64)
-"""How long after a de-registration messages of the association may still come: twice the time of a transaction,
-RFC 3261 17.1.2.2."""
+"""How long after a de-registration or a refusal messages of the association may still come: twice the time of a
+transaction, RFC 3261 17.1.2.2."""
 
 _SCHEMES = (Scheme.NTLM, Scheme.KERBEROS, Scheme.TLS_DSK)
 _NEVER_ANSWERED_SIGNED = ("ACK", "CANCEL")
@@ -150,9 +151,7 @@ class Reconstruction:
             if sent.any_credentials:
                 self._signs_in.put(dialog.endpoint, record.time)
         for header in headers:
-            tracked = self._credentials(record, message, key, header, sent, dialog)
-            if not any(tracked is other for other in sent.credentials):
-                sent.credentials.append(tracked)
+            self._credentials(record, message, key, header, sent, dialog)
 
     def _dialog(
         self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]
@@ -194,16 +193,17 @@ class Reconstruction:
         header: SignedHeader,
         sent: SentRequest,
         dialog: Dialog | None,
-    ) -> Tracked:
+    ) -> None:
         """One credentials or info header of a request."""
         token = header.parameters.get("gssapi-data") if header.sender is Sender.CLIENT else None
+        copied = None if token is None else sent.taken(header.sender, name_of(header), token)
+        if self._failed_just_now(copied, record):
+            return
         tracked = self._lookup.find(record, message, header)
         if token is not None:
-            # The request may have been sent again, or be seen on another leg.
-            copies = (
-                one for one in self._still_open(sent.credentials) if one.name == name_of(header) and one.took_part(key)
-            )
-            tracked = next(copies, None) or self._token(record, message, key, header, token, tracked, dialog)
+            open_ = copied if copied in self._open else None
+            tracked = open_ or self._token(record, message, key, header, token, tracked, dialog)
+            sent.take(header.sender, name_of(header), token, tracked)
         elif tracked is None:
             tracked = self._begin(record, message, header, Step.ESTABLISHED, handshake_seen=False)
         elif tracked.step is Step.TOKEN_GIVEN and tracked.scheme is Scheme.TLS_DSK and header.sender is Sender.CLIENT:
@@ -214,12 +214,10 @@ class Reconstruction:
         verdict = self._checker.check(tracked, record, message, header, beside=beside)
         if verdict is None:
             self._unsigned_request(tracked, record, message, key, header, token)
-        elif header.sender is Sender.CLIENT:  # whose answers the server has to sign
-            if not any(tracked is other for other in sent.signed):
-                sent.signed.append(tracked)
-            if message.headers.get("Expires") == "0" and message.method == "REGISTER":
-                tracked.deregistered = True
-        return tracked
+        elif header.sender is Sender.CLIENT and message.method == "REGISTER":
+            tracked.deregistered |= message.headers.get("Expires") == "0"
+        # A server has to sign the answers to what its client signed.
+        sent.carries(tracked, signed=verdict is not None and header.sender is Sender.CLIENT)
 
     def _unsigned_request(
         self,
@@ -304,7 +302,7 @@ class Reconstruction:
             if old.step is not Step.ESTABLISHED and old.call_id == key[0]:
                 self._finish(old)
         tracked = self._begin(record, message, header, Step.TOKEN_ASKED, handshake_seen=True)
-        tracked.asked_at, tracked.token_sent = key, record.time
+        tracked.token_sent = record.time
         tracked.version = read_version(header.parameters.get("version")) or 2
         tracked.offered = None if dialog is None else dialog.challenge
         return tracked
@@ -350,11 +348,13 @@ class Reconstruction:
         tokens = [offer for offer in found if offer.gssapi_data and offer.scheme in _SCHEMES]
         answered: list[Tracked] = []
         for offer in tokens:
-            answered.append(self._server_token(record, message, key, offer, waiting))
+            tracked = self._server_token(record, message, key, offer, waiting, sent)
+            if tracked is not None:
+                answered.append(tracked)
         for tracked in waiting:
             if not any(tracked is other for other in answered):
                 self._challenged_again(tracked, record, message, key, found)
-        if not waiting and not tokens:
+        if not waiting and not tokens and not self._refused_before(sent, record):
             self._first_challenge(record, message, key, found, sent)
 
     def _first_challenge(
@@ -386,9 +386,19 @@ class Reconstruction:
         dialog.last_time = record.time
 
     def _server_token(
-        self, record: Record, message: Response, key: Transaction, offer: Offer, waiting: list[Tracked]
-    ) -> Tracked:
-        name = AssociationName(offer.scheme, offer.realm or "", offer.targetname or "")
+        self,
+        record: Record,
+        message: Response,
+        key: Transaction,
+        offer: Offer,
+        waiting: list[Tracked],
+        sent: SentRequest | None,
+    ) -> Tracked | None:
+        """The handshake that the server's token belongs to; None where that is over, and this a copy."""
+        name, token = AssociationName(offer.scheme, offer.realm or "", offer.targetname or ""), offer.gssapi_data or ""
+        copied = None if sent is None else sent.taken(Sender.SERVER, name, token)
+        if self._failed_just_now(copied, record):
+            return None
         client = endpoint(message.from_)
         asked = [tracked for tracked in waiting if tracked.scheme is offer.scheme]
         tracked = next((one for one in asked if one.name == name), None)
@@ -419,12 +429,14 @@ class Reconstruction:
             tracked.step, tracked.opaque = Step.TOKEN_GIVEN, offer.opaque or tracked.opaque
             tracked.version = min(offer.spoken_version, tracked.version or OWN_VERSION)
             tracked.challenge_at, tracked.challenge_input = record.time, record.input
-            take_server_token(self._secrets, tracked, record, offer.gssapi_data or "")
+            take_server_token(self._secrets, tracked, record, token)
         tracked.touch(record, Sender.SERVER)
         remark = tracked.tls.words if tracked.tls is not None else "the server's token"
         tracked.draw(record, Sender.SERVER, start_line(message), remark, None)
         tracked.remember((("To tag", message.to.tag or ""),) if message.to.tag else ())
         self._add(tracked)
+        if sent is not None:
+            sent.take(Sender.SERVER, name, token, tracked)
         return tracked
 
     def _challenged_again(
@@ -572,6 +584,16 @@ class Reconstruction:
     def _still_open(self, tracked: list[Tracked]) -> list[Tracked]:
         """Those that did not come out meanwhile: each comes out once."""
         return [one for one in tracked if one in self._open]
+
+    def _refused_before(self, sent: SentRequest | None, record: Record) -> bool:
+        """Whether a challenge is a copy of the one that refused a token of its request."""
+        return sent is not None and any(self._failed_just_now(one, record) for one in sent.tokens.values())
+
+    def _failed_just_now(self, tracked: Tracked | None, record: Record) -> bool:
+        """Whether a handshake is over by a refusal, so that what comes of it again are copies."""
+        if tracked is None or tracked in self._open or tracked.state is not State.FAILED:
+            return False
+        return record.time is None or tracked.ended is None or abs(record.time - tracked.ended) < LINGER
 
     def _add(self, tracked: Tracked) -> None:
         over = self._open.put(tracked)

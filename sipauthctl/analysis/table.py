@@ -11,6 +11,9 @@ from sipauthctl.capture.record import Record
 
 _Key = tuple[object, ...]
 
+NEWEST = 32
+"""How many associations of one endpoint with one server are looked at; a client has one or two of them."""
+
 
 class AssociationTable:
     """Bounded: beyond `size` the one that was used longest ago comes out."""
@@ -74,8 +77,8 @@ class AssociationTable:
         return next((tracked for tracked in reversed(found) if tracked.endpoint == endpoint), None)
 
     def by_endpoint(self, name: AssociationName, endpoint: Endpoint) -> tuple[Tracked, ...]:
-        """The endpoint's associations with one server, the newest first."""
-        return tuple(reversed(self._index.get(("endpoint", endpoint, name), ())))
+        """The endpoint's associations with one server, the newest first; of very many only those."""
+        return tuple(self._index.get(("endpoint", endpoint, name), ())[: -NEWEST - 1 : -1])
 
     def _drop_keys(self, tracked: Tracked) -> None:
         for key in self._keys.pop(id(tracked), ()):

@@ -165,7 +165,6 @@ class Tracked:
     verifier: SignatureVerifier | None = field(default=None, repr=False)
     final: tuple[str, int, str] | None = None  # the transaction of the request with the last token
     answer: Response | None = None  # what ended the handshake
-    asked_at: tuple[str, int, str] | None = None
     user_agent: str = ""
     seen_as: tuple[str, str] | None = None  # the client's own address and the one the server saw
     extended: bool | None = None
@@ -225,10 +224,6 @@ class Tracked:
             self.challenge = replace(self.challenge, raw=b"")
         if self.authenticate is not None:
             self.authenticate = replace(self.authenticate, raw=b"", raw_without_mic=b"")
-
-    def took_part(self, transaction: tuple[str, int, str]) -> bool:
-        """Whether one of its tokens went with this request."""
-        return transaction in (self.asked_at, self.final)
 
     def on_connection(self, record: Record) -> bool:
         """Whether a record lies on the connection of the handshake. False where addresses are not known."""

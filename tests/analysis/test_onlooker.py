@@ -12,6 +12,8 @@ from datetime import timedelta
 import pytest
 
 from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.results import State
+from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.record import Address, Notice, Record
@@ -72,6 +74,25 @@ def test_a_log_whose_zone_is_not_known_beside_a_capture() -> None:
         associations = list(analysis.associations())
         assert {s.verdict for a in associations for s in a.signatures} == {Verdict.VALID}
         assert [f.id for f in analysis.findings if f.severity.value != "info"] == []
+
+
+@pytest.mark.parametrize("later", [-30, 5, 30, 50, 5000], ids=lambda ms: f"{ms}ms")
+def test_a_refused_sign_in_of_two_inputs_is_told_once(later: int) -> None:
+    """Copies of its messages come when the handshake is over; they are no second sign-in, and no first challenge."""
+    records = lab(password="not his password", lab={"redirect": False})
+    again = [replace(r, time=r.time + timedelta(milliseconds=later), input="2.pcap") for r in records if r.time]
+    alone, both = outcome(records), outcome(merge([records, again]))
+    assert both.ids == alone.ids
+    assert [one.state for one in both.associations] == [one.state for one in alone.associations] == [State.FAILED]
+
+
+def test_a_client_that_keeps_its_cseq_from_one_token_to_the_next() -> None:
+    """As pidgin-sipe does it with 407: no copy of the request before."""
+    records = session(family=HeaderFamily.PROXY)[:6]
+    seen = outcome([replace(r, raw=re.sub(rb"CSeq: \d+", b"CSeq: 1", r.raw)) for r in records])
+    assert [one.state for one in seen.associations] == [State.ESTABLISHED]
+    assert "handshake-incomplete" not in seen.ids
+    assert "cseq-not-increased" in seen.ids
 
 
 def test_two_captures_one_after_the_other() -> None:

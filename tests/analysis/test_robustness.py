@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from sipauthctl.analysis import reconstruction
 from sipauthctl.analysis.analyze import analyze
 from sipauthctl.analysis.checking import SignatureChecker
+from sipauthctl.analysis.dialogs import CREDENTIALS_KEPT
+from sipauthctl.analysis.table import NEWEST, AssociationTable
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Notice, Record
 from sipauthctl.findings import Finding
@@ -142,3 +144,21 @@ def test_a_long_association_keeps_a_short_ladder_and_all_signatures() -> None:
     assert len(association.signatures) == 4 + 997
     assert len(association.steps) <= 80
     assert association.steps_left_out > 900
+
+
+def test_what_one_message_is_compared_with_is_bounded() -> None:
+    """Requests of one transaction, each with an opaque of its own: every one begins an association."""
+    record, many = session()[6], 100
+    watched = reconstruction.Reconstruction(NOTHING)
+    for number in range(many):
+        raw = re.sub(rb'opaque="[^"]*"', b'opaque="%08d"' % number, record.raw)
+        assert list(watched.feed(replace(record, raw=raw, place=number + 1))) == []
+    (sent,) = watched._requests.take_all()
+    assert len(sent.credentials) == len(sent.signed) == CREDENTIALS_KEPT < many
+    first, *others = watched.close()
+    assert len(others) == many - 1
+    table = AssociationTable(many)
+    for tracked in (first, *others):
+        table.put(tracked)
+    found = table.by_endpoint(first.name, first.endpoint)
+    assert list(found) == [*reversed(others)][:NEWEST]
