@@ -64,8 +64,8 @@ CIRCUMSTANCES: dict[str, tuple[str, ...]] = dict.fromkeys(
     ("credentials-refused",),
 )
 
-# Tolerated as a warning, and so no cause of anything then.
-_ONLY_AS_ERROR = frozenset({"clock-skew", "kdc-clock-skew", "ntlm-key-strength-mismatch"})
+# Tolerated or only supposed as a warning, and so no cause of anything then.
+_ONLY_AS_ERROR = frozenset({"clock-skew", "kdc-clock-skew", "ntlm-key-strength-mismatch", "upn-without-fallback"})
 
 
 def explains(cause: Finding, effect: Finding, *, account_proven: bool) -> bool:

@@ -45,6 +45,11 @@ class TlsExpired(NetworkError):
     """The certificate's time is over, or has not begun."""
 
     @property
+    def not_before(self) -> datetime | None:
+        """When it begins or began, where that is known."""
+        return self.tls.not_before if self.tls is not None else None
+
+    @property
     def not_after(self) -> datetime | None:
         """When it ends or ended, where that is known."""
         return self.tls.not_after if self.tls is not None else None

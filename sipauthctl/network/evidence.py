@@ -34,3 +34,4 @@ class TlsEvidence:
     names: tuple[str, ...]
     not_after: datetime | None
     verified: bool
+    not_before: datetime | None = None

@@ -77,6 +77,7 @@ def evidence(connection: ssl.SSLObject | ssl.SSLSocket, *, verified: bool) -> Tl
             issuer=certificate.issuer.rfc4514_string(),
             names=_names(certificate),
             not_after=certificate.not_valid_after_utc,
+            not_before=certificate.not_valid_before_utc,
         )
     except _UNREADABLE:
         return seen

@@ -65,11 +65,23 @@ def test_a_kdc_that_is_off_alone_is_the_only_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("valid_for", "severity"), [(-timedelta(days=1), Severity.ERROR), (-timedelta(days=90), Severity.WARNING)]
+    ("begins", "ends", "kdc", "severity"),
+    [
+        (-90, -1, None, Severity.ERROR),
+        (-90, -1, -30, Severity.ERROR),
+        (-90, -60, None, Severity.WARNING),
+        (-10, -1, None, Severity.WARNING),  # by the server's clock it has not begun
+        (1, 90, None, Severity.WARNING),
+        (-90, -1, 0, Severity.WARNING),  # the KDC agrees with this computer
+    ],
 )
-def test_a_clock_explains_an_expired_certificate_only_where_it_would_be_valid_by_the_other(
-    valid_for: timedelta, severity: Severity
+def test_a_clock_explains_a_certificate_only_where_it_is_valid_by_the_other_and_this_one_may_be_wrong(
+    begins: int, ends: int, kdc: int | None, severity: Severity
 ) -> None:
-    tls = TlsEvidence("TLSv1.3", "", "", "", (), now() + valid_for, verified=False)
-    result = examine(-timedelta(days=30).total_seconds(), None, TlsExpired(SERVER, "expired", tls))
-    assert [(item.id, item.severity) for item in result.findings] == [("clock-skew", severity)]
+    def day(number: int) -> timedelta:
+        return timedelta(days=number)
+
+    tls = TlsEvidence("TLSv1.3", "", "", "", (), now() + day(ends), verified=False, not_before=now() + day(begins))
+    kdc_seconds = None if kdc is None else day(kdc).total_seconds()
+    result = examine(day(-30).total_seconds(), kdc_seconds, TlsExpired(SERVER, "expired", tls))
+    assert ("clock-skew", severity) in [(item.id, item.severity) for item in result.findings]

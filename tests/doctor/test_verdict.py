@@ -63,6 +63,14 @@ def test_a_clock_within_its_limit_explains_nothing(severity: Severity, explained
     assert made.root_cause == ("clock-skew" if explained else "credentials-refused")
 
 
+@pytest.mark.parametrize(
+    ("severity", "root"), [(Severity.ERROR, "upn-without-fallback"), (Severity.WARNING, "kdc-unreachable")]
+)
+def test_a_form_of_the_name_that_nobody_gave_is_no_cause(severity: Severity, root: str) -> None:
+    silent = finding("kdc-unreachable", "x", severity=Severity.WARNING)
+    assert verdict(silent, finding("upn-without-fallback", "x", severity=severity)).root_cause == root
+
+
 @pytest.mark.parametrize("proven", [True, False])
 def test_a_circumstance_explains_a_refusal_only_where_the_account_is_proven(proven: bool) -> None:
     found = [finding("credentials-refused", "x"), finding("netbios-unavailable", "x")]

@@ -77,12 +77,14 @@ def _explained(case: Case, item: Finding, verdict: str | None) -> Finding:
     used, hop = case.used, case.server
     if item.id != "clock-skew" or used is None or not isinstance(used.error, TlsExpired):
         return item
-    ends = used.error.not_after
-    if hop is None or hop.clock is None or ends is None:
+    begins, ends = used.error.not_before, used.error.not_after
+    if hop is None or hop.clock is None or begins is None or ends is None:
         return item
-    if ends > case.tools.now() + timedelta(seconds=hop.clock.skew_seconds):
-        return replace(item, detail=f"{item.detail} By the server's clock its certificate is valid.")
-    return replace(item, severity=Severity.WARNING)
+    valid_there = begins <= case.tools.now() + hop.clock.offset < ends
+    right_here = case.kdc_clock is not None and not apart(case.kdc_clock, _HERE)
+    if not valid_there or right_here:
+        return replace(item, severity=Severity.WARNING)
+    return replace(item, detail=f"{item.detail} By the server's clock its certificate is valid.")
 
 
 def _words(hop: HopFacts | None, kdc: ClockReading | None) -> str:

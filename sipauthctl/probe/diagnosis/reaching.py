@@ -104,9 +104,11 @@ def certificate_lines(tls: TlsEvidence | None) -> list[str]:
     """The certificate in a few lines."""
     if tls is None or (not tls.subject and not tls.names):
         return []
-    ends = [f"valid until {tls.not_after:%Y-%m-%d %H:%M} UTC"] if tls.not_after is not None else []
+    times = [("from", tls.not_before), ("until", tls.not_after)]
+    valid = " ".join(f"{word} {time:%Y-%m-%d %H:%M}" for word, time in times if time is not None)
     names = [f"names: {', '.join(tls.names)}"] if tls.names else ["names: none"]
-    return [f"certificate of {tls.subject or 'no subject'}, issued by {tls.issuer}", *names, *ends]
+    lines = [f"certificate of {tls.subject or 'no subject'}, issued by {tls.issuer}", *names]
+    return [*lines, f"valid {valid} UTC"] if valid else lines
 
 
 def query_text(query: Query) -> str:
