@@ -28,9 +28,9 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "tls-expired",
         "ticket-expired",
         "service-key-mismatch",
-        "credentials-refused",
         *_NO_TICKET,
     ),
+    "ntlm-clock-skew": ("credentials-refused",),  # its limit is that of NTLM, which the one of clock-skew need not be
     "kdc-clock-skew": ("ticket-expired", "service-key-mismatch", *_NO_TICKET),
     # What the connection shows.
     "dns-domain-mismatch": ("tls-name-mismatch",),

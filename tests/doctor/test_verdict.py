@@ -58,9 +58,16 @@ def test_a_cause_counts_as_bad_as_its_worst_effect() -> None:
     ("severity", "explained"), [(Severity.ERROR, True), (Severity.WARNING, False), (Severity.INFO, False)]
 )
 def test_a_clock_within_its_limit_explains_nothing(severity: Severity, explained: bool) -> None:
-    made = verdict(finding("clock-skew", "x", severity=severity), finding("credentials-refused", "x"))
-    assert ("credentials-refused" in made.explained_by) is explained
-    assert made.root_cause == ("clock-skew" if explained else "credentials-refused")
+    made = verdict(finding("clock-skew", "x", severity=severity), finding("service-key-mismatch", "x"))
+    assert ("service-key-mismatch" in made.explained_by) is explained
+    assert made.root_cause == ("clock-skew" if explained else "service-key-mismatch")
+
+
+def test_a_clock_explains_a_refusal_only_beyond_the_limit_of_ntlm() -> None:
+    skew, refused = finding("clock-skew", "x"), finding("credentials-refused", "x")
+    assert "credentials-refused" not in verdict(skew, refused).explained_by
+    beyond = verdict(skew, finding("ntlm-clock-skew", "x"), refused)
+    assert beyond.explained_by == {"ntlm-clock-skew": "clock-skew", "credentials-refused": "ntlm-clock-skew"}
 
 
 @pytest.mark.parametrize(

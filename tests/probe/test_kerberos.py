@@ -149,6 +149,19 @@ def test_a_wrong_password_is_told_by_the_kdc() -> None:
     assert [f.id for f in registration.findings] == ["wrong-password"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "setup", "command"),
+    [
+        ("", Setup(logon="ned@litwareinc.com", password="wrong"), "    Set-ADAccountPassword -Identity ned -Reset "),
+        ("expired-account", Setup(logon="ned@litwareinc.com"), "    Clear-ADAccountExpiration -Identity ned\n"),
+        ("", Setup(logon="ned@fabrikam.com"), "    Get-ADUser -Filter \"SamAccountName -eq 'ned' "),
+    ],
+)
+def test_remedies_name_the_account_and_not_the_user_principal_name(fault: str, setup: Setup, command: str) -> None:
+    registration, _ = run(*([fault] if fault else []), setup=setup)
+    assert command in f"{registration.findings[0].remedy}\n"
+
+
 def test_an_unknown_user_is_told_by_the_kdc() -> None:
     registration, _ = run(setup=Setup(logon="litwareinc.com\\zoe"))
     assert [f.id for f in registration.findings] == ["user-unknown"]

@@ -51,7 +51,7 @@ def _ended(tracked: Tracked, keys: ContextKeys, local_times: bool) -> Iterator[F
         ended = f"{keys.ends:%Y-%m-%d %H:%M:%S} UTC"
         detail = f"The ticket of {keys.client} for {tracked.name.targetname} ended before {tracked.who} used it."
         told = [*_place(tracked), f"endtime {ended}, used {tracked.token_at:%Y-%m-%d %H:%M:%S} UTC"]
-        yield finding("ticket-expired", detail, told, user=keys.client.partition("@")[0])
+        yield finding("ticket-expired", detail, told, principal=keys.client)
 
 
 def _clock(tracked: Tracked, keys: ContextKeys, local_times: bool) -> Iterator[Finding]:

@@ -56,9 +56,12 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     id_ = _UNNAMED.get(error.cause, error.cause.value)
     instead = " NTLM was used instead." if hop.scheme is Scheme.NTLM else ""
     spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
-    user, domain = options.logon_name.user, options.logon_name.domain
+    user, _, suffix = options.logon_name.user.partition("@")
+    domain = options.logon_name.domain
     realm = (hop.kerberos_client or "").partition("@")[2] or (domain.upper() if "." in domain else "")
-    fields: dict[str, Any] = {"user": user, "spn": spn, "realm": realm, "host": hop.server.host}
+    asked = realm or suffix.upper()
+    fields: dict[str, Any] = {"user": user, "spn": spn, "realm": asked, "host": hop.server.host}
+    fields["principal"] = f"{user}@{asked}" if asked else ""
     evidence = [f"Kerberos offer: targetname={spn}", f"libkrb5's code: {error.code}"]
     words = str(error)
     yield finding(id_, f"{words[:1].upper()}{words[1:]}.{instead}", evidence, severity=_severity(hop), **fields)
@@ -67,10 +70,9 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     if error.cause in _WRONG_REALM and realm and service_domain and realm.lower() != service_domain.lower():
         detail = f"{options.logon_name.text} is of the realm {realm}, and {spn} is not."
         yield finding("client-domain-differs", detail, [spn], severity=_severity(hop, Severity.WARNING))
-    suffix = user.partition("@")[2].lower()
-    if error.cause in _WRONG_NAME and suffix and suffix != options.sip_domain.lower():
-        fields = {"user": user.partition("@")[0], "dns_domain": options.sip_domain}
-        detail = f"The suffix of {user} is not {options.sip_domain}."
+    if error.cause in _WRONG_NAME and suffix and suffix.lower() != options.sip_domain.lower():
+        fields = {"user": user, "dns_domain": options.sip_domain}
+        detail = f"The suffix of {options.logon_name.user} is not {options.sip_domain}."
         yield finding("upn-suffix-mismatch", detail, severity=_severity(hop, Severity.WARNING), **fields)
 
 
