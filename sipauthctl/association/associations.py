@@ -115,7 +115,7 @@ class ClientAssociations:
         self._token_bytes = token_bytes
         self._lifetime = lifetime
         self._table: dict[AssociationKey, SecurityAssociation] = {}
-        self._ended: dict[AssociationKey, SecurityAssociation] = {}  # with their credentials, by our own clock
+        self._ended: dict[AssociationKey, SecurityAssociation] = {}  # sign no more, and their servers will ask
         self._handshake: ClientHandshake | None = None
         self._handshakes = 0
         self._signing: list[SecurityAssociation] = []
@@ -204,7 +204,7 @@ class ClientAssociations:
         return tuple(self._named(check) for check in checks if check.result.problem not in _ABSENT)
 
     def _challenge(self, response: Response, found: tuple[Offer, ...], signers: Signers, now: datetime) -> Step:
-        handshake, asking = self._handshake, {_key_of(offer) for offer in found}
+        handshake, asking = self._handshake, tuple(_key_of(offer) for offer in found)
         if handshake is not None and handshake.association is not None:
             if not found or handshake.association.key in asking:
                 return _asked(handshake, response, now)  # refused by the server that it was for
@@ -221,14 +221,12 @@ class ClientAssociations:
                 return SendAgain(association.targetname)
         return self._new_handshake(response, asking, now)
 
-    def _new_handshake(self, response: Response, asking: set[AssociationKey], now: datetime) -> Step:
-        gone = next((association for association in self._signing if association.key in asking), None)
-        if gone is not None:
-            self._table.pop(gone.key, None)
-            self._fresh = [association for association in self._fresh if association is not gone]
-        else:
-            gone = next((self._ended[key] for key in self._ended if key in asking), None)
-        self._ended = {key: association for key, association in self._ended.items() if association is not gone}
+    def _new_handshake(self, response: Response, asking: tuple[AssociationKey, ...], now: datetime) -> Step:
+        disowned = [association for association in self._signing if association.key in asking]
+        for association in disowned:  # all of them: after forking, one challenge speaks for several servers
+            self._ended[association.key] = self._table.pop(association.key, association)
+        self._fresh = [association for association in self._fresh if association not in disowned]
+        gone = next((self._ended.pop(key) for key in asking if key in self._ended), None)
         self._handshakes += 1
         if self._handshakes > MAX_HANDSHAKES:
             return Stopped(StopReason.STARTED_OVER, f"challenged {MAX_HANDSHAKES} times over, under ever new names")

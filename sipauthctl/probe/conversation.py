@@ -153,6 +153,8 @@ class Conversation:
 
     def _challenge_remark(self, step: Challenged) -> str:
         made = self._facts.life.handshakes[-1]
+        if made.reason is HandshakeReason.OTHER_PATH:
+            return made.detail
         return offered(step.offers) if made.reason in _NOT_RENEWALS else f"again: {made.detail}"
 
     async def _choose(self, step: Challenged) -> bool:

@@ -29,28 +29,33 @@ class Circumstances:
 def handshake_for(step: Challenged, seen: Circumstances) -> Handshake:
     """The handshake that a challenge begins, with its reason."""
     if step.gone is None:
-        host = next((offer.targetname for offer in step.offers if offer.targetname), None) or "a server"
+        host = next((_host(offer.targetname) for offer in step.offers if offer.targetname), "a server")
         if seen.asked_before:
-            return Handshake(seen.now, HandshakeReason.NEXT_SERVER, f"{host} asks too")
+            return Handshake(seen.now, HandshakeReason.NEXT_SERVER, host, f"{host} asks too")
         if seen.registered:
-            return Handshake(seen.now, HandshakeReason.OTHER_PATH, f"{host} did not ask before")
-        return Handshake(seen.now, HandshakeReason.SIGN_IN, "first request")
-    reason, detail = _gone(step.gone, seen)
+            return Handshake(seen.now, HandshakeReason.OTHER_PATH, host, f"{host} did not ask before")
+        return Handshake(seen.now, HandshakeReason.SIGN_IN, host, "first request")
+    host = _host(step.gone.targetname)
+    reason, detail = _gone(step.gone, host, seen)
     age = (seen.now - step.gone.established).total_seconds()
     idle = (seen.now - step.gone.last_used).total_seconds()
     rested = rested_longest(idle, step.gone.outlived.total_seconds())
-    return Handshake(seen.now, reason, detail, age_seconds=age, idle_seconds=idle, rested_longest=rested)
+    return Handshake(seen.now, reason, host, detail, age_seconds=age, idle_seconds=idle, rested_longest=rested)
 
 
-def _gone(gone: SecurityAssociation, seen: Circumstances) -> tuple[HandshakeReason, str]:
+def _host(targetname: str) -> str:
+    return targetname.partition("/")[2] or targetname
+
+
+def _gone(gone: SecurityAssociation, host: str, seen: Circumstances) -> tuple[HandshakeReason, str]:
     age = span((seen.now - gone.established).total_seconds())
     end = gone.end(seen.now)
     if end is EndReason.CREDENTIALS_EXPIRED:
-        return HandshakeReason.TICKET_ENDED, f"the ticket behind the association with {gone.targetname} has ended"
+        return HandshakeReason.TICKET_ENDED, f"the ticket behind the association with {host} has ended"
     if end is EndReason.LIFETIME:
         limit = span(gone.lifetime.total_seconds())
-        return HandshakeReason.LIFETIME, f"the association with {gone.targetname} was {age} old; they live {limit}"
+        return HandshakeReason.LIFETIME, f"the association with {host} was {age} old; they live {limit}"
     if seen.reconnected:
-        detail = f"the connection had broken, and {gone.targetname} knew the association no longer, as after a restart"
+        detail = f"the connection had broken, and {host} knew the association no longer, as after a restart"
         return HandshakeReason.RESTART, detail
-    return HandshakeReason.UNKNOWN, f"{gone.targetname} dropped the association when it was {age} old"
+    return HandshakeReason.UNKNOWN, f"{host} dropped the association when it was {age} old"

@@ -86,12 +86,13 @@ class SignatureCheck:
 class Handshake:
     """One handshake: when the challenge came, why, and what it made (None where it failed).
 
-    `age_seconds` is how old the association before was, `idle_seconds` how long it had not been used,
+    `server` names the one that asked. `age_seconds` is how old the association before was, `idle_seconds` how long it had not been used,
     and `rested_longest` whether that was clearly longer than it had outlived before.
     """
 
     time: datetime
     reason: HandshakeReason
+    server: str
     detail: str
     association: AssociationSummary | None = None
     age_seconds: float | None = None

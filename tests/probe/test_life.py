@@ -74,8 +74,8 @@ def test_a_shorter_life_than_the_usual_is_told_from_idleness() -> None:
     young = held(60, lab={"sa_lifetime": timedelta(seconds=20)}, clock=Clock(late=0.01))
     idle = held(100, "expires-too-short=60", lab={"sa_idle": timedelta(seconds=10)}, clock=Clock(late=0.01))
     found = [next(f for f in run.registration.findings if f.id == "association-expired") for run in (young, idle)]
-    assert found[0].detail.endswith("They all end at an age of about 20 s: the server seems to give them no more.")
-    assert found[1].detail.endswith("of about 30 s, after a rest: the server may drop idle ones.")
+    assert found[0].detail.endswith("hs2.litwareinc.com all end at an age of about 20 s: it seems to give them no more.")
+    assert found[1].detail.endswith("of about 30 s, after a rest: it may drop idle ones.")
     assert [made.idle_seconds for made in life(idle).handshakes[1:]] == [30.01, 30.01, 30.01]
 
 
@@ -328,6 +328,20 @@ def test_a_healthy_life_has_no_finding(proxies: int) -> None:
     result = held(7 * HOUR, lab={"proxies": proxies}, options={"refreshes": 2, "probes": ("SUBSCRIBE", "MESSAGE")})
     assert result.ids == []
     assert life(result).handshakes[0].reason is HandshakeReason.SIGN_IN
+
+
+@pytest.mark.parametrize("forked", [False, True], ids=["chain", "forked"])
+def test_each_server_that_dropped_its_association_is_named_and_asks_once(forked: bool) -> None:
+    result = run("forgets-association", lab={"proxies": 3, "forked": forked}, options={"refreshes": 3}, clock=Clock())
+    again = [made for made in life(result).handshakes if made.reason is HandshakeReason.UNKNOWN]
+    hosts = [f"hs{number}.litwareinc.com" for number in (1, 2, 3, 4)]
+    assert sorted(made.server for made in again) == hosts
+    (finding,) = result.registration.findings
+    who, _, what = finding.detail.partition(" challenged a registered client again 4 times: ")
+    assert sorted(who.replace(" and ", ", ").split(", ")) == hosts
+    assert "it seems to give them no more" not in what
+    verdicts = {event.signature.verdict for event in result.lab if event.signature is not None}
+    assert verdicts == {Verdict.VALID}
 
 
 def test_after_another_path_the_new_association_signs() -> None:

@@ -45,24 +45,27 @@ def _of(hop: HopFacts) -> Iterator[Finding]:
 def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
     unexpected = [made for made in gone if made.reason not in _EXPECTED]
     told = (unexpected or gone)[0]
+    servers = tuple(dict.fromkeys(made.server for made in gone))
+    who = f"{', '.join(servers[:-1])} and {servers[-1]}" if len(servers) > 1 else servers[0]
     times = "" if len(gone) == 1 else f" {len(gone)} times"
     failed = gone[-1].association is None
-    early = _regular(unexpected)
     after = "no new handshake succeeded" if failed else "a new handshake on the same registration followed"
-    detail = f"{hop.server.host} challenged a registered client again{times}: {told.detail}; {after}.{early}"
+    detail = f"{who} challenged a registered client again{times}: {told.detail}; {after}."
+    remarks = "".join(_regular([made for made in unexpected if made.server == server]) for server in servers)
     severity = Severity.ERROR if failed else Severity.WARNING if unexpected else Severity.INFO
-    return finding("association-expired", detail, [_line(made) for made in gone], severity=severity)
+    return finding("association-expired", detail + remarks, [_line(made) for made in gone], severity=severity)
 
 
 def _regular(unexpected: list[Handshake]) -> str:
-    """A remark where associations end early and at about the same age, as by a setting of the server."""
+    """A remark on a server whose associations end early and at about the same age, as by a setting."""
     unknown = [made for made in unexpected if made.reason is HandshakeReason.UNKNOWN]
     ages = [made.age_seconds for made in unknown if made.age_seconds]
     if len(ages) < 2 or min(ages) < _ALIKE * max(ages):
         return ""
+    all_ = f" Those with {unknown[0].server} all end at an age of about {span(min(ages))}"
     if any(made.rested_longest for made in unknown):
-        return f" They all end at an age of about {span(min(ages))}, after a rest: the server may drop idle ones."
-    return f" They all end at an age of about {span(min(ages))}: the server seems to give them no more."
+        return f"{all_}, after a rest: it may drop idle ones."
+    return f"{all_}: it seems to give them no more."
 
 
 def _line(made: Handshake) -> str:
