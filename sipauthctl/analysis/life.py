@@ -12,6 +12,7 @@ from sipauthctl.analysis.endings import Ending, HeldEndings, made_again
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.tracked import Problem, Tracked, place_text, status_lines
 from sipauthctl.association.refreshing import SHORT_GRANTED, granted_seconds, refresh_after
+from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import Record
 from sipauthctl.diagnosis.life import (
     LAPSE_TOLERANCE,
@@ -48,6 +49,7 @@ class LifeWatch:
 
     def __init__(self) -> None:
         self._held = HeldEndings()
+        self._over: Bounded[tuple[str, Endpoint, AssociationName, str | None], bool] = Bounded(CLIENTS)
         self._clients: Bounded[tuple[str, Endpoint], ClientLife] = Bounded(CLIENTS)
         self._gone: Bounded[str, dict[Endpoint, datetime]] = Bounded(SERVERS)
 
@@ -72,8 +74,11 @@ class LifeWatch:
 
     def challenged(self, tracked: Tracked, record: Record, message: Response, method: str) -> list[Tracked]:
         """A signed request was challenged: the association is gone. Gives those of which no more is to come."""
+        if self._is_over(tracked, record):
+            tracked.ended_by = "challenged again: the server had dropped it before"
+            return [tracked]
         client = self._client(record, tracked.endpoint)
-        age, idle = _seconds(tracked.began, record.time), _seconds(tracked.used, record.time)
+        age, idle = _age(tracked, record), _seconds(tracked.used, record.time)
         rested = idle is not None and rested_longest(idle, tracked.outlived)
         age_before = client.ages.pop(tracked.name, None)
         cause, words = end_of(
@@ -131,6 +136,14 @@ class LifeWatch:
         self._clients.put(key, client)
         return client
 
+    def _is_over(self, tracked: Tracked, record: Record) -> bool:
+        """Whether this was challenged before, and the client still signed with it. Else it is noted."""
+        key = (record.input, tracked.endpoint, tracked.name, tracked.opaque)
+        known = self._over.get(key) is not None and not tracked.handshake_seen
+        if tracked.opaque is not None:
+            self._over.put(key, True)
+        return known
+
     def _others(self, tracked: Tracked, record: Record) -> int:
         """How many other clients this server challenged again shortly before, but after it last used this association:
         only those can have lost theirs with it."""
@@ -164,6 +177,13 @@ def _late(until: datetime, time: datetime) -> bool:
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:
     return None if since is None or until is None else max(0.0, (until - since).total_seconds())
+
+
+def _age(tracked: Tracked, record: Record) -> float | None:
+    """In seconds; None where only a part of its life was seen, and that was no longer than an association may live."""
+    seen = _seconds(tracked.began, record.time)
+    whole = tracked.handshake_seen or (seen is not None and seen >= LIFETIME.total_seconds())
+    return seen if whole else None
 
 
 def _ticket_ended(tracked: Tracked, record: Record) -> bool:

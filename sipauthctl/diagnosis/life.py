@@ -23,12 +23,13 @@ class EndCause(str, Enum):
     LIFETIME = "lifetime"  # it had lived as long as associations do
     TICKET_ENDED = "ticket-ended"
     RESTART = "restart"
+    UNSEEN = "unseen"  # how old it was is not known, so that this may have been its age as well
     UNKNOWN = "unknown"  # the server dropped it, and nothing tells why
 
     @property
     def expected(self) -> bool:
-        """Whether every association ends so, and nothing is to be mended."""
-        return self in (EndCause.LIFETIME, EndCause.TICKET_ENDED)
+        """Whether every association ends so, or may have, and nothing is to be mended."""
+        return self in (EndCause.LIFETIME, EndCause.TICKET_ENDED, EndCause.UNSEEN)
 
 
 def ends_alike(age: float, other: float) -> bool:
@@ -66,18 +67,18 @@ def end_of(
         new_connection: the client came by another connection than before.
         others: how many other clients the same server challenged again shortly before.
     """
-    if age is None:
-        return EndCause.UNKNOWN, "its age is not known"
-    words = f"it was {span(age)} old"
+    words = "its age is not known" if age is None else f"it was {span(age)} old"
     if ticket_ended:
         return EndCause.TICKET_ENDED, f"{words}, and the ticket behind it had ended"
-    if age >= LIFETIME.total_seconds():
+    if age is not None and age >= LIFETIME.total_seconds():
         return EndCause.LIFETIME, f"{words}; associations live {span(LIFETIME.total_seconds())} at most"
     if others:
         clients = "another client was" if others == 1 else f"{others} other clients were"
         return EndCause.RESTART, f"{words}; {clients} challenged again at the same time, as after a restart"
     if new_connection:
         return EndCause.RESTART, f"{words}; the client had a new connection, as after a restart of the server"
+    if age is None:
+        return EndCause.UNSEEN, words
     if age_before is not None and ends_alike(age, age_before):
         return EndCause.LIFETIME, none_lives_longer(age, "the one before")
     used = "" if idle is None else f" and last known to the server {span(idle)} before"

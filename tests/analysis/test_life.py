@@ -191,6 +191,32 @@ def test_a_dropped_association_leaves_the_cause_open() -> None:
     assert "nothing tells why the server dropped it" in found.detail
 
 
+def test_of_a_life_that_was_seen_in_part_no_age_is_told() -> None:
+    """The capture begins a minute before the end: with the refresh before the one that is challenged."""
+    records = records_of_life(held(12 * HOUR))
+    begin = next(place for place, one in enumerate(records) if one.time and one.time.hour == 19)
+    (found,) = outcome(records[begin:], NOTHING).findings
+    assert (found.id, found.severity.value) == ("association-expired", "info")
+    assert found.detail.endswith("challenges a signed REGISTER of sip:ned@litwareinc.com: its age is not known.")
+
+
+def test_a_client_that_goes_on_signing_with_what_is_gone_is_told_once() -> None:
+    clock = Clock()
+    clock.at(100, forget)
+    records = records_of_life(held(2 * HOUR, clock=clock))
+    at = next(place for place, one in enumerate(records) if one.time and one.time >= clock.start + timedelta(hours=1))
+    request, challenge = records[at : at + 2]
+    assert challenge.raw.startswith(b"SIP/2.0 401")
+    again = [
+        replace(one, raw=re.sub(rb"CSeq: \d+", b"CSeq: 77", one.raw.replace(b'cnum="2"', b'cnum="3"')))
+        for one in (request, challenge)
+    ]
+    seen = outcome([*records[: at + 2], *again], NOTHING)
+    (found,) = [found for found in seen.findings if found.id == "association-expired"]
+    assert "more like it" not in found.detail
+    assert "its age" not in found.detail
+
+
 def late_refresh() -> list[Record]:
     clock = Clock()
 

@@ -74,7 +74,9 @@ def test_a_shorter_life_than_the_usual_is_told_from_idleness() -> None:
     young = held(60, lab={"sa_lifetime": timedelta(seconds=20)}, clock=Clock(late=0.01))
     idle = held(100, "expires-too-short=60", lab={"sa_idle": timedelta(seconds=10)}, clock=Clock(late=0.01))
     found = [next(f for f in run.registration.findings if f.id == "association-expired") for run in (young, idle)]
-    assert found[0].detail.endswith("hs2.litwareinc.com all end at an age of about 20 s: it seems to give them no more.")
+    assert found[0].detail.endswith(
+        "hs2.litwareinc.com all end at an age of about 20 s: it seems to give them no more."
+    )
     assert found[1].detail.endswith("of about 30 s, after a rest: it may drop idle ones.")
     assert [made.idle_seconds for made in life(idle).handshakes[1:]] == [30.01, 30.01, 30.01]
 
