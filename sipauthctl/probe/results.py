@@ -86,8 +86,8 @@ class SignatureCheck:
 class Handshake:
     """One handshake: when the challenge came, why, and what it made (None where it failed).
 
-    `server` names the one that asked. `age_seconds` is how old the association before was, `idle_seconds` how long it had
-    not been used, and `rested_longest` whether that was clearly longer than it had outlived before.
+    `server` names the one that asked. `age_seconds` is how old the association before was, `idle_seconds` how long it
+    had not been used, and `rested_longest` whether that was clearly longer than it had outlived before.
     """
 
     time: datetime
