@@ -88,7 +88,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
     if not as_json:
         for warning in protection_warnings(request):
             put(err, ("Note: ", "yellow"), warning)
-    live = request.sip_uri is not None or not wish.files
+    live = request.lab or not wish.files or (request.sip_uri is not None and not wish.user_from)
     subject = None if request.lab or not live else _subject(request, wish)
     evidence = _evidence(wish, subject)
     if not live and evidence is not None:

@@ -12,6 +12,7 @@ from sipauthctl.doctor.kerberos import NoRealm, kerberos_login, note_failure
 from sipauthctl.doctor.realms import principals
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.kerberos.blocking import in_thread
+from sipauthctl.mechanisms.kerberos.errors import KerberosFailure
 from sipauthctl.network.discovery import order, within_domain
 from sipauthctl.network.tls import TlsPolicy
 
@@ -31,12 +32,21 @@ class NoDirectory(Exception):
     """It was not asked; the text is one sentence without a final dot."""
 
 
+class LogonRefused(Exception):
+    """The KDC does not sign the user in, which counts as a failed sign-in; `failure` has its words."""
+
+    def __init__(self, failure: KerberosFailure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
 async def ask_directory(case: Case) -> DirectoryFacts:
     """What the directory has on the user and on the service principal names that were offered.
 
     Raises:
         NoDirectory: there is none, or it could not be asked.
         BindRefused: it does not let the user in. A wrong password is reported as a failed sign-in.
+        LogonRefused: see there.
     """
     reason = unavailable_reason()
     if reason is not None:
@@ -99,12 +109,12 @@ async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> Director
             return await _talk(case, by_kerberos, lambda session: look_up(session, question))
         except MechanismError as error:
             note_failure(case, error)
+            if isinstance(error, KerberosFailure) and case.attempts.refusal is not None:
+                raise LogonRefused(error) from None
             reason = str(error)
     password = case.asked.credentials.password
     if password is None:
         raise NoDirectory(f"no ticket for the directory: {reason}")
-    if case.attempts.refusal is not None:
-        raise NoDirectory(case.attempts.refusal)
     by_password = _password_way(case, domain, server, password)
     try:
         return await _talk(case, by_password, lambda session: look_up(session, question))

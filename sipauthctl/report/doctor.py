@@ -93,7 +93,7 @@ def _headline(console: Console, verdict: Verdict, user: str) -> None:
     elif verdict.registered is False:
         put(console, f"{who} does not sign in, and no cause was found.", lead=(("UNDECIDED", "bold red"), "  "))
     else:
-        tried = f" {who} did not try to sign in." if user else ""
+        tried = f" No sign-in was tried for {who}." if user else ""
         put(console, f"Nothing was found wrong as far as it was checked.{tried}", lead=(("NO FAULT", "bold"), "  "))
     skipped = status_counts(verdict.checks)[Status.SKIPPED]
     if skipped and verdict.registered is not True:

@@ -85,6 +85,12 @@ def test_a_wrong_password_is_tried_once(domain: RunningDomain) -> None:
     assert ids(case.results["kdc"]) == ["wrong-password"]
 
 
+def test_a_wrong_password_is_told_where_the_directory_alone_was_asked_for(domain: RunningDomain) -> None:
+    case = domain.case("nina", "wrong")
+    assert ids(run(domain, case, DirectoryCheck)) == ["wrong-password"]
+    assert case.attempts.refusal is not None
+
+
 def test_the_directory_tells_what_the_kdc_does_not(domain: RunningDomain) -> None:
     result = run(domain, domain.case("luis"), KdcCheck, DirectoryCheck)
     assert ids(result) == ["account-locked"]

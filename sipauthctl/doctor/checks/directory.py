@@ -9,10 +9,11 @@ from sipauthctl.directory.errors import BindRefused
 from sipauthctl.doctor.case import Case, DomainNames
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.directory_findings import account_findings, sip_findings, suffix_finding
-from sipauthctl.doctor.directory_talk import LOGON_FAILURE, NoDirectory, ask_directory
+from sipauthctl.doctor.directory_talk import LOGON_FAILURE, LogonRefused, NoDirectory, ask_directory
 from sipauthctl.doctor.kerberos import kdc_refusal
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED
+from sipauthctl.probe.diagnosis.kerberos import finding_id
 
 if TYPE_CHECKING:
     from sipauthctl.directory.queries import DirectoryFacts
@@ -53,6 +54,8 @@ class DirectoryCheck(Check):
             facts = await ask_directory(case)
         except NoDirectory as error:
             return self.skipped(str(error))
+        except LogonRefused as error:
+            return self.judged("the KDC refuses to sign the user in", [_logon_failure(case, error)])
         except BindRefused as error:
             found = _refusal(case, error)
             return self.judged(str(error), [found]) if found is not None else self.skipped(str(error))
@@ -89,6 +92,12 @@ def _refusal(case: Case, error: BindRefused) -> Finding | None:
     if told is None:
         return None
     return finding(told, f"The directory refuses {user}: {_SAYS[told]}.", [error.server_words], user=plain)
+
+
+def _logon_failure(case: Case, error: LogonRefused) -> Finding:
+    words, plain = str(error), case.asked.probe.logon_name.user.partition("@")[0]
+    evidence = [f"libkrb5's code: {error.failure.code}"]
+    return finding(finding_id(error.failure.cause), f"{words[:1].upper()}{words[1:]}.", evidence, user=plain)
 
 
 def _learn_names(case: Case, facts: DirectoryFacts) -> None:

@@ -42,6 +42,11 @@ def refused_by_server(hop: HopFacts) -> bool:
     return hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED and not skewed
 
 
+def finding_id(cause: KerberosCause) -> str:
+    """The finding that tells of a cause."""
+    return _UNNAMED.get(cause, cause.value)
+
+
 def _unavailable(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     if hop.choice is None or options.wanted is Wanted.NTLM:
         return
@@ -53,7 +58,7 @@ def _unavailable(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 
 def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> Iterator[Finding]:
-    id_ = _UNNAMED.get(error.cause, error.cause.value)
+    id_ = finding_id(error.cause)
     instead = " NTLM was used instead." if hop.scheme is Scheme.NTLM else ""
     spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
     user, _, suffix = options.logon_name.user.partition("@")
