@@ -143,9 +143,8 @@ async def _run(
             observer=observe,
         )
         task = asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if task is not None:
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
         try:
             return await examine(asked, tools, only=wish.only, observer=progress, evidence=evidence), subject
         except asyncio.CancelledError:

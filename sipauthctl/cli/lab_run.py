@@ -22,17 +22,21 @@ _BAD = frozenset({"refused", "dropped"})
 
 
 async def run_lab(settings: LabSettings, out: Console, err: Console, *, as_json: bool) -> None:
-    """Starts the deployment, describes it on `out`, logs to `err`, and ends with SIGINT or SIGTERM.
+    """Starts the deployment, describes it on `out`, logs to `err`, and ends with SIGINT.
 
-    Either signal also ends a deployment that is still being started.
+    That also ends a deployment that is still being started.
 
     Raises:
         OSError: a port is taken.
         CannotStart: the KDC or the domain controller cannot be started.
     """
     work = asyncio.create_task(_run(settings, out, err, as_json=as_json))
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+
+    def end() -> None:
+        if not work.cancelling():  # a second Ctrl-C must not break off the tidying up
+            work.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, end)
     with contextlib.suppress(asyncio.CancelledError):
         await work
 

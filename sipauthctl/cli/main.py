@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
@@ -72,7 +74,17 @@ def cli(ctx: click.Context, config: Path | None, profile: str | None, no_color: 
 
 def run() -> None:
     """The console script: like Click's own, with this program's exit codes and no traceback for anybody."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _as_ctrl_c)
     sys.exit(main(sys.argv[1:]))
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Ends in the same order as Ctrl-C does: without this, the temporary folders and what lies in them would stay."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
+        raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
 
 
 def main(args: list[str]) -> int:

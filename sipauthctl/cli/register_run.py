@@ -98,9 +98,7 @@ async def _run(
         tools = Tools(now, secrets.token_bytes, usable.initiators, observe)
         resolver = Resolver(options.nameserver, request.timeout)
         probe = Probe(options, tools, resolver, random.SystemRandom())
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, probe.interrupt)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, probe.interrupt)
         return await probe.run(), options
 
 

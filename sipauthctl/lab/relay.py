@@ -9,8 +9,8 @@ from typing import Any, cast
 
 _CHUNK_BYTES = 65_536
 
-OnRequest = Callable[[int, int], Awaitable[None]]
-"""Told of each piece of data that comes from a client: the port, and its number on that connection from 1."""
+OnRequest = Callable[[int, int, bytes], Awaitable[None]]
+"""Told of each piece of data that comes from a client: the port, its number on that connection from 1, the piece."""
 
 
 class Relay:
@@ -48,12 +48,16 @@ class Relay:
             )
             self._datagrams.append(transport)
 
-    def close(self) -> None:
-        """Listens no longer and breaks off all connections, without waiting; `on_request` may call it."""
+    def stop_listening(self) -> None:
+        """Takes nothing new; connections go on."""
         for server in self._servers:
             server.close()
         for transport in self._datagrams:
             transport.close()
+
+    def close(self) -> None:
+        """Listens no longer and breaks off all connections, without waiting; `on_request` may call it."""
+        self.stop_listening()
         for task in self._tasks:
             task.cancel()
 
@@ -92,7 +96,7 @@ class Relay:
         while data := await client.read(_CHUNK_BYTES):
             number += 1
             if self._on_request is not None:
-                await self._on_request(port, number)
+                await self._on_request(port, number, data)
             to_server.write(data)
             await to_server.drain()
         to_server.write_eof()

@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from sipauthctl.lab.deployment import Deployment, RunningServer
+from sipauthctl.lab.deployment import RunningServer
 
 SECONDS = 45.0  # far more than a sign-in takes
 HOSTS_WRAPPER = "libnss_wrapper.so"
@@ -68,6 +69,15 @@ class SipeAccount:
         return f"{self.address},{self.login}"
 
 
+class Lab(Protocol):
+    """What SIPE must know of a lab, in this process or in another."""
+
+    @property
+    def servers(self) -> tuple[RunningServer, ...]: ...
+
+    def certificate_pem(self, host: str) -> bytes: ...
+
+
 class SipeClient:
     """A running SIPE. `said` has its events so far, one line each."""
 
@@ -76,8 +86,8 @@ class SipeClient:
         self._process = process
         self._debug_log = debug_log
 
-    async def until(self, event: str) -> str:
-        """Waits for the next line that begins with `event` and gives it.
+    async def until(self, event: str | tuple[str, ...]) -> str:
+        """Waits for the next line that begins with `event`, or one of them, and gives it.
 
         Raises:
             AssertionError: SIPE ended or was silent for too long before; the text tells what it said.
@@ -114,15 +124,15 @@ class SipeClient:
 
 @asynccontextmanager
 async def sipe(
-    program: Path, folder: Path, deployment: Deployment, server: RunningServer, account: SipeAccount
+    program: Path, folder: Path, lab: Lab, server: RunningServer, account: SipeAccount
 ) -> AsyncIterator[SipeClient]:
     """Starts SIPE against one port of a lab, with its files in `folder`; it is ended on leaving.
 
     The names of the lab's servers lead to the lab, and their certificates are in SIPE's store.
     """
-    hosts = {running.host for running in deployment.servers}
+    hosts = {running.host for running in lab.servers}
     _write_hosts(folder / "hosts", hosts, server.address)
-    _pin_certificates(folder, hosts, deployment)
+    _pin_certificates(folder, hosts, lab)
     arguments = {
         "user-dir": str(folder),
         "username": account.username,
@@ -162,8 +172,8 @@ def _write_hosts(path: Path, hosts: Iterable[str], address: str) -> None:
     path.write_text("".join(f"{address} {host}\n" for host in sorted(hosts)))
 
 
-def _pin_certificates(folder: Path, hosts: Iterable[str], deployment: Deployment) -> None:
+def _pin_certificates(folder: Path, hosts: Iterable[str], lab: Lab) -> None:
     store = folder / "certificates" / "x509" / "tls_peers"
     store.mkdir(parents=True)
     for host in hosts:
-        (store / host).write_bytes(deployment.certificate_pem(host))
+        (store / host).write_bytes(lab.certificate_pem(host))

@@ -35,6 +35,7 @@ from sipauthctl.lab.samba.configuration import (
     own_address,
     smb_conf,
 )
+from sipauthctl.lab.samba.ldap_logon import begins_logon
 from sipauthctl.lab.samba.processes import Programs
 from sipauthctl.lab.samba.programs import interpreter, missing, within
 from sipauthctl.lab.stopping import stop_by_input
@@ -45,8 +46,6 @@ SERVICE_ACCOUNT, FORMER_SERVICE_ACCOUNT = "RTCService", "OldRTCService"
 NO_KDC = (KdcFlaw.UNREACHABLE, KdcFlaw.CLOCK_SKEW)
 """With these the port of Kerberos is not Samba's."""
 
-# By then a client has begun to log on; TLS takes the first two.
-_MESSAGES_BEFORE_DEATH = {LDAP_PORT: 2, LDAPS_PORT: 4}
 _DES_ALONE = 0x03
 
 
@@ -223,26 +222,31 @@ class SambaDomain:
         )
         process = await programs.start(command)
         stack.push_async_callback(stop_by_input, process)
-        places = [] if self._flaw is DirectoryFlaw.UNREACHABLE else [LDAP_PORT, LDAPS_PORT]
-        await programs.until_listening(
-            process, [self.run_folder / "winbindd/pipe", *((self._server, port) for port in places)]
-        )
+        places = [(self._server, port) for port in self._ldap_ports]
+        await programs.until_listening(process, [self.run_folder / "winbindd/pipe", *places])
         if self.address != self._server:
             await self._put_in_front(process, stack)
+
+    @property
+    def _ldap_ports(self) -> tuple[int, ...]:
+        """By TCP; the first is also that by UDP."""
+        unreachable = self._flaw is DirectoryFlaw.UNREACHABLE
+        return () if unreachable else (LDAP_PORT, LDAPS_PORT, CATALOGUE_PORT)
 
     async def _put_in_front(self, process: Process, stack: AsyncExitStack) -> None:
         """A relay at the address that clients know."""
 
-        async def die(port: int, number: int) -> None:
-            if self._flaw is DirectoryFlaw.DIES and number >= _MESSAGES_BEFORE_DEATH.get(port, number + 1):
+        async def die(port: int, number: int, data: bytes) -> None:
+            if self._flaw is DirectoryFlaw.DIES and begins_logon(port, number, data):
+                relay.stop_listening()  # before the client sees its connection break
                 await stop_by_input(process)
                 relay.close()
 
-        with_kdc = self.settings.kdc not in NO_KDC
         relay = Relay(self.address, self._server, delay=self.settings.delay, on_request=die)
         stack.push_async_callback(relay.stop)
-        kerberos = (KDC_PORT,) if with_kdc else ()
-        await relay.start(tcp=(*kerberos, LDAP_PORT, LDAPS_PORT, CATALOGUE_PORT), udp=(*kerberos, LDAP_PORT))
+        kerberos = () if self.settings.kdc in NO_KDC else (KDC_PORT,)
+        ldap = self._ldap_ports
+        await relay.start(tcp=(*kerberos, *ldap), udp=(*kerberos, *ldap[:1]))
 
 
 def _entry(account: Account) -> dict[str, Any]:
