@@ -44,6 +44,7 @@ class Analysis:
         self._reconstruction = Reconstruction(secrets)
         self._collector = FindingCollector()
         self._counts: dict[str, list[int]] = {}
+        self._unread: dict[str, Notice] = {}
         self._last: datetime | None = None
         self._server_errors = ServerErrors()
         self._damaged: set[str] = set()
@@ -66,8 +67,9 @@ class Analysis:
                 self._last = item.time if self._last is None else max(self._last, item.time)
             try:
                 over = list(self._reconstruction.feed(item))
-            except SipError:
+            except SipError as unread:
                 count[1] += 1
+                self._unread.setdefault(item.input, _unread(item, unread))
                 continue
             yield from self._tell(over)
             self._dialogs()
@@ -75,6 +77,9 @@ class Analysis:
         while self._refused:
             self._judge(self._refused.popleft())
         self._dialogs()
+        for path, first in self._unread.items():
+            text = f"{self._counts[path][1]} of {self._counts[path][0]} messages cannot be read as SIP; {first.text}"
+            self.notices.append(replace(first, text=text))
         rest = trace.of_others(self._server_errors.rest(), "A server trace says of a message that is not in the input")
         self._collector.add(rest, "")
         for error, sign_in in self._kdc_errors.pairs():
@@ -180,6 +185,13 @@ class Analysis:
 def analyze(items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = ()) -> Analysis:
     """Analyses the messages of captures and logs; see `Analysis`."""
     return Analysis(items, secrets, local_times=local_times)
+
+
+def _unread(record: Record, error: SipError) -> Notice:
+    # The error quotes the message after a colon; what cannot be read may well be a token.
+    return Notice(
+        "unreadable-messages", f"of the first one: {str(error).partition(':')[0]}.", record.input, record.place
+    )
 
 
 def _logon(tracked: Tracked) -> str:

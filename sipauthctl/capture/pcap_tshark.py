@@ -24,6 +24,7 @@ _PIECE = 1 << 20  # bytes of output at a time; so much tshark may also write bef
 _SAID = 4096  # bytes of what it says at the end
 _LINES_SAID = 3
 _REMARK = "Running as user"
+_OWN = "tshark: "
 _TOO_OLD = ("unknown preference", "invalid option", "unrecognized option", "Unknown protocol")
 _INSTALL = "Captures are read with tshark, which is not installed: apt install tshark"
 _UPDATE = "Captures are read with tshark 3.0 or later, and this one is older: apt install tshark"
@@ -60,8 +61,9 @@ def output(
             except BaseException:  # also where nobody wants the rest
                 process.kill()
                 raise
-        if process.returncode:
-            _judge(process.returncode, _last_words(said))
+        words, of_its_own = _last_words(said)
+        if process.returncode or of_its_own:
+            _judge(process.returncode, words)
 
 
 def _command(
@@ -90,11 +92,14 @@ def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _last_words(said: IO[bytes]) -> str:
+def _last_words(said: IO[bytes]) -> tuple[str, bool]:
+    """What it said, and whether it said so itself: it may end in the middle with status 0 (a frame too large to be
+    exported), while its dissectors only warn."""
     said.seek(max(0, said.seek(0, 2) - _SAID))
     lines = (line.strip() for line in said.read().decode("utf-8", "replace").splitlines())
-    told = [line.removeprefix("tshark: ") for line in lines if line and not line.startswith(_REMARK)]
-    return " ".join(told[-_LINES_SAID:])
+    told = [line for line in lines if line and not line.startswith(_REMARK)]
+    own = [line.removeprefix(_OWN) for line in told if line.startswith(_OWN)]
+    return " ".join((own or told)[-_LINES_SAID:]), bool(own)
 
 
 def _judge(status: int, words: str) -> None:

@@ -100,7 +100,7 @@ def execute(
     problem = any(finding.severity is Severity.ERROR for finding in analysis.findings)
     if not problem and inputs.failed:
         raise CannotRun(" ".join(inputs.failed))
-    if not problem and not counts:
+    if not problem and all(count.messages == count.unreadable for count in analysis.inputs):
         raise CannotRun("No SIP message could be read.")
     return problem
 

@@ -110,6 +110,8 @@ def _findings(console: Console, tally: Tally, findings: list[Finding], messages:
     unchecked = tally.verdicts[Verdict.UNVERIFIABLE]
     if not messages:
         _line(console, "  No SIP message could be read.")
+    elif not tally.states:
+        _line(console, "  There is nothing of a sign-in to be checked.")
     elif unchecked:
         which = "no signature" if unchecked == sum(tally.verdicts.values()) else f"{unchecked:,} signatures not"
         _line(console, f"  Nothing was found wrong; {which} could be checked.")

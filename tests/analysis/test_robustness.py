@@ -146,6 +146,16 @@ def test_a_long_association_keeps_a_short_ladder_and_all_signatures() -> None:
     assert association.steps_left_out > 900
 
 
+def test_messages_that_cannot_be_read_are_told_without_their_text() -> None:
+    records = session()
+    wrapped = records[4].raw.replace(b"Authorization: NTLM ", b"Authorization: NTLM\r\nSecretToken")
+    analysis = analyze([*put(records, replace(records[4], raw=wrapped))[:6], replace(records[0], raw=b"x")], GIVEN)
+    assert len(list(analysis.associations())) == 1
+    (notice,) = analysis.notices
+    assert (notice.kind, notice.input, notice.place) == ("unreadable-messages", "session.pcap", records[4].place)
+    assert notice.text == "2 of 7 messages cannot be read as SIP; of the first one: not a header line."
+
+
 def test_what_one_message_is_compared_with_is_bounded() -> None:
     """Requests of one transaction, each with an opaque of its own: every one begins an association."""
     record, many = session()[6], 100

@@ -12,13 +12,14 @@ import pytest
 
 from sipauthctl.report.json_output import schema
 from tests.analysis.sessions import session
-from tests.capture.frames import Pcap, udp
+from tests.capture.frames import Pcap, TcpFlow, udp
 from tests.cli.program import sipauthctl
 from tests.external import DEMANDED
 from tests.sip import torture
 
 TORTURE = [value for name, value in vars(torture).items() if name.isupper() and isinstance(value, bytes)]
 ESCAPES = b"\x1b]0;owned\x07\x1b[2J\x9b31m\xe2\x80\xae\x08\x7f[red]<script>alert(1)</script>"
+IN_A_URI = ESCAPES.translate(None, b";<>()/")
 ENDLESS = b"REGISTER sip:a SIP/2.0\r\nX: " + b"a" * 5_000_000 + b"\r\n\r\n"
 
 
@@ -26,7 +27,7 @@ def hostile_session() -> list[bytes]:
     """A sign-in whose every text that can be shown has escapes in it."""
     raws = []
     for record in session():
-        raw = record.raw.replace(b"sip:ned@", b"sip:n" + ESCAPES.replace(b";", b"").replace(b"<", b"") + b"@")
+        raw = record.raw.replace(b": <sip:ned@", b': "' + ESCAPES + b'" <sip:n' + IN_A_URI + b"@")
         raw = raw.replace(b"200 OK", b"200 " + ESCAPES).replace(b"SIP Communications Service", b"SIP " + ESCAPES)
         raw = raw.replace(b'targetname="hs1', b'targetname="' + ESCAPES + b"hs1")
         raws.append(raw.replace(b"\r\nCSeq", b"\r\nms-diagnostics: 1;reason=" + ESCAPES + b"\r\nCSeq"))
@@ -78,6 +79,7 @@ def test_nothing_acts_and_nothing_breaks(name: str, tmp_path: Path) -> None:
     document = json.loads(machine.out)
     jsonschema.validate(document, schema("analyze"))
     assert machine.out.isascii()
+    assert bool(document["associations"]) == (name != "torture")
 
 
 def test_the_torture_messages_are_counted(tmp_path: Path) -> None:
@@ -86,3 +88,35 @@ def test_the_torture_messages_are_counted(tmp_path: Path) -> None:
     document = json.loads(sipauthctl("analyze", str(file), "--json").out)
     assert document["inputs"][0]["messages"] >= len(TORTURE) // 2
     assert document["associations"] == []
+
+
+def test_a_file_of_which_no_message_can_be_read_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(as_text([record.raw.replace(b"From: <sip:", b"From: <sip:<") for record in session()]))
+    result = sipauthctl("analyze", str(file))
+    assert result.code == 3
+    assert "14 of 14 messages cannot be read as SIP" in " ".join(result.out.split())
+    assert "Nothing was found wrong" not in result.out
+    assert "No SIP message could be read." in result.err
+
+
+@pytest.mark.external
+@pytest.mark.skipif(shutil.which("tshark") is None and not DEMANDED, reason="tshark")
+def test_a_message_that_tshark_cannot_hand_over_is_told(tmp_path: Path) -> None:
+    """tshark ends there, with status 0."""
+    first, second = session()[:2]
+    pcap = Pcap()
+    flow = TcpFlow(pcap)
+    flow.open()
+    flow.send(first.raw)
+    flow.send(second.raw, from_client=False)
+    body = b"x" * 300_000
+    large = second.raw.replace(b"Content-Length: 0", b"Content-Length: %d" % len(body)) + body
+    for start in range(0, len(large), 1400):
+        flow.send(large[start : start + 1400], from_client=False)
+    (tmp_path / "x.pcap").write_bytes(pcap.to_bytes())
+    document = json.loads(sipauthctl("analyze", str(tmp_path / "x.pcap"), "--json").out)
+    assert document["inputs"][0]["messages"] == 2
+    (notice,) = document["notices"]
+    assert notice["kind"] == "reader-failed"
+    assert "larger" in notice["text"]
