@@ -23,8 +23,10 @@ async def dial(server: Endpoint, address: str, seconds: float) -> socket.socket:
     try:
         tcp = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
         tcp.setblocking(False)
-        async with asyncio.timeout(seconds):
-            await asyncio.get_running_loop().sock_connect(tcp, (address, server.port))
+        # One that is reset was taken before: whoever uses it finds it ended.
+        with contextlib.suppress(ConnectionResetError):
+            async with asyncio.timeout(seconds):
+                await asyncio.get_running_loop().sock_connect(tcp, (address, server.port))
     except BaseException as error:
         if tcp is not None:
             tcp.close()

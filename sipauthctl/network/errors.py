@@ -32,6 +32,10 @@ class TlsUntrusted(NetworkError):
     """The certificate comes from nobody that is trusted here."""
 
 
+class TlsWeakCertificate(TlsUntrusted):
+    """The certificate, or one of its chain, has a key or a signature algorithm that is too weak to be accepted."""
+
+
 class TlsNameMismatch(NetworkError):
     """The certificate is for other names."""
 

@@ -16,6 +16,7 @@ from sipauthctl.network.errors import (
     TlsNameMismatch,
     TlsTooOld,
     TlsUntrusted,
+    TlsWeakCertificate,
 )
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.network.tls import evidence
@@ -24,6 +25,7 @@ _LOOK_SECONDS = 3.0
 
 # X509_V_ERR_* of OpenSSL, as in ssl.SSLCertVerificationError.verify_code
 _NOT_YET_VALID, _EXPIRED, _HOSTNAME_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64
+_TOO_WEAK = (66, 67, 68)  # EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK
 
 # Parts of OpenSSL's reasons. Renegotiation, signature types and DH keys fail with Windows servers that lack updates.
 _TOO_OLD = (
@@ -98,6 +100,8 @@ def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
             return TlsExpired(server, message)
         if error.verify_code in (_HOSTNAME_MISMATCH, _IP_MISMATCH):
             return TlsNameMismatch(server, message)
+        if error.verify_code in _TOO_WEAK:
+            return TlsWeakCertificate(server, message)
         return TlsUntrusted(server, message)
     cause = error.reason or "unknown"
     if any(word in cause for word in _TOO_OLD):

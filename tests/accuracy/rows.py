@@ -186,7 +186,7 @@ FAULTY = (
     _lab("reaching", "tls-untrusted", "tls-untrusted"),
     _lab("reaching", "tls-self-signed", "tls-untrusted"),
     _lab("reaching", "tls-incomplete-chain", "tls-untrusted"),
-    _lab("reaching", "tls-weak-key", "tls-untrusted"),
+    _lab("reaching", "tls-weak-key", "tls-weak-certificate"),
     _lab("reaching", "tls-sip-domain-only", "tls-name-mismatch"),
     _lab("reaching", "tls-not-yet-valid", "tls-expired"),
     _lab("reaching", "tls-expires-soon", "tls-expires-soon"),

@@ -235,6 +235,23 @@ def test_a_reset_right_after_the_connection_is_a_close() -> None:
     run(scenario())
 
 
+def test_a_reset_before_the_connection_is_noticed_is_a_close_too() -> None:
+    async def scenario() -> None:
+        with socket.create_server((LOOPBACK, 0)) as listening:
+            port = listening.getsockname()[1]
+            task = asyncio.create_task(connect(tcp_endpoint(port), LOOPBACK, TlsPolicy(), LIMITS))
+            await asyncio.sleep(0)  # it begins, and waits for the event loop
+            taken, _ = listening.accept()
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            taken.close()
+            connection = await task
+            with pytest.raises(ConnectionClosed):
+                await connection.receive(5)
+            await connection.close()
+
+    run(scenario())
+
+
 @pytest.mark.parametrize(
     ("data", "kind", "words"),
     [

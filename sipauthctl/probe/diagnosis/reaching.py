@@ -19,6 +19,7 @@ from sipauthctl.network.errors import (
     TlsNameMismatch,
     TlsTooOld,
     TlsUntrusted,
+    TlsWeakCertificate,
 )
 from sipauthctl.network.evidence import TlsEvidence
 from sipauthctl.network.resolver import Query, QueryOutcome
@@ -31,6 +32,7 @@ _IDS: dict[type[NetworkError], str] = {
     ConnectTimeout: "connection-timeout",
     AnswerTimeout: "connection-timeout",
     TlsUntrusted: "tls-untrusted",
+    TlsWeakCertificate: "tls-weak-certificate",
     TlsNameMismatch: "tls-name-mismatch",
     TlsExpired: "tls-expired",
     TlsTooOld: "tls-too-old",
