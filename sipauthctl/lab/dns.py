@@ -91,6 +91,7 @@ class NameServer:
         self._zone = zone
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
         self.address: tuple[str, int] = ("", 0)
 
     async def start(self, host: str, port: int = 0) -> None:
@@ -99,7 +100,7 @@ class NameServer:
         Raises:
             OSError: the port is taken.
         """
-        self._tcp = await asyncio.start_server(self._serve, host, port)
+        self._tcp = await asyncio.start_server(self._connected, host, port)
         self.address = (host, self._tcp.sockets[0].getsockname()[1])
         loop = asyncio.get_running_loop()
         try:
@@ -111,11 +112,20 @@ class NameServer:
             raise
 
     async def stop(self) -> None:
-        """Stops answering."""
+        """Stops answering, and ends the connections."""
         if self._udp is not None:
             self._udp.close()
         if self._tcp is not None:
             self._tcp.close()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+        task.add_done_callback(lambda _: writer.close())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
@@ -126,4 +136,3 @@ class NameServer:
                     break
                 writer.write(struct.pack("!H", len(answer)) + answer)
                 await writer.drain()
-        writer.close()
