@@ -64,6 +64,7 @@ class Connection:
         self._send_seconds = send_seconds
         self._framer = StreamFramer()
         self._beginning = b""  # of what was received, as far as it takes to recognise another protocol
+        self._closed = False
 
     @property
     def proven(self) -> bool:
@@ -107,7 +108,10 @@ class Connection:
             raise ConnectionClosed(self.server, "the server broke the connection") from None
 
     async def close(self) -> None:
-        """Closes the connection, within a second, whatever state it is in."""
+        """Closes the connection, within a second, whatever state it is in; a second call does nothing."""
+        if self._closed:  # what `wait_closed` waits for is cancelled where the first call gave up
+            return
+        self._closed = True
         self._writer.close()
         try:
             with contextlib.suppress(OSError):  # a time-out is one

@@ -45,7 +45,7 @@ class LifeFacts:
     """What became of the registration, see `results.Life`.
 
     `replaced` are the targetnames of associations that a re-registration over another path replaced; `lost` says why
-    the registration could not be kept, empty where it could.
+    the registration could not be kept, empty where it could; `lost_by` is the answer that shows it, if any.
     """
 
     handshakes: list[Handshake] = field(default_factory=list)
@@ -58,6 +58,7 @@ class LifeFacts:
     granted: int | None = None  # by the first 200, in seconds
     replaced: list[str] = field(default_factory=list)
     lost: str = ""
+    lost_by: Response | None = None
 
 
 @dataclass(slots=True)

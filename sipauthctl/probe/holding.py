@@ -91,7 +91,7 @@ class Holder:
         if answered is not None and good:
             self.registration.granted_by(answered, sent)
         else:
-            self._facts.life.lost = self._why(answered)
+            self._facts.life.lost, self._facts.life.lost_by = self._why(answered), self._facts.last
         return good
 
     async def hold(self, length: timedelta) -> None:
@@ -101,7 +101,8 @@ class Holder:
         while not self._stopping.is_set() and (now := self._tools.now()) < end:
             registration = self.registration
             if registration.granted == 0:
-                self._facts.life.lost = "the server grants the registration no time"
+                life = self._facts.life
+                life.lost, life.lost_by = "the server grants the registration no time", self._facts.last
                 return
             due = min(registration.refresh_due, end, *([ping_due] if ping_due is not None else []))
             if due == registration.refresh_due or due == end:

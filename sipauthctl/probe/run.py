@@ -153,7 +153,7 @@ class Probe:
         return connection
 
     async def _talk(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Endpoint | None:
-        registered = False
+        registered, holder = False, None
         try:
             sent = self._tools.now()
             answered = await conversation.sign_in()
@@ -183,7 +183,7 @@ class Probe:
             return None
         finally:
             if registered and not (self._options.keep and not self.facts.interrupted):
-                await self._deregister(conversation)
+                await self._deregister(conversation, holder)
 
     async def _another(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Connection:
         """Another connection to the same server, in place of one that broke."""
@@ -222,14 +222,14 @@ class Probe:
         facts.result = HopResult.REDIRECTED
         return target
 
-    async def _deregister(self, conversation: Conversation) -> None:
-        """Takes the registration back; notes it where that does not succeed."""
-        self.facts.registration_left = True
+    async def _deregister(self, conversation: Conversation, holder: Holder | None) -> None:
+        """Takes the registration back; notes it where that does not succeed, unless it has ended by itself."""
+        self.facts.registration_left = holder is None or holder.registration.expires > self._tools.now()
         try:
             answered = await conversation.register_again(expires=0, purpose="de-registers")
         except NetworkError:
             return
-        self.facts.registration_left = answered is None or answered.response.status != 200
+        self.facts.registration_left &= answered is None or answered.response.status != 200
 
 
 def _result_of_stop(facts: HopFacts) -> HopResult:

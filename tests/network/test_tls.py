@@ -23,10 +23,12 @@ from sipauthctl.network.errors import (
 )
 from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.tls import TlsPolicy, TrustError
-from sipauthctl.network.transport import Timeouts
+from sipauthctl.network.transport import Timeouts, connect
 from sipauthctl.sip.message import Response
 from tests.network.peers import (
     HOST,
+    LIMITS,
+    LOOPBACK,
     OK,
     Authority,
     connected,
@@ -350,3 +352,19 @@ def test_a_ca_file_that_cannot_be_used_is_told_with_its_reason(tmp_path: Path) -
         TlsPolicy(text).context()
     with pytest.raises(TrustError, match="no PEM certificate"):
         TlsPolicy(text, verify=False).context()
+
+
+def test_closing_twice_is_no_error_where_the_server_never_closes(authority: Authority) -> None:
+    """The first call gives up waiting for it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.Event().wait()
+
+    async def scenario() -> None:
+        async with serving(serve, authority.context(HOST)) as port:
+            connection = await connect(tls_endpoint(port), LOOPBACK, TlsPolicy(authority.file), LIMITS)
+            await connection.close()
+            await connection.close()
+
+    run(scenario())

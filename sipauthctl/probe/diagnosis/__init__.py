@@ -17,9 +17,9 @@ _FAMILIES = (
     kerberos.findings,
     ntlm.findings,
     signatures.findings,
+    account.findings,
     life.findings,
     flow.findings,
-    account.findings,
     domain.findings,
 )
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}

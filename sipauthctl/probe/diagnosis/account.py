@@ -14,6 +14,7 @@ from sipauthctl.probe.diagnosis.kerberos import refused_by_server
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
+from sipauthctl.sip.message import Response
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
@@ -23,14 +24,22 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         # So is one of a ticket for the family of Kerberos.
         of_ticket = hop.scheme is Scheme.KERBEROS and refused_by_server(hop)
         if hop.result is HopResult.REJECTED and NTLM_MISMATCH not in hresults(hop) and not of_ticket:
-            yield _refusal(hop, options)
+            yield _refusal(hop, hop.last, options)
+        if _refused_later(hop) and not of_ticket:
+            yield _refusal(hop, hop.life.lost_by, options)
 
 
-def _refusal(hop: HopFacts, options: ProbeOptions) -> Finding:
-    if hop.last is None:
+def _refused_later(hop: HopFacts) -> bool:
+    """Whether a registered client was challenged again, and its new credentials were refused."""
+    refused = hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED
+    return hop.result is HopResult.REGISTERED and refused and hop.life.lost_by is not None
+
+
+def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> Finding:
+    if answer is None:
         return finding("server-diagnostic", f"{hop.server.host} refuses {options.logon_name.text}.")
     return refusal(
-        hop.last,
+        answer,
         host=hop.server.host,
         user=options.logon_name.text,
         sip_uri=f"sip:{options.user.user}@{options.user.host}",

@@ -27,10 +27,11 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 def _of(hop: HopFacts) -> Iterator[Finding]:
     life, host = hop.life, hop.server.host
+    if life.lost:
+        shown = [] if life.lost_by is None else [f"SIP/2.0 {life.lost_by.status} {life.lost_by.reason}"]
+        yield finding("registration-lost", f"At {host}: {life.lost}.", shown)
     for gap in life.lapses:
         yield lapse(gap.since, gap.until, host=host)
-    if life.lost:
-        yield finding("registration-lost", f"At {host}: {life.lost}.", _last(hop))
     gone = [made for made in life.handshakes if made.reason in _GONE]
     if gone:
         yield _expired(hop, gone)
@@ -70,7 +71,3 @@ def _regular(unexpected: list[Handshake]) -> str:
 
 def _line(made: Handshake) -> str:
     return f"{made.time:%H:%M:%S} UTC {made.reason.value}: {made.detail}"
-
-
-def _last(hop: HopFacts) -> list[str]:
-    return [] if hop.last is None else [f"SIP/2.0 {hop.last.status} {hop.last.reason}"]
