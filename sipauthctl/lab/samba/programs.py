@@ -6,6 +6,7 @@ import functools
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 RUN_FOLDER = Path("/run/samba")
@@ -33,16 +34,30 @@ def missing() -> str | None:
         return "The lab's domain controller needs unshare of util-linux: apt install util-linux."
     if os.geteuid() != 0:
         return "The lab's domain controller needs the ports of a real one (88, 389, 636), so it has to run as root."
-    if not _may_mount():
+    if _mount_namespace() is None:
         return "The lab's domain controller needs a mount namespace of its own, which this computer does not allow."
     return None
 
 
 @functools.cache
-def _may_mount() -> bool:
-    """Whether `within` would work; containers often forbid it."""
-    done = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)  # noqa: S607
-    return done.returncode == 0
+def _mount_namespace() -> tuple[str, ...] | None:
+    """The command for a mount namespace that nobody else looks into; None without one: containers often forbid it."""
+    commands = (
+        ("unshare", "--mount"),
+        # Below a changed root directory unshare cannot make mounts private; often they are already.
+        ("unshare", "--mount", "--propagation", "unchanged"),
+    )
+    return next(filter(_stays_within, commands), None)
+
+
+def _stays_within(namespace: tuple[str, ...]) -> bool:
+    with tempfile.TemporaryDirectory(prefix="sipauthctl-lab-") as folder:
+        mount = (*namespace, "sh", "-c", 'mount --bind "$0" "$0"', folder)
+        allowed = subprocess.run(mount, capture_output=True, check=False).returncode == 0  # noqa: S603
+        seen = folder in Path("/proc/self/mountinfo").read_text("utf-8")
+        if seen:
+            subprocess.run(["umount", folder], capture_output=True, check=True)  # noqa: S603, S607
+    return allowed and not seen
 
 
 def interpreter() -> str:
@@ -63,7 +78,7 @@ def within(folder: Path, *command: str, own_processes: bool = False) -> tuple[st
         command: a program and its arguments.
         own_processes: also in a process namespace, all of whose processes end with the first.
     """
-    unshare = ["unshare", "--mount"]
+    unshare = list(_mount_namespace() or ("unshare", "--mount"))
     if own_processes:
         unshare += ["--pid", "--fork", "--kill-child", "--mount-proc"]
     return (*unshare, "sh", "-c", f'mount --bind "$0" {RUN_FOLDER} && exec "$@"', str(folder), *command)
