@@ -45,8 +45,9 @@ def now() -> datetime:
 class Row:
     """One deployment and one user.
 
-    `faults` are the lab's, `lab` its settings, `behaviour` changes that no fault of the command line makes. `options`
-    change the prober's, `asked` the doctor's. `expected` is the root cause, None for a healthy one.
+    `faults` are the lab's, `lab` its settings, `behaviour` changes that no fault of the command line makes. `files`
+    are this computer's, by path. `options` change the prober's, `asked` the doctor's. `expected` is the root cause,
+    None for a healthy one.
     """
 
     family: str
@@ -55,6 +56,7 @@ class Row:
     faults: tuple[str, ...] = ()
     lab: dict[str, Any] = field(default_factory=dict)
     behaviour: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     user: str = "ned"
     logon: str | None = None
     password: str | None = None
@@ -134,6 +136,9 @@ async def examine_deployment(
             stack.enter_context(use_configuration(deployment.kdc.configuration))
         # A computer without settings: what the one that runs the tests is joined to must not matter.
         root = Path(stack.enter_context(TemporaryDirectory()))
+        for name, text in row.files.items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text)
         tools = Tools(
             now,
             secrets.token_bytes,

@@ -147,9 +147,9 @@ class TestNetbios:
         result = with_node(lambda port: case_in(tmp_path, netbios=port), NetbiosFlaw.WRONG_DOMAIN)
         assert found(result) == []
 
-    def test_silence_matters_after_a_refusal_alone(self, tmp_path: Path) -> None:
+    def test_silence_is_mentioned_after_a_refusal_alone_and_is_no_cause(self, tmp_path: Path) -> None:
         refused = with_node(lambda port: case_in(tmp_path, "credentials-refused", netbios=port), NetbiosFlaw.SILENT)
-        assert found(refused) == [("netbios-unavailable", Severity.WARNING)]
+        assert found(refused) == [("netbios-unavailable", Severity.INFO)]
         healthy = with_node(lambda port: case_in(tmp_path, netbios=port), NetbiosFlaw.SILENT)
         assert (healthy.status, found(healthy)) == (Status.SKIPPED, [])
 
