@@ -18,7 +18,14 @@ from sipauthctl.diagnosis.offers import OTHER_SCHEMES, rejection_words
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.network.transport import Connection
 from sipauthctl.probe.dialog import Dialog, SideDialog
-from sipauthctl.probe.events import OfferPassedOver, RequestReceived, RequestSent, ResponseReceived, ResponseSent
+from sipauthctl.probe.events import (
+    OfferPassedOver,
+    RequestReceived,
+    RequestSent,
+    ResponseReceived,
+    ResponseSent,
+    StrayResponse,
+)
 from sipauthctl.probe.facts import HopFacts
 from sipauthctl.probe.incoming import answer_to
 from sipauthctl.probe.observing import challenge_words, offered, see, see_challenge, summary_of
@@ -228,7 +235,8 @@ class Conversation:
                 await self._answer(message, checks)
             else:
                 replayed = [check for check in checks if check.result.problem is SignatureProblem.REPLAYED]
-                self._judge(tuple(replayed), message)
+                seen = tuple(self._judge(tuple(replayed), message))
+                self._tools.observer(StrayResponse(self.wire.connection.server, message, seen))
         except SipError:
             return  # what cannot be read is not answered
 

@@ -67,6 +67,15 @@ class ResponseReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class StrayResponse:
+    """An answer that nobody waits for; `signatures` are those that were used before."""
+
+    server: Endpoint
+    response: Response
+    signatures: tuple[SignatureCheck, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class OfferPassedOver:
     """An offer of a scheme that registers nobody here; `offer` is its text, `reason` a few plain words."""
 
@@ -115,6 +124,7 @@ Event = (
     | Connected
     | RequestSent
     | ResponseReceived
+    | StrayResponse
     | OfferPassedOver
     | ConnectionLost
     | RequestReceived

@@ -8,7 +8,14 @@ from typing import BinaryIO
 
 from sipauthctl.association.redaction import without_secrets
 from sipauthctl.network.evidence import Endpoint
-from sipauthctl.probe.events import Event, RequestReceived, RequestSent, ResponseReceived, ResponseSent
+from sipauthctl.probe.events import (
+    Event,
+    RequestReceived,
+    RequestSent,
+    ResponseReceived,
+    ResponseSent,
+    StrayResponse,
+)
 
 
 class Trace:
@@ -27,7 +34,7 @@ class Trace:
         """Writes requests and responses of both sides; other events leave no mark."""
         if isinstance(event, RequestSent):
             self._write(">>>", event.server, without_secrets(event.request.to_bytes()))
-        elif isinstance(event, ResponseReceived):
+        elif isinstance(event, ResponseReceived | StrayResponse):
             self._write("<<<", event.server, event.response.to_bytes())
         elif isinstance(event, RequestReceived):
             self._write("<<<", event.server, event.request.to_bytes())

@@ -21,6 +21,7 @@ from sipauthctl.probe.events import (
     RequestSent,
     ResponseReceived,
     ResponseSent,
+    StrayResponse,
 )
 from sipauthctl.probe.results import SignatureCheck
 from sipauthctl.report.console import encodable, put
@@ -62,6 +63,10 @@ class Ladder:
             left = f"{event.request.method} {event.request.headers.get('CSeq') or ''}".split(" ")[:2]
             words = signatures_words(event.signatures) if event.signatures else "not signed"
             self._line("<-", "cyan", " ".join(left), "", words)
+        elif isinstance(event, StrayResponse):
+            checked = [signatures_words(event.signatures)] if event.signatures else []
+            right = ", ".join(["answers nothing", *checked])
+            self._line("<-", "red", f"{event.response.status} {event.response.reason}", "", right)
         elif isinstance(event, ResponseSent):
             self._line("->", "cyan", f"{event.response.status} {event.response.reason}", "", "")
         elif isinstance(event, Holding):

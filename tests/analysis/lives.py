@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sipauthctl.capture.record import Address, Record
-from sipauthctl.probe.events import Connected, RequestReceived, RequestSent, ResponseReceived, ResponseSent
+from sipauthctl.probe.events import (
+    Connected,
+    RequestReceived,
+    RequestSent,
+    ResponseReceived,
+    ResponseSent,
+    StrayResponse,
+)
 from sipauthctl.sip.message import Message
 from tests.analysis.sessions import CLIENT
 from tests.probe import harness
@@ -21,7 +28,7 @@ def records_of_life(run: harness.Run) -> list[Record]:
             client = Address(client.host, (client.port or 0) + 1)
         if isinstance(event, RequestSent | RequestReceived):
             message = event.request
-        elif isinstance(event, ResponseReceived | ResponseSent):
+        elif isinstance(event, ResponseReceived | ResponseSent | StrayResponse):
             message = event.response
         else:
             continue

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import re
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.findings import Severity
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.probe.events import RequestReceived, RequestSent, ResponseSent
 from sipauthctl.probe.results import HandshakeReason, Life, Outcome
+from sipauthctl.probe.trace import Trace
+from sipauthctl.report.ladder import Ladder
 from tests.probe.harness import Clock, Run, run
 
 HOUR = 3600.0
@@ -359,6 +364,17 @@ def test_after_another_path_the_new_association_signs() -> None:
     last = [event.request for event in result.events if isinstance(event, RequestSent)][-1]
     (value,) = last.headers.get_all("Proxy-Authorization")
     assert 'targetname="hs5.litwareinc.com"' in value
+
+
+def test_an_answer_that_comes_again_stands_in_the_trace_and_in_the_ladder() -> None:
+    result = run("replay-after-refresh", options={"refreshes": 1})
+    trace, shown = io.BytesIO(), io.StringIO()
+    for observer in (Trace(trace, Clock().now), Ladder(Console(file=shown, width=80))):
+        for event in result.events:
+            observer(event)
+    numbers = re.findall(rb'targetname="hs2[^\r]*snum="(\d+)"', trace.getvalue())
+    assert numbers == [b"1", b"2", b"1", b"3"]
+    assert re.search(r"<- 200 OK +answers nothing, snum=1 valid:\s+number 1 was used before\n", shown.getvalue())
 
 
 def test_the_wrong_signer_is_named() -> None:
