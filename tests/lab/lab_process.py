@@ -7,6 +7,7 @@ import json
 import os
 import select
 import signal
+import socket
 import ssl
 import subprocess
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 from sipauthctl.lab.deployment import RunningServer
 from tests.cli.program import PROGRAM, environment
+from tests.lab.test_connection import register
 
 SECONDS = 30.0  # far more than anything here takes
 _POLL_INTERVAL = 0.02
@@ -26,15 +28,16 @@ class LabProcess:
     """One command of the program that starts a lab.
 
     All its files lie in `folder`, and so do those of every program that it starts; that is how both are found.
+    `ignored` is a signal that the program finds ignored, as nohup and the background of scripts have it.
     """
 
-    def __init__(self, folder: Path, *command: str) -> None:
+    def __init__(self, folder: Path, *command: str, ignored: str | None = None) -> None:
         self.folder = folder / "of-the-lab"
         self.folder.mkdir()
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*PROGRAM, *command],
+                [*(("sh", "-c", f'trap "" {ignored}; exec "$@"', "sh") if ignored else ()), *PROGRAM, *command],
                 env=environment(TMPDIR=str(self.folder)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -77,6 +80,13 @@ class LabProcess:
         """As the server shows it."""
         server = next(server for server in self.servers if (server.host, server.transport) == (host, "tls"))
         return ssl.get_server_certificate((server.address, server.port)).encode()
+
+    def sip_status(self) -> bytes:
+        """How the first server's answer to a request without credentials begins."""
+        server = self.server("proxy", "tcp")
+        with socket.create_connection((server.address, server.port), timeout=SECONDS) as client:
+            client.sendall(register(1))
+            return client.recv(11)
 
     def environment(self, folder: Path) -> dict[str, str]:
         """For MIT's Kerberos programs, with their tickets in `folder`."""
@@ -121,9 +131,9 @@ class LabProcess:
 
 
 @contextmanager
-def starting(folder: Path, *command: str) -> Iterator[LabProcess]:
+def starting(folder: Path, *command: str, ignored: str | None = None) -> Iterator[LabProcess]:
     """Starts a lab, and kills it in the end if it still runs."""
-    lab = LabProcess(folder, *command)
+    lab = LabProcess(folder, *command, ignored=ignored)
     try:
         yield lab
     finally:
@@ -133,9 +143,9 @@ def starting(folder: Path, *command: str) -> Iterator[LabProcess]:
 
 
 @contextmanager
-def running(folder: Path, *options: str) -> Iterator[LabProcess]:
+def running(folder: Path, *options: str, ignored: str | None = None) -> Iterator[LabProcess]:
     """The same, when it is ready for use."""
-    with starting(folder, "lab", "--json", "--port", "0", *options) as lab:
+    with starting(folder, "lab", "--json", "--port", "0", *options, ignored=ignored) as lab:
         lab.until_ready()
         yield lab
 

@@ -16,7 +16,6 @@ from ldap3.core.exceptions import LDAPException, LDAPSessionTerminatedByServerEr
 
 from tests.external import needs_samba
 from tests.lab.lab_process import LabProcess, running, until_ended
-from tests.lab.test_connection import register
 
 pytestmark = [pytest.mark.external, needs_samba]
 LDAP_PORTS = (389, 636, 3268)
@@ -73,14 +72,6 @@ def listens(address: str, port: int) -> bool:
     with suppress(ConnectionRefusedError), socket.create_connection((address, port)):
         return True
     return False
-
-
-def sip_status(lab: LabProcess) -> bytes:
-    """What the first server answers to a request without credentials."""
-    server = lab.server("proxy", "tcp")
-    with socket.create_connection((server.address, server.port), timeout=10) as client:
-        client.sendall(register(1))
-        return client.recv(11)
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +140,7 @@ def test_a_logon_to_ldap_is_its_end(down: LabProcess, tmp_path: Path) -> None:
             connection.bind()
     assert [port for port in (88, *LDAP_PORTS) if listens(address, port)] == []
     assert "Cannot contact any KDC" in kinit(down, tmp_path).stderr
-    assert sip_status(down) == b"SIP/2.0 401"
+    assert down.sip_status() == b"SIP/2.0 401"
 
 
 def test_a_terminal_that_is_closed_leaves_nothing(down: LabProcess) -> None:

@@ -15,23 +15,25 @@ from tests.lab.lab_process import starting, until_ended
 
 pytestmark = pytest.mark.external
 INSTALL = "needs Samba: apt install samba winbind samba-dsdb-modules samba-vfs-modules."
+REGISTER = ("register", "--lab", "--fault", "directory-down")
 LAB = ("lab", "--port", "0", "--directory", "samba")
 
 
 @needs_samba
 @pytest.mark.parametrize(
-    ("command", "number", "code"),
+    ("command", "number", "ignored", "code"),
     [
-        (LAB, signal.SIGINT, 0),
-        (LAB, signal.SIGTERM, 0),
-        (("register", "--lab", "--fault", "directory-down"), signal.SIGTERM, 130),
+        (LAB, signal.SIGINT, None, 0),
+        (LAB, signal.SIGTERM, None, 0),
+        (REGISTER, signal.SIGTERM, None, 130),
+        (REGISTER, signal.SIGTERM, "INT", 130),
     ],
-    ids=["lab, Ctrl-C", "lab", "register"],
+    ids=["lab, Ctrl-C", "lab", "register", "register in the background of a script"],
 )
 def test_an_interrupted_start_leaves_nothing(
-    tmp_path: Path, command: tuple[str, ...], number: signal.Signals, code: int
+    tmp_path: Path, command: tuple[str, ...], number: signal.Signals, ignored: str | None, code: int
 ) -> None:
-    with starting(tmp_path, *command) as lab:
+    with starting(tmp_path, *command, ignored=ignored) as lab:
         lab.until_there("sipauthctl-samba-*/empty.conf")
         processes = lab.processes()
         assert lab.end(number) == code, lab.log
