@@ -47,6 +47,7 @@ from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS, Hea
 from sipauthctl.association.offers import OWN_VERSION, Offer, offers, read_version
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.association.signing import signature_buffer
+from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Record
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import Scheme
@@ -483,6 +484,7 @@ class Reconstruction:
             if verdict is None:
                 self._checker.missing(tracked, record, message, header.sender, "the message carries no signature")
             self._arrived(tracked, record, message, key)
+            self._went_on(tracked, header, verdict, key)
         if message.status < 200:
             return
         by_server = not any(header.sender is Sender.CLIENT for header in headers)
@@ -516,6 +518,14 @@ class Reconstruction:
                 self._finish(tracked)
         elif tracked.deregistered and key[2] == "REGISTER" and message.status < 300:
             self._leaving.append(tracked)
+
+    @staticmethod
+    def _went_on(tracked: Tracked, header: SignedHeader, verdict: Verdict | None, key: Transaction) -> None:
+        """A server that signs other answers took the last token, though the input lacks its answer to that."""
+        waiting = tracked.step in (Step.TOKEN_GIVEN, Step.FINAL_SENT) and tracked.final != key
+        if waiting and header.sender is Sender.SERVER and verdict not in (None, Verdict.INVALID):
+            tracked.step = Step.ESTABLISHED
+            tracked.slim()
 
     def _replacement(self, tracked: Tracked, answered: list[Tracked], key: Transaction) -> Tracked | None:
         """The association with another server that was made within a re-registration, in place of this one."""

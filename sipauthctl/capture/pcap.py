@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,8 @@ from sipauthctl.capture.record import InputKind, Notice, ReadError, Record
 _EXPORT = ("-U", "OSI layer 7", "-w", "-")
 _TLS_PORTS = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstport")
 # tshark's defaults lose messages in reordered segments, and take SIP on some UDP ports for something else.
-_PREFERENCES = {"tcp.reassemble_out_of_order": "TRUE", "udp.try_heuristic_first": "TRUE"}
+_IN_ORDER = "tcp.reassemble_out_of_order"
+_PREFERENCES = {_IN_ORDER: "TRUE", "udp.try_heuristic_first": "TRUE"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUNCATED = ("cut short", "truncated", "less data was read")
 _MOST_PORTS = 200
@@ -65,11 +67,13 @@ class PcapReader:
         if self._keylog is not None:
             preferences["tls.keylog_file"] = str(self._keylog)
         found = False
-        cutter = MessageCutter()
+        cutter = MessageCutter(lambda pdu: given.after_loss(pdu.flow, pdu.frame))
         problems: list[Notice] = []
-        for message in cutter.messages(self._exported(given, preferences, problems)):
+        for message in cutter.messages(self._payloads(given, preferences, problems)):
             found = True
             yield self._record(given, message)
+        if lost := self._lost(given):
+            yield lost
         if given.damage is not None:
             yield Notice(*given.damage, self._path)
         yield from problems
@@ -80,6 +84,30 @@ class PcapReader:
             text = "The capture holds no SIP that can be read; --decode-as names its port."
             yield Notice("no-sip", text, self._path)
         yield from kerberos_errors(given.path, self._path, given.frame)
+
+    def _payloads(self, given: CaptureInput, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
+        """What tshark exports. Where it puts segments in order, it waits for one that is missing and gives nothing
+        that comes after; that is read by a second one, which does not."""
+        whole = self._exported(given, preferences, problems)
+        if all(lost.tls for lost in given.lost.values()):
+            return whole
+        again = self._exported(given, {**preferences, _IN_ORDER: "FALSE"}, [])
+        before = (pdu for pdu in whole if not given.after_loss(pdu.flow, pdu.frame))
+        after = (pdu for pdu in again if given.after_loss(pdu.flow, pdu.frame))
+        return heapq.merge(before, after, key=lambda pdu: pdu.frame)
+
+    def _lost(self, given: CaptureInput) -> Notice | None:
+        """What is said of missing segments, of TLS only where it may be decrypted."""
+        readable = self._keylog is not None or given.secrets
+        frames = [lost.frame for lost in given.lost.values() if readable or not lost.tls]
+        if not frames:
+            return None
+        where = f"{len(frames)} connection{'' if len(frames) == 1 else 's'} (one direction of each)"
+        text = (
+            f"The capture lacks TCP segments of {where}, the first one before frame {min(frames)}: messages in them "
+            "are missing here, which need not have been missing on the wire."
+        )
+        return Notice("lost-segments", text, self._path, min(frames))
 
     def _exported(self, given: CaptureInput, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
         """What tshark exports, up to its end or to a problem, which is noted."""

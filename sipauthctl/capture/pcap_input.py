@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,15 +29,25 @@ class TlsConnection:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """One direction of a TCP connection that lacks a segment from `frame` on; `tls`: it carries TLS."""
+
+    frame: int
+    tls: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CaptureInput:
     """A capture for tshark.
 
     `surveyed`: whether there was a first pass; without it nothing is known of connections. `packets` counts those of
-    the whole capture. `damage` is the kind and text of a notice on its compression.
+    the whole capture. `lost` has the directions of connections of which segments are missing. `damage` is the kind
+    and text of a notice on its compression.
     """
 
     path: Path
     surveyed: bool = False
+    lost: Mapping[bytes, Lost] = field(default_factory=dict)
     packets: int = 0
     secrets: bool = False
     tls: tuple[TlsConnection, ...] = ()
@@ -51,6 +61,14 @@ class CaptureInput:
             return number
         beyond = number - len(self.numbers)
         return self.numbers[-1] + beyond if beyond > 0 else self.numbers[number - 1]
+
+    def after_loss(self, flow: Flow, frame: int) -> bool:
+        """Whether a segment is missing of a flow before a frame that tshark named. TLS is not counted: what comes then
+        cannot be decrypted."""
+        if not self.lost or flow.source is None or flow.destination is None:
+            return False
+        lost = self.lost.get(_end(flow.source) + _end(flow.destination))
+        return lost is not None and not lost.tls and self.frame(frame) >= lost.frame
 
     def unread(self, flows: Iterable[Flow]) -> list[TlsConnection]:
         """The connections with TLS of which nothing was read, where `flows` are those that were."""
@@ -92,10 +110,15 @@ def _surveyed(survey: Survey, path: Path, part: Path, damage: tuple[str, str] | 
     connections = list(survey.sieve.connections())
     tls = [TlsConnection(key, one.server_port, one.hello) for key, one in connections if one.server_port is not None]
     sip_ports = Counter(one.sip_port for _, one in connections if one.sip_port is not None)
+    lost = {
+        _ends_of_packet(ends): Lost(frame, connection.server_port is not None)
+        for ends, connection, frame in survey.sieve.lost()
+    }
     numbers = survey.write(part) if survey.worth_it() else None
     return CaptureInput(
         path=path if numbers is None else part,
         surveyed=True,
+        lost=lost,
         packets=survey.packets,
         secrets=survey.secrets,
         tls=tuple(tls),
@@ -110,6 +133,12 @@ def _ends(flow: Flow) -> bytes | None:
     if flow.source is None or flow.destination is None:
         return None
     return b"".join(sorted(_end(one) for one in (flow.source, flow.destination)))
+
+
+def _ends_of_packet(ends: bytes) -> bytes:
+    """Two hosts and two ports, as one end after the other."""
+    host = len(ends) // 2 - 2
+    return ends[:host] + ends[-4:-2] + ends[host : 2 * host] + ends[-2:]
 
 
 def _end(address: Address) -> bytes:

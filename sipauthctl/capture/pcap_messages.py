@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sipauthctl.capture.pcap_export import Flow, Pdu
 from sipauthctl.sip.limits import DEFAULT_LIMITS
@@ -35,9 +35,13 @@ class MessageCutter:
     """Takes payloads in their order and gives messages.
 
     `decrypted` has the flows of which something that TLS carried could be read.
+
+    Args:
+        after_loss: whether a segment is missing before a payload, so that a message that seems cut off may go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, after_loss: Callable[[Pdu], bool] = lambda _: False) -> None:
+        self._after_loss = after_loss
         self.decrypted: set[Flow] = set()
         self._streams: OrderedDict[Flow, bytes] = OrderedDict()  # messages that have begun, of TLS
         self._held = 0
@@ -59,10 +63,21 @@ class MessageCutter:
                 times += pdu.data == last.data  # else it is a message in the body of another
                 continue
             if last is not None:
-                yield from _of_payload(last, times)
+                yield from self._of_payload(last, times)
             last, times = pdu, 1
         if last is not None:
-            yield from _of_payload(last, times)
+            yield from self._of_payload(last, times)
+
+    def _of_payload(self, pdu: Pdu, times: int) -> Iterator[Found]:
+        if pdu.flow.protocol == "udp":
+            raws, rest = _datagram(pdu.data)
+        else:
+            raws, rest = cut(pdu.data)
+        for raw in raws:
+            yield pdu, raw, False
+        # Where nothing is missing, the capture holds only the beginning of the packet.
+        if rest and times > len(raws) and not self._after_loss(pdu):
+            yield pdu, rest, False
 
     def _tls(self, pdu: Pdu) -> Iterator[Found]:
         if len(self.decrypted) < _MOST_FLOWS:
@@ -79,17 +94,6 @@ class MessageCutter:
             self._held += len(rest)
             while self._held > _MOST_HELD or len(self._streams) > _MOST_STREAMS:
                 self._held -= len(self._streams.popitem(last=False)[1])
-
-
-def _of_payload(pdu: Pdu, times: int) -> Iterator[Found]:
-    if pdu.flow.protocol == "udp":
-        raws, rest = _datagram(pdu.data)
-    else:
-        raws, rest = cut(pdu.data)
-    for raw in raws:
-        yield pdu, raw, False
-    if rest and times > len(raws):  # the capture holds only the beginning of the packet
-        yield pdu, rest, False
 
 
 def _datagram(data: bytes) -> tuple[list[bytes], bytes]:

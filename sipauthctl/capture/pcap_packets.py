@@ -11,6 +11,8 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from sipauthctl.capture.pcap_gaps import SYN, Direction
+
 DROP, KEEP = -2, -1
 """What becomes of a packet; a number from 0 is that of the TCP connection whose fate it shares."""
 
@@ -53,7 +55,9 @@ _PLAIN_UDP = re.compile(
     re.DOTALL,
 ).match
 _PLAIN_TCP = re.compile(rb".{12}\x08\x00\x45.{5}[\x00\x40]\x00.\x06.{14}", re.DOTALL).match
+_PLAIN_TCP_HEADERS = 54
 _MOST_PORTS = 1 << 16
+_MOST_DIRECTIONS = 1 << 17
 _MOST_CONNECTIONS = 1 << 20
 
 
@@ -91,19 +95,23 @@ class Sieve:
         self._connections: dict[bytes, Connection] = {}
         self._numbered: list[Connection] = []
         self._fragmented: set[bytes] = set()  # pairs of hosts
-        self._settled: dict[bytes, int] = {}  # connections that need no further look, by both ends as they stand
+        self._directions: dict[bytes, Direction] = {}  # of TCP connections, by both ends as they stand in the packets
+        self._settled: dict[bytes, Direction] = {}  # those that need no further look
         self._dull_ports: set[bytes] = set()  # pairs of UDP ports that need no other look than the fastest
 
-    def look(self, link: int, data: bytes, start: int, end: int) -> int:
-        """What becomes of the packet in `data[start:end]`, whose link type is `link`, one of `LINKS`."""
+    def look(self, link: int, data: bytes, start: int, end: int, frame: int) -> int:
+        """What becomes of the packet in `data[start:end]`, whose link type is `link`, one of `LINKS`; `frame` is its
+        number."""
         if link == _ETHERNET and _PLAIN_TCP(data, start, end):
             known = self._settled.get(data[start + 26 : start + 38])
-            if known is not None:
-                return known
+            if known is not None and end - start >= _PLAIN_TCP_HEADERS:
+                length = _LENGTH.unpack_from(data, start + 16)[0]
+                known.take(data, start + 34, start + 14 + length if length else end, frame)
+                return known.number
         elif link == _ETHERNET and _PLAIN_UDP(data, start, end) and data[start + 34 : start + 38] in self._dull_ports:
             return DROP if data.find(_SIP, start + 42, end) < 0 else KEEP
         try:
-            return self._ip(data, *self._network(link, data, start), end)
+            return self._ip(data, *self._network(link, data, start), end, frame)
         except (IndexError, struct.error):
             return KEEP  # cut off
 
@@ -123,6 +131,13 @@ class Sieve:
         """The TCP connections; each with its key: both ends in a fixed order, each as address and port."""
         return iter(self._connections.items())
 
+    def lost(self) -> Iterator[tuple[bytes, Connection, int]]:
+        """The directions of connections of which segments are missing: both ends as in the packets (two hosts, two
+        ports), the connection, and the frame from which on one is missing."""
+        for ends, direction in self._settled.items():
+            if direction.lost_at is not None and ends[:-4] not in self._fragmented:
+                yield ends, self._numbered[direction.number], direction.lost_at
+
     @staticmethod
     def _network(link: int, data: bytes, start: int) -> tuple[int, int]:
         """The version of IP, 0 for anything else, and where it begins."""
@@ -139,7 +154,7 @@ class Sieve:
             return _IP_OF_TYPE.get(data[start : start + 2], 0), offset
         return data[offset] >> 4, offset
 
-    def _ip(self, data: bytes, version: int, offset: int, end: int) -> int:
+    def _ip(self, data: bytes, version: int, offset: int, end: int, frame: int) -> int:
         if version == 4 and data[offset] >> 4 == 4:
             protocol, after = data[offset + 9], offset + (data[offset] & 15) * 4
             hosts = data[offset + 12 : offset + 16], data[offset + 16 : offset + 20]
@@ -161,7 +176,10 @@ class Sieve:
             return self._udp(data, after, end)
         if protocol == _TCP:
             # What goes beyond the packet fills up a frame. A length of zero is left to the network card.
-            return self._tcp(data, hosts, after, min(end, offset + length) if length else end)
+            sent = offset + length if length else end
+            number = self._tcp(data, hosts, after, min(end, sent))
+            self._follow(number, data, hosts, after, sent, frame)
+            return number
         return KEEP
 
     def _udp(self, data: bytes, offset: int, end: int) -> int:
@@ -186,11 +204,23 @@ class Sieve:
             ports = _PORTS.unpack_from(data, offset)
             connection.keep = ports[0] in self._ports or ports[1] in self._ports
         start = offset + (data[offset + 12] >> 4) * 4
-        if connection.settled:
-            self._settled[hosts[0] + hosts[1] + data[offset : offset + 4]] = connection.number
-        elif start < end:
+        if not connection.settled and start < end:
             self._segment(connection, data, offset, start, end)
         return connection.number
+
+    def _follow(self, number: int, data: bytes, hosts: tuple[bytes, bytes], offset: int, end: int, frame: int) -> None:
+        """Watches for what is missing of a connection, from its beginning or from the first SIP or TLS on."""
+        if number < 0:
+            return
+        ends, settled = hosts[0] + hosts[1] + data[offset : offset + 4], self._numbered[number].settled
+        direction = self._directions.get(ends)
+        if direction is None:
+            if len(self._directions) >= _MOST_DIRECTIONS or not (settled or data[offset + 13] & SYN):
+                return
+            direction = self._directions[ends] = Direction(number)
+        if settled:
+            self._settled[ends] = direction
+        direction.take(data, offset, end, frame)
 
     def _segment(self, connection: Connection, data: bytes, offset: int, start: int, end: int) -> None:
         """Looks at the payload of a TCP segment."""

@@ -154,7 +154,7 @@ class Survey:
                 if end > size:
                     break
                 number += 1
-                fate = look(link, data, start, end)
+                fate = look(link, data, start, end, number)
                 if fate != DROP:
                     yield Piece(base + position, end - position, number, fate)
                 position = end
@@ -192,7 +192,7 @@ class Survey:
                     if start + captured + 4 > end or interface >= len(links):
                         raise UnknownKind
                     if links[interface] in LINKS:
-                        fate = self.sieve.look(links[interface], data, start, start + captured)
+                        fate = self.sieve.look(links[interface], data, start, start + captured, number)
                 elif kind in (_OLD_PACKET, _SIMPLE_PACKET):
                     self.packets = number = self.packets + 1
                 elif kind == _SECTION:

@@ -95,6 +95,13 @@ def test_a_client_that_keeps_its_cseq_from_one_token_to_the_next() -> None:
     assert "cseq-not-increased" in seen.ids
 
 
+@pytest.mark.parametrize("missing", [5, 6])
+def test_what_the_server_signs_shows_that_it_took_the_token_that_the_capture_lacks(missing: int) -> None:
+    seen = outcome([record for record in session() if record.place != missing])
+    assert [one.state for one in seen.associations] == [State.ESTABLISHED]
+    assert "handshake-incomplete" not in seen.ids
+
+
 def test_two_captures_one_after_the_other() -> None:
     records = session()
     second = [replace(record, input="later.pcap") for record in records[8:]]
