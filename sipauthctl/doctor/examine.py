@@ -59,13 +59,15 @@ _NOT_FATAL = frozenset(
         "kerberos-unavailable",
         "no-ticket",
         "ticket-expired",
+        "user-not-enabled",  # another forest than the one that was asked can have the address
         "user-unknown",
     }
 )
 
 
 def _in_hindsight(result: CheckResult) -> CheckResult:
-    """A check after a sign-in that succeeded: what lies between this computer and its KDC is a warning then.
+    """A check after a sign-in that succeeded: what lies between this computer and its KDC is a warning then, and so is
+    what the directory lacks.
 
     The rest (a service principal name that is missing, a key that is wrong) are faults of the deployment, which other
     clients meet too.

@@ -6,8 +6,13 @@ import asyncio
 
 import pytest
 
+from sipauthctl.doctor.case import Case
+from sipauthctl.doctor.check import Check, CheckResult
+from sipauthctl.doctor.examine import examine
+from sipauthctl.findings import Severity, finding
 from sipauthctl.lab.events import LabEvent
 from tests.accuracy.examination import Row, examine_row
+from tests.doctor.harness import case_of
 
 
 def test_a_wrong_password_is_tried_once() -> None:
@@ -52,3 +57,21 @@ def test_an_interruption_takes_the_registration_back() -> None:
 
     seen = asyncio.run(main())
     assert seen.count("registered") == seen.count("de-registered") == 1
+
+
+@pytest.mark.parametrize(("registered", "severity"), [(True, Severity.WARNING), (False, Severity.ERROR)])
+def test_an_address_that_the_directory_lacks_is_no_error_where_the_server_takes_it(
+    registered: bool, severity: Severity
+) -> None:
+    class Both(Check):
+        id = "both"
+        title = "the directory and the sign-in"
+
+        async def run(self, case: Case) -> CheckResult:
+            case.registered = registered
+            return self.judged("done", [finding("user-not-enabled", "No account of the domain has the address.")])
+
+    case = case_of()
+    verdict = asyncio.run(examine(case.asked, case.tools, checks=[Both()]))
+    assert [item.severity for item in verdict.findings] == [severity]
+    assert verdict.failed is not registered

@@ -52,9 +52,8 @@ def _judge(
             told = [f"no servicePrincipalName {spn} at {facts.host}"]
             yield finding("spn-not-registered", detail, told, spn=spn, account=_product_account(facts))
     elif len(owners) > 1:
-        others = [owner.name for owner in owners if owner.name != _product_account(facts)]
         detail = f"{spn} is on {_names(owners)}."
-        yield finding("spn-duplicate", detail, map(_line, owners), spn=spn, owner=others[0])
+        yield finding("spn-duplicate", detail, map(_line, owners), spn=spn, owner=_wrong_one(facts, spn, owners))
     else:
         yield from _sole(case, facts, spn, owners[0], refused)
 
@@ -65,7 +64,8 @@ def _sole(case: Case, facts: DirectoryFacts, spn: str, owner: SpnOwner, refused:
         severity = Severity.ERROR if refused else Severity.WARNING
         after = " The server refuses the ticket that is made for that account." if refused else ""
         detail = f"{spn} is on {owner.name}, {doubt}.{after}"
-        fields = {"spn": spn, "owner": owner.name, "account": _product_account(facts)}
+        own = _product_account(facts)
+        fields = {"spn": spn, "owner": owner.name, "account": own if own != owner.name else ""}
         yield finding("spn-wrong-account", detail, [_line(owner)], severity=severity, **fields)
     if owner.key_types is not None and not owner.key_types & _AES_OR_RC4:
         detail = f"{owner.name}, which has {spn}, is allowed DES keys alone."
@@ -88,12 +88,31 @@ def _doubt_when_refused(facts: DirectoryFacts, spn: str, owner: SpnOwner) -> str
     """What can be right, and is the likely cause where the server cannot decrypt the ticket."""
     from sipauthctl.directory.records import OwnerKind
 
-    parsed = Spn.parse(spn)
-    host = parsed.host.lower() if parsed is not None else ""
+    host = _host(spn)
     if owner.kind is OwnerKind.COMPUTER:
         return f"the computer {owner.host}" if owner.host and host and owner.host != host else ""
     own = _product_account(facts)
     return f"while the account that the product's setup makes, {own}, has none" if own not in ("", owner.name) else ""
+
+
+def _wrong_one(facts: DirectoryFacts, spn: str, owners: tuple[SpnOwner, ...]) -> str:
+    """An owner from which the name can be taken, empty where it is not plain which one the service runs as.
+
+    That is the account of the product's setup, or (from Lync on) the server's computer.
+    """
+    from sipauthctl.directory.records import OwnerKind
+
+    right = [
+        owner
+        for owner in owners
+        if owner.name == _product_account(facts) or (owner.kind is OwnerKind.COMPUTER and owner.host == _host(spn))
+    ]
+    return next(owner.name for owner in owners if owner not in right) if len(right) == 1 else ""
+
+
+def _host(spn: str) -> str:
+    parsed = Spn.parse(spn)
+    return parsed.host.lower() if parsed is not None else ""
 
 
 def _product_account(facts: DirectoryFacts) -> str:
