@@ -121,7 +121,7 @@ class Case:
     server: HopFacts | None = None  # offers: the talk with it, without credentials
     domain: DomainNames = DomainNames()  # offers (from the NTLM challenge), then whoever knows better
     machine: Machine | None = None  # whoever asks first; see this_machine
-    in_workgroup: bool | None = None  # machine: this computer is joined to no domain
+    in_workgroup: bool | None = None  # machine: this computer is joined to no domain, as far as it could be read
     kdc: KdcTalk | None = None  # kdc
     kdc_clock: ClockReading | None = None  # kdc
     directory: DirectoryFacts | None = None  # directory

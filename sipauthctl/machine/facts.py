@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sipauthctl.machine.files import is_hidden
 from sipauthctl.machine.keytab import PATH as KEYTAB_PATH
 from sipauthctl.machine.keytab import read_keytab
 from sipauthctl.machine.krb5_conf import Krb5Conf, read_krb5_conf
@@ -31,6 +32,7 @@ class Machine:
     Attributes:
         memberships: the domains that it is joined to, as each source has it; none where no source knows any.
         looked_at: the sources that could be read, whether or not they name a domain.
+        unread: those that are not this user's to read.
         krb5: its krb5.conf, where a default realm is no proof of being joined.
         netbios_disabled: where it stands that NetBIOS is disabled, empty where it is not.
         xp_home: the name of the Windows edition where it is XP Home, else empty.
@@ -39,8 +41,14 @@ class Machine:
     memberships: tuple[Membership, ...]
     looked_at: tuple[str, ...]
     krb5: Krb5Conf
+    unread: tuple[str, ...] = ()
     netbios_disabled: str = ""
     xp_home: str = ""
+
+    @property
+    def in_workgroup(self) -> bool | None:
+        """Whether it is joined to no domain; None where that may stand in what could not be read."""
+        return False if self.memberships else None if self.unread else True
 
 
 def read_machine(root: Path, environ: Mapping[str, str], registry: Registry | None) -> Machine:
@@ -63,8 +71,10 @@ def read_machine(root: Path, environ: Mapping[str, str], registry: Registry | No
     realms = dict.fromkeys(name.rpartition("@")[2] for name in hosts)
     joined += [Membership(realm.lower(), "", f"/{KEYTAB_PATH}") for realm in realms]
     disabled = f"/{SAMBA_PATH}: disable netbios = yes" if samba is not None and samba.netbios_disabled else ""
-    sources = [f"/{path}" for path in (SSSD_PATH, SAMBA_PATH, KEYTAB_PATH) if (root / path).is_file()]
-    return Machine(tuple(joined), tuple(sources), krb5, netbios_disabled=disabled)
+    paths = (SSSD_PATH, SAMBA_PATH, KEYTAB_PATH)
+    unread = tuple(f"/{path}" for path in paths if is_hidden(root / path))
+    sources = tuple(f"/{path}" for path in paths if f"/{path}" not in unread and (root / path).is_file())
+    return Machine(tuple(joined), sources, krb5, unread, netbios_disabled=disabled)
 
 
 def _windows(registry: Registry, krb5: Krb5Conf) -> Machine:

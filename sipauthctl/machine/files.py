@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 MAX_FILE_BYTES = 1 << 20
@@ -16,6 +17,17 @@ def read_bytes(path: Path) -> bytes | None:
             return file.read(MAX_FILE_BYTES)
     except OSError:
         return None
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether it is there, or may be, and is not ours to read."""
+    try:
+        path.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return not os.access(path, os.R_OK)
 
 
 def read_text(path: Path) -> str | None:

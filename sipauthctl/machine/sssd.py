@@ -30,9 +30,8 @@ def read_sssd_conf(root: Path) -> tuple[JoinedDomain, ...]:
         root: the file system's root.
     """
     path = root / SSSD_PATH
-    snippets = sorted((path.parent / "conf.d").glob("*.conf")) if path.parent.is_dir() else []
     parser = configparser.ConfigParser(interpolation=None, strict=False)
-    for part in (path, *snippets):
+    for part in (path, *_snippets(path.parent / "conf.d")):
         text = read_text(part)
         if text is not None:
             try:
@@ -40,6 +39,13 @@ def read_sssd_conf(root: Path) -> tuple[JoinedDomain, ...]:
             except configparser.Error:
                 continue
     return tuple(_domain(parser[name], name) for name in parser.sections() if _is_directory(parser[name], name))
+
+
+def _snippets(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.conf"))
+    except OSError:
+        return []
 
 
 def ask_realmd(root: Path) -> tuple[JoinedDomain, ...]:

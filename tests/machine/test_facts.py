@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
 
 from sipauthctl.machine import windows
 from sipauthctl.machine.facts import Machine, Membership, read_machine
@@ -59,6 +65,40 @@ def test_each_source_of_a_linux_member(tmp_path: Path) -> None:
     )
     assert machine.looked_at == ("/etc/sssd/sssd.conf", "/etc/samba/smb.conf")
     assert machine.netbios_disabled == "/etc/samba/smb.conf: disable netbios = yes"
+
+
+AS_AN_ORDINARY_USER = """
+import os, sys
+from pathlib import Path
+from sipauthctl.machine.facts import read_machine
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+machine = read_machine(Path(sys.argv[1]), {}, None)
+print(machine.memberships, machine.looked_at, machine.unread, machine.in_workgroup)
+"""
+
+
+@pytest.fixture
+def root_for_all() -> Iterator[Path]:
+    """A folder that another user can enter, unlike those of pytest."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        yield root
+
+
+@pytest.mark.parametrize("folder", [0o000, 0o711])
+def test_settings_that_are_not_ours_to_read_leave_it_open(root_for_all: Path, folder: int) -> None:
+    write(root_for_all, "etc/sssd/sssd.conf", "[domain/litwareinc.com]\nid_provider = ad\n")
+    (root_for_all / "etc").chmod(0o755)
+    (root_for_all / "etc/sssd/sssd.conf").chmod(0)
+    (root_for_all / "etc/sssd").chmod(folder)
+    command = [sys.executable, "-c", AS_AN_ORDINARY_USER, str(root_for_all)]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    (root_for_all / "etc/sssd").chmod(0o700)
+    assert result.stdout == "() () ('/etc/sssd/sssd.conf',) None\n"
 
 
 def test_a_windows_member() -> None:

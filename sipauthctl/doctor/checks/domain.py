@@ -31,7 +31,8 @@ class DomainCheck(Check):
         if server is None and not machine.memberships:
             return self.skipped("neither the server nor this computer tells its domain")
         found = list(_judge(case, machine)) if refused_without_reason(case) else []
-        mine = ", ".join(dict.fromkeys(_name(item) for item in machine.memberships)) or "none"
+        none = "none" if machine.in_workgroup else "not known"
+        mine = ", ".join(dict.fromkeys(_name(item) for item in machine.memberships)) or none
         return self.judged(f"the server's is {server or 'not known'}, this computer's {mine}", found)
 
 
@@ -39,10 +40,10 @@ def _judge(case: Case, machine: Machine) -> Iterator[Finding]:
     user, server = case.asked.probe.logon_name.user.partition("@")[0], case.domain.netbios or case.domain.dns or ""
     told = [f"server: NetBIOS domain {case.domain.netbios}, DNS domain {case.domain.dns}"]
     told += [f"this computer: {_name(item)} ({item.source})" for item in machine.memberships]
-    if not machine.memberships:
+    if machine.in_workgroup:
         detail = "This computer is in no domain as far as its settings tell."
         yield finding("client-not-domain-joined", detail, told, user=user, server_domain=server)
-    elif server and not any(_same(case, item) for item in machine.memberships):
+    elif machine.memberships and server and not any(_same(case, item) for item in machine.memberships):
         mine = _name(machine.memberships[0])
         detail = f"This computer is in {mine}, the server in {case.domain.dns or case.domain.netbios}."
         yield finding("client-domain-differs", detail, told)

@@ -18,7 +18,7 @@ class MachineCheck(Check):
     async def run(self, case: Case) -> CheckResult:
         """See the class."""
         machine = await machine_of(case)
-        case.in_workgroup = not machine.memberships
+        case.in_workgroup = machine.in_workgroup
         found = []
         if machine.xp_home:
             found.append(finding("client-xp-home", f"This computer runs {machine.xp_home}.", [machine.xp_home]))
@@ -31,5 +31,7 @@ def _words(machine: Machine) -> str:
         return (
             f"joined to {', '.join(joined)} ({', '.join(dict.fromkeys(item.source for item in machine.memberships))})"
         )
+    if machine.unread:
+        return f"no domain is known, and {' and '.join(machine.unread)} cannot be read by this user"
     read = f"; nothing to the contrary in {', '.join(machine.looked_at)}" if machine.looked_at else ""
     return f"in no domain{read}"
