@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sipauthctl.lab.deployment import RunningServer
@@ -131,21 +132,25 @@ class LabProcess:
 
 
 @contextmanager
-def starting(folder: Path, *command: str, ignored: str | None = None) -> Iterator[LabProcess]:
-    """Starts a lab, and kills it in the end if it still runs."""
-    lab = LabProcess(folder, *command, ignored=ignored)
-    try:
-        yield lab
-    finally:
-        if lab.process.poll() is None:
-            lab.process.kill()
-        lab.process.communicate()
+def starting(*command: str, ignored: str | None = None) -> Iterator[LabProcess]:
+    """Starts a lab, and kills it in the end if it still runs.
+
+    Its folder is none of pytest's, whose paths can be too long for the sockets in it.
+    """
+    with TemporaryDirectory(prefix="lab-") as folder:
+        lab = LabProcess(Path(folder), *command, ignored=ignored)
+        try:
+            yield lab
+        finally:
+            if lab.process.poll() is None:
+                lab.process.kill()
+            lab.process.communicate()
 
 
 @contextmanager
-def running(folder: Path, *options: str, ignored: str | None = None) -> Iterator[LabProcess]:
+def running(*options: str, ignored: str | None = None) -> Iterator[LabProcess]:
     """The same, when it is ready for use."""
-    with starting(folder, "lab", "--json", "--port", "0", *options, ignored=ignored) as lab:
+    with starting("lab", "--json", "--port", "0", *options, ignored=ignored) as lab:
         lab.until_ready()
         yield lab
 

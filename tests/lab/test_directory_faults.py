@@ -25,9 +25,9 @@ BROKEN_OFF = (LDAPSessionTerminatedByServerError, LDAPSocketReceiveError)
 
 
 @contextmanager
-def with_faults(folders: pytest.TempPathFactory, *faults: str) -> Iterator[LabProcess]:
+def with_faults(*faults: str) -> Iterator[LabProcess]:
     """A lab with all of these, and what makes it a domain."""
-    with running(folders.mktemp("lab"), *(option for fault in faults for option in ("--fault", fault))) as started:
+    with running(*(option for fault in faults for option in ("--fault", fault))) as started:
         yield started
 
 
@@ -75,9 +75,9 @@ def listens(address: str, port: int) -> bool:
 
 
 @pytest.fixture(scope="module")
-def unreachable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
+def unreachable() -> Iterator[LabProcess]:
     """Kerberos alone answers, and late."""
-    with with_faults(tmp_path_factory, "directory-unreachable", SLOW, "netbios-wrong-domain") as started:
+    with with_faults("directory-unreachable", SLOW, "netbios-wrong-domain") as started:
         yield started
 
 
@@ -109,9 +109,9 @@ def test_killing_the_lab_ends_all_its_processes(unreachable: LabProcess) -> None
 
 
 @pytest.fixture(scope="module")
-def down(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
+def down() -> Iterator[LabProcess]:
     """It answers LDAP late, and dies when somebody begins to log on."""
-    with with_faults(tmp_path_factory, "directory-down", SLOW, "netbios-conflict") as started:
+    with with_faults("directory-down", SLOW, "netbios-conflict") as started:
         yield started
 
 

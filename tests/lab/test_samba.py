@@ -39,8 +39,8 @@ REFUSED = "refused"
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabProcess]:
-    with running(tmp_path_factory.mktemp("samba"), "--directory", "samba") as started:
+def lab() -> Iterator[LabProcess]:
+    with running("--directory", "samba") as started:
         yield started
 
 

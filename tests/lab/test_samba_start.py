@@ -31,9 +31,9 @@ LAB = ("lab", "--port", "0", "--directory", "samba")
     ids=["lab, Ctrl-C", "lab", "register", "register in the background of a script"],
 )
 def test_an_interrupted_start_leaves_nothing(
-    tmp_path: Path, command: tuple[str, ...], number: signal.Signals, ignored: str | None, code: int
+    command: tuple[str, ...], number: signal.Signals, ignored: str | None, code: int
 ) -> None:
-    with starting(tmp_path, *command, ignored=ignored) as lab:
+    with starting(*command, ignored=ignored) as lab:
         lab.until_there("sipauthctl-samba-*/empty.conf")
         processes = lab.processes()
         assert lab.end(number) == code, lab.log
@@ -78,3 +78,13 @@ def test_a_root_that_may_not_mount_is_told_so() -> None:
     text = refusal(*LAB, before=("setpriv", "--bounding-set=-sys_admin"))
     reason = "needs a mount namespace of its own, which this computer does not allow."
     assert text == f"Error: The lab's domain controller {reason}\n"
+
+
+@needs_samba
+def test_a_folder_too_long_for_samba_is_told_before_it_starts(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 80)
+    folder.mkdir()
+    text = refusal(*LAB, TMPDIR=str(folder))
+    assert text.startswith("Error: The paths of Samba's sockets in ")
+    assert text.endswith(" would be too long; set TMPDIR to a shorter one.\n")
+    assert list(folder.iterdir()) == []

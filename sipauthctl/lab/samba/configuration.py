@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from pathlib import Path
@@ -11,6 +12,18 @@ from sipauthctl.lab.names import DOMAIN_CONTROLLER, KERBEROS_REALM, NETBIOS_DOMA
 
 KDC_PORT, LDAP_PORT, LDAPS_PORT, CATALOGUE_PORT = 88, 389, 636, 3268
 _TRIES = 20
+_SOCKET_PATH_BYTES = 107  # unix(7), without the final zero
+_LONGEST_SOCKET = "/state/winbindd_privileged/pipe"
+
+
+def check_length(folder: Path) -> None:
+    """Makes sure that the paths of Samba's sockets in `folder` are not too long.
+
+    Raises:
+        CannotStart: they are.
+    """
+    if len(os.fsencode(folder)) + len(_LONGEST_SOCKET) > _SOCKET_PATH_BYTES:
+        raise CannotStart(f"The paths of Samba's sockets in {folder} would be too long; set TMPDIR to a shorter one")
 
 
 def smb_conf(folder: Path, address: str, services: list[str]) -> str:

@@ -32,6 +32,7 @@ from sipauthctl.lab.samba.configuration import (
     KDC_PORT,
     LDAP_PORT,
     LDAPS_PORT,
+    check_length,
     own_address,
     smb_conf,
 )
@@ -132,6 +133,7 @@ class SambaDomain:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-samba-"))
             self.folder = Path(folder)
+            check_length(self.folder)
             self.address = self._server = own_address()
             if self._flaw is DirectoryFlaw.DIES or self.settings.delay:
                 self._server = own_address()
