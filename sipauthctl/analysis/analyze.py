@@ -11,6 +11,7 @@ from sipauthctl.analysis.diagnosis import findings as association_findings
 from sipauthctl.analysis.diagnosis import kdc, trace
 from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, DialogEnd, of_dialog
 from sipauthctl.analysis.kdc_errors import KdcErrors
+from sipauthctl.analysis.reading import without_quote
 from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.results import AssociationResult, InputCount, State
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
@@ -189,9 +190,7 @@ def analyze(items: Iterable[Record | Notice], secrets: Secrets, *, local_times: 
 
 def _unread(record: Record, error: SipError) -> Notice:
     # The error quotes the message after a colon; what cannot be read may well be a token.
-    return Notice(
-        "unreadable-messages", f"of the first one: {str(error).partition(':')[0]}.", record.input, record.place
-    )
+    return Notice("unreadable-messages", f"of the first one: {without_quote(error)}.", record.input, record.place)
 
 
 def _logon(tracked: Tracked) -> str:

@@ -72,10 +72,15 @@ def signed_headers(message: Message) -> tuple[list[SignedHeader], str]:
                 parsed = AuthParameters.parse_all(value)
             except SipError as error:
                 if sender is Sender.CLIENT or DigestInfo.of(value) is None:
-                    problem = f"{name}: {error}"
+                    problem = f"{name}: {without_quote(error)}"
                 continue
             found += [SignedHeader(sender, name, one, Scheme.parse(one.scheme_text)) for one in parsed]
     return found[:_MOST_HEADERS], problem
+
+
+def without_quote(error: SipError) -> str:
+    """What is wrong, without the text that the error quotes after a colon: what cannot be read may be a token."""
+    return str(error).partition(":")[0]
 
 
 def name_of(header: SignedHeader) -> AssociationName:

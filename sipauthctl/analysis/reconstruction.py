@@ -27,6 +27,7 @@ from sipauthctl.analysis.reading import (
     signed_headers,
     start_line,
     transaction,
+    without_quote,
 )
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets
@@ -342,7 +343,7 @@ class Reconstruction:
         try:
             found = offers(message)
         except SipError as error:
-            self._unreadable(record, message, key, str(error))
+            self._unreadable(record, message, key, without_quote(error))
             found = ()
         sent = self._requests.get(key)
         waiting = [] if sent is None else self._still_open(sent.credentials)
@@ -643,9 +644,21 @@ class Reconstruction:
 
     def _unreadable(self, record: Record, message: Message, key: Transaction, problem: str) -> None:
         sent = self._requests.get(key)
-        for tracked in sent.credentials if sent is not None else ():
+        about = self._still_open(sent.credentials) if sent is not None else []
+        for tracked in about or self._newest_of(message, key):
             detail = f"A header of {start_line(message)} cannot be read: {problem}."
             tracked.report(Problem("signature-malformed", detail, (place_text(record),)))
+            if isinstance(message, Request) and tracked.step is Step.TOKEN_GIVEN:
+                tracked.step, tracked.final, tracked.no_key = Step.FINAL_SENT, key, NoKey.DAMAGED
+                tracked.touch(record, Sender.CLIENT)
+                tracked.draw(record, Sender.CLIENT, start_line(message), "its credentials cannot be read", None)
+                if sent is not None:
+                    sent.carries(tracked, signed=False)
+
+    def _newest_of(self, message: Message, key: Transaction) -> list[Tracked]:
+        """The newest association of the client under the Call-ID of a message that does not name one."""
+        client = endpoint(message.from_)
+        return [one for one in self._open if one.call_id == key[0] and one.endpoint == client][-1:]
 
     @staticmethod
     def _seen_as(tracked: Tracked, message: Response) -> None:

@@ -14,11 +14,12 @@ from sipauthctl.analysis.analyze import analyze
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import CREDENTIALS_KEPT
 from sipauthctl.analysis.table import NEWEST, AssociationTable
+from sipauthctl.analysis.tracked import Step
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Notice, Record
 from sipauthctl.findings import Finding
 from sipauthctl.report.json_output import finding_list
-from tests.analysis.sessions import GIVEN, NOTHING, outcome, put, session
+from tests.analysis.sessions import GIVEN, NOTHING, lab, outcome, put, session
 
 HEADERS = [b"Call-ID", b"CSeq", b"From", b"To", b"Via", b"Authorization", b"Authentication-Info", b"WWW-Authenticate"]
 
@@ -154,6 +155,30 @@ def test_messages_that_cannot_be_read_are_told_without_their_text() -> None:
     (notice,) = analysis.notices
     assert (notice.kind, notice.input, notice.place) == ("unreadable-messages", "session.pcap", records[4].place)
     assert notice.text == "2 of 7 messages cannot be read as SIP; of the first one: not a header line."
+
+
+@pytest.mark.parametrize("place", [4, 5])
+@pytest.mark.parametrize("broken", [b'"', b'", "', b"\r\n x"])
+def test_no_part_of_a_token_is_told_where_its_header_cannot_be_read(place: int, broken: bytes) -> None:
+    records = session()
+    token = re.findall(rb'gssapi-data="([^"]+)"', records[place - 1].raw)[0]
+    half = len(token) // 2
+    raw = records[place - 1].raw.replace(token, token[:half] + broken + token[half:])
+    analysis = analyze(put(records, replace(records[place - 1], raw=raw)), GIVEN)
+    told = str(list(analysis.associations())) + str(analysis.findings) + str(analysis.notices)
+    pieces = [token[at : at + 24].decode() for at in range(0, len(token) - 24)]
+    assert not [piece for piece in pieces if piece in told]
+    assert "signature-malformed" in told or "malformed-token" in told
+
+
+def test_credentials_that_cannot_be_read_are_the_cause_of_a_refusal() -> None:
+    records = lab(password="not his password", lab={"redirect": False})
+    raw = records[4].raw.replace(b'gssapi-data="', b'gssapi-data="x" y"')
+    seen = outcome(put(records, replace(records[4], raw=raw)))
+    assert seen.ids[0] == "signature-malformed"
+    assert "credentials-refused" not in seen.ids
+    assert "handshake-incomplete" not in seen.ids
+    assert [one.stopped_at for one in seen.associations] == [Step.REFUSED.value]
 
 
 def test_what_one_message_is_compared_with_is_bounded() -> None:

@@ -52,7 +52,10 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 
 def _signed_wrongly(tracked: Tracked) -> bool:
-    """Whether the client's signature on its last token is wrong or missing, for which a server refuses it."""
+    """Whether the client's last token cannot be read, or its signature on it is wrong or missing, for which a server
+    refuses it."""
+    if tracked.no_key is NoKey.DAMAGED:
+        return True
     client = (signature for signature in tracked.signatures if signature.sender is Sender.CLIENT)
     return any(signature.verdict in (Verdict.INVALID, Verdict.MISSING) for signature in client)
 
