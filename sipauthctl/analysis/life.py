@@ -43,6 +43,10 @@ class ClientLife:
     holder: Tracked | None = None  # whose server registered it
     last: datetime | None = None  # its last request
 
+    def lapsed(self, now: datetime | None) -> bool:
+        """Whether its registration had ended by then."""
+        return self.until is not None and now is not None and _late(self.until, now)
+
 
 class LifeWatch:
     """Follows clients. Times of different inputs are not compared: their clocks may differ."""
@@ -86,7 +90,7 @@ class LifeWatch:
             idle=idle,
             age_before=None if rested else age_before,
             ticket_ended=_ticket_ended(tracked, record),
-            new_connection=_new_connection(tracked, record),
+            new_connection=_new_connection(tracked, record) and not client.lapsed(record.time),
             others=self._others(tracked, record),
         )
         if not cause.expected:
@@ -112,7 +116,7 @@ class LifeWatch:
         if holder.deregistered or granted == 0:
             client.registered, client.until = False, None
             return
-        if client.until is not None and _late(client.until, record.time):
+        if client.until is not None and client.lapsed(record.time):
             holder.report(_problem(lapse(client.until, record.time, host=holder.where, user=holder.who), record))
         if not client.registered and granted < SHORT_GRANTED:
             every = refresh_after(granted)
@@ -123,8 +127,7 @@ class LifeWatch:
     def close(self) -> list[Tracked]:
         """At the end of the input: registrations that ended while their client went on. Gives what was held back."""
         for client in self._clients.take_all():
-            lapsed = client.until is not None and client.last is not None and _late(client.until, client.last)
-            if lapsed and client.until is not None and client.holder is not None:
+            if client.until is not None and client.lapsed(client.last) and client.holder is not None:
                 holder = client.holder
                 found = lapse(client.until, None, host=holder.where, user=holder.who)
                 holder.report(_problem(found, None))

@@ -64,7 +64,8 @@ def end_of(
         idle: seconds since the server last used it.
         age_before: the age at which the one before it ended, where it was that age that may have ended both.
         ticket_ended: the Kerberos ticket behind it had ended.
-        new_connection: the client came by another connection than before.
+        new_connection: the client came by another connection than before, while its registration still stood: a client
+            that was away for longer comes back so, too.
         others: how many other clients the same server challenged again shortly before.
     """
     words = "its age is not known" if age is None else f"it was {span(age)} old"

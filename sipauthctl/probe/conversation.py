@@ -154,9 +154,10 @@ class Conversation:
 
     def _note(self, step: Challenged, *, registered: bool) -> None:
         """Notes the handshake that a challenge begins, with its reason."""
-        handshakes = self._facts.life.handshakes
-        seen = Circumstances(self._tools.now(), registered, self._reattached, bool(self._begun))
-        handshakes.append(handshake_for(step, seen))
+        life, now = self._facts.life, self._tools.now()
+        reconnected = self._reattached and life.until is not None and now <= life.until
+        seen = Circumstances(now, registered, reconnected, bool(self._begun))
+        life.handshakes.append(handshake_for(step, seen))
 
     def _challenge_remark(self, step: Challenged) -> str:
         made = self._facts.life.handshakes[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 from sipauthctl.association.choice import Choice
@@ -56,6 +57,7 @@ class LifeFacts:
     reconnections: int = 0
     keep_alives: int = 0
     granted: int | None = None  # by the first 200, in seconds
+    until: datetime | None = None  # the end of the registration, where it is not refreshed before
     replaced: list[str] = field(default_factory=list)
     lost: str = ""
     lost_by: Response | None = None

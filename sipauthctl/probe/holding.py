@@ -42,7 +42,7 @@ class Registration:
         self._life.granted = self.granted if self._life.granted is None else self._life.granted
         # The server counts from a moment in between: the refresh is early, and a lapse certain.
         self.refresh_due = sent + timedelta(seconds=refresh_after(self.granted))
-        self.expires = now + timedelta(seconds=self.granted)
+        self.expires = self._life.until = now + timedelta(seconds=self.granted)
         self.keep_alive = keep_alive_after(answered.response)
 
 

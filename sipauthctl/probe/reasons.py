@@ -17,7 +17,8 @@ class Circumstances:
     """What was known when the challenge came.
 
     `registered`: an earlier request had made the registration. `reconnected`: the connection broke and was made anew
-    since an answer was last trusted. `asked_before`: another server asked for the same request.
+    since an answer was last trusted, while the registration stood. `asked_before`: another server asked for the same
+    request.
     """
 
     now: datetime

@@ -15,7 +15,7 @@ from sipauthctl.lab.deployment import Deployment
 from tests.analysis.lives import records_of_life
 from tests.analysis.sessions import GIVEN, NOTHING, Outcome, outcome
 from tests.probe.harness import Clock, run
-from tests.probe.test_life import HOUR, forget, held, restart
+from tests.probe.test_life import HOUR, forget, held, restart, suspended
 
 PROBES = ("SUBSCRIBE", "MESSAGE")
 
@@ -139,6 +139,12 @@ def test_a_restart_shows_by_the_new_connection() -> None:
     (found,) = seen.findings
     assert (found.id, found.severity.value) == ("association-expired", "warning")
     assert "as after a restart of the server" in found.detail
+
+
+def test_a_client_that_was_away_for_longer_than_its_registration_saw_no_restart() -> None:
+    found = {finding.id: finding for finding in outcome(records_of_life(suspended()), GIVEN).findings}
+    assert set(found) == {"association-expired", "registration-lapsed"}
+    assert found["association-expired"].detail.endswith("nothing tells why the server dropped it.")
 
 
 def test_a_restart_shows_by_the_other_clients() -> None:

@@ -94,6 +94,12 @@ def test_a_new_handshake_stays_on_the_same_registration() -> None:
     assert [request.cseq.number for request in requests] == list(range(1, len(requests) + 1))
 
 
+def test_a_client_that_was_away_for_longer_than_its_registration_saw_no_restart() -> None:
+    result = suspended()
+    assert reasons(result) == ["sign-in", "unknown"]
+    assert len(life(result).lapses) == 1
+
+
 def test_an_early_end_that_nothing_explains_is_unknown() -> None:
     clock = Clock()
     clock.at(100, forget)
@@ -118,6 +124,18 @@ async def forget(deployment: Deployment) -> None:
 
 async def restart(deployment: Deployment) -> None:
     await deployment.restart()
+
+
+def suspended() -> Run:
+    """A computer that sleeps for three hours, during which its connections and the association end."""
+    clock = Clock()
+
+    async def sleep_on(deployment: Deployment) -> None:
+        clock.time += timedelta(hours=3)
+        await deployment.restart()
+
+    clock.at(100, sleep_on)
+    return held(5 * HOUR, clock=clock)
 
 
 def test_a_restart_is_told_from_a_dropped_association() -> None:
