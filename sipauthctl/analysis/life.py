@@ -23,7 +23,9 @@ from sipauthctl.diagnosis.life import (
     rested_longest,
 )
 from sipauthctl.findings import Finding
-from sipauthctl.sip.message import Response
+from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.message import Message, Response
+from sipauthctl.sip.via import Via
 
 CLIENTS = 2048
 SERVERS = 256
@@ -90,7 +92,7 @@ class LifeWatch:
             idle=idle,
             age_before=None if rested else age_before,
             ticket_ended=_ticket_ended(tracked, record),
-            new_connection=_new_connection(tracked, record) and not client.lapsed(record.time),
+            new_connection=_new_connection(tracked, record, message) and not client.lapsed(record.time),
             others=self._others(tracked, record),
         )
         if not cause.expected:
@@ -194,6 +196,19 @@ def _ticket_ended(tracked: Tracked, record: Record) -> bool:
     return verifier is not None and record.time is not None and record.time >= verifier.keys.ends
 
 
-def _new_connection(tracked: Tracked, record: Record) -> bool:
+def _new_connection(tracked: Tracked, record: Record, challenge: Response) -> bool:
+    """Whether the client came by another connection than in the handshake; by its Via where addresses are not known."""
     ends = (record.source, record.destination, tracked.client, tracked.server)
-    return all(end is not None and end.port is not None for end in ends) and not tracked.on_connection(record)
+    if all(end is not None and end.port is not None for end in ends):
+        return not tracked.on_connection(record)
+    now = sent_by(challenge)
+    return "" not in (now, tracked.via) and now != tracked.via
+
+
+def sent_by(message: Message) -> str:
+    """The client's end of its connection as it wrote it into Via: of a request, or of the answer to it."""
+    try:
+        via = Via.parse((message.headers.values("Via") or ("",))[-1])
+    except SipError:
+        return ""
+    return "" if via.port is None or via.transport.upper() == "UDP" else f"{via.host}:{via.port}"

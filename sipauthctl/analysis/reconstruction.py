@@ -14,7 +14,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import LEGS_KEPT, Bounded, Dialog, SentRequest, Transaction, leg_of
 from sipauthctl.analysis.digest import DigestWatch
-from sipauthctl.analysis.life import LifeWatch
+from sipauthctl.analysis.life import LifeWatch, sent_by
 from sipauthctl.analysis.lookup import Lookup, note_opaque
 from sipauthctl.analysis.reading import (
     AssociationName,
@@ -587,6 +587,7 @@ class Reconstruction:
             no_key=None if handshake_seen else NoKey.NO_HANDSHAKE,
         )
         tracked.touch(record, header.sender)
+        tracked.via = sent_by(message)
         if handshake_seen:
             self._life.began(tracked, record)
         self._add(tracked)

@@ -149,6 +149,7 @@ class Tracked:
     version: int | None = None
     client: Address | None = None
     server: Address | None = None
+    via: str = ""  # the client's end of the connection by its own words, for inputs without addresses
     began: datetime | None = None
     ended: datetime | None = None
     offered: ChallengeSeen | None = None

@@ -141,6 +141,17 @@ def test_a_restart_shows_by_the_new_connection() -> None:
     assert "as after a restart of the server" in found.detail
 
 
+def test_a_restart_shows_by_the_via_where_addresses_are_not_known() -> None:
+    clock = Clock()
+    clock.at(100, restart)
+    records = [replace(one, source=None, destination=None) for one in records_of_life(held(2 * HOUR, clock=clock))]
+    (found,) = outcome(records, GIVEN).findings
+    assert "as after a restart of the server" in found.detail
+    same = [replace(one, raw=re.sub(rb"(Via: SIP/2.0/TLS [^:]+):\d+", rb"\1:40000", one.raw)) for one in records]
+    (found,) = outcome(same, NOTHING).findings
+    assert "nothing tells why" in found.detail
+
+
 def test_a_client_that_was_away_for_longer_than_its_registration_saw_no_restart() -> None:
     found = {finding.id: finding for finding in outcome(records_of_life(suspended()), GIVEN).findings}
     assert set(found) == {"association-expired", "registration-lapsed"}
