@@ -197,7 +197,7 @@ def _ticket_ended(tracked: Tracked, record: Record) -> bool:
 
 
 def _new_connection(tracked: Tracked, record: Record, challenge: Response) -> bool:
-    """Whether the client came by another connection than in the handshake; by its Via where addresses are not known."""
+    """Whether the client came by another connection than in the handshake; by Via where addresses are not known."""
     ends = (record.source, record.destination, tracked.client, tracked.server)
     if all(end is not None and end.port is not None for end in ends):
         return not tracked.on_connection(record)
