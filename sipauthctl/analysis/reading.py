@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.digest import DigestInfo
@@ -14,6 +14,7 @@ from sipauthctl.sip.errors import HeaderBlockTooLarge, SipError
 from sipauthctl.sip.limits import DEFAULT_LIMITS
 from sipauthctl.sip.message import HEADER_END, Message, Request, parse_head
 from sipauthctl.sip.name_addr import NameAddr
+from sipauthctl.sip.params import Params, find_param
 
 _SIGNED = (
     *((name, Sender.CLIENT) for name in CREDENTIALS_HEADERS),
@@ -22,16 +23,14 @@ _SIGNED = (
 _MOST_HEADERS = 8  # of one message that carry credentials; each proxy on the path adds one
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A client as the protocol knows it: its address-of-record in lower case, and its epid."""
 
     address: str
     epid: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SignedHeader:
+class SignedHeader(NamedTuple):
     """One credentials or info header; `scheme` is None for one that is not known."""
 
     sender: Sender
@@ -40,8 +39,7 @@ class SignedHeader:
     scheme: Scheme | None
 
 
-@dataclass(frozen=True, slots=True)
-class AssociationName:
+class AssociationName(NamedTuple):
     """How a header names its association. Texts stand as received."""
 
     scheme: Scheme | None
@@ -99,10 +97,14 @@ def client_of(message: Message, sender: Sender) -> Endpoint:
     return endpoint(message.from_ if by_client else message.to)
 
 
-@lru_cache(maxsize=512)
 def endpoint(party: NameAddr) -> Endpoint:
     """The endpoint behind a From or To."""
-    return Endpoint(party.uri.partition(";")[0].lower(), party.param("epid") or None)
+    return _endpoint(party.uri, party.params)
+
+
+@lru_cache(maxsize=512)
+def _endpoint(uri: str, params: Params) -> Endpoint:
+    return Endpoint(uri.partition(";")[0].lower(), find_param(params, "epid") or None)
 
 
 def transaction(message: Message) -> tuple[str, int, str]:

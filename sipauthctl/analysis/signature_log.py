@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sipauthctl.analysis.words import Method, Sender
 from sipauthctl.association.verdict import Verdict
@@ -21,8 +21,7 @@ _FULL = 0xFFFF
 _MORE = "more of the same association; the details of the first 65534 are kept"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedSignature:
+class CheckedSignature(NamedTuple):
     """One signature: where it stands (`frame` is a frame or line number), whose it is, its number, the verdict."""
 
     input: str

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
+from typing import NamedTuple
 
 from sipauthctl.analysis.keyless import CrcRelation, Stream
 from sipauthctl.analysis.mistakes import Fields, SignedMessage
@@ -78,8 +79,7 @@ class ChallengeSeen:
     input: str
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(NamedTuple):
     """A signature seen before, to tell a copy of a message from a replay."""
 
     value: bytes
@@ -236,10 +236,8 @@ class Tracked:
         """Keeps the values of a message to compare others with, the last few different ones of each field."""
         earlier = self.earlier
         for name, value in fields:
-            if name in _ALWAYS_OTHER:
-                continue
             known = earlier.get(name, ())
-            if value not in known:
+            if value not in known and name not in _ALWAYS_OTHER:
                 earlier[name] = (value, *known)[:EARLIER_KEPT]
 
     def earlier_values(self) -> dict[str, tuple[str, ...]]:

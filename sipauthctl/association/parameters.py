@@ -17,9 +17,9 @@ from sipauthctl.sip.params import quote, unquote
 _TOKEN = r"[A-Za-z0-9!%*_+`'~.-]+"
 _SCHEME_START = re.compile(rf"({_TOKEN})(?:\s+(?=\S)|$)(?!\s*=)")
 _PARAMETER = re.compile(rf"({_TOKEN})\s*=\s*(.*)", re.DOTALL)
-_PLAIN_PARAMETER = rf'\s*({_TOKEN})\s*=\s*(?:"([^"\\]*)"|([^\s",<>\\]+))\s*(?:,|\Z)'
-_PLAIN = re.compile(_PLAIN_PARAMETER)
-_ALL_PLAIN = re.compile(rf"(?>{_PLAIN_PARAMETER})*+")
+_PLAIN = re.compile(rf'\s*({_TOKEN})\s*=\s*(?:"([^"\\]*)"|([^\s",<>\\]+))\s*(?:,|\Z)|(.+)', re.DOTALL)
+"""A parameter without escapes; where there is none, all the rest as the last group."""
+
 _BARE = frozenset({"version"})
 
 
@@ -86,10 +86,10 @@ def _parse_plain(text: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
     start = _SCHEME_START.match(text)
     if start is None:
         return None
-    if _ALL_PLAIN.fullmatch(text, start.end()) is None:
-        return None
     found = _PLAIN.findall(text, start.end())
-    return start[1], tuple([(name, quoted or bare) for name, quoted, bare in found])
+    if found and found[-1][3]:
+        return None
+    return start[1], tuple([(name, quoted or bare) for name, quoted, bare, _ in found])
 
 
 def _parameter(text: str) -> tuple[str, str]:

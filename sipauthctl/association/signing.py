@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.sip.errors import ParseError
@@ -27,8 +28,7 @@ class SignatureBuffer:
         return f"<{joined}>".encode("utf-8", "surrogateescape")
 
 
-@dataclass(frozen=True, slots=True)
-class WireSignature:
+class WireSignature(NamedTuple):
     """A signature as it stands in a header: rand and num are crand and cnum, or srand and snum."""
 
     rand: str

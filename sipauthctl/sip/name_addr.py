@@ -11,7 +11,7 @@ from sipauthctl.sip.errors import ParseError, excerpt
 from sipauthctl.sip.params import Params, find_param, parse_params, unquote
 
 _NAME_ADDR = re.compile(r'(?P<name>"(?:[^"\\]|\\.)*"\s*|[^"<>]*)<(?P<uri>[^<>]*)>(?P<params>.*)', re.DOTALL)
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S")
+_URI = re.compile(r'[A-Za-z][A-Za-z0-9+.-]*:(?!\s)[^ \t\r\n"]+')
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,6 @@ def _parse(text: str) -> NameAddr:
 
 
 def _uri(uri: str, text: str) -> str:
-    if not _SCHEME.match(uri) or any(character in uri for character in ' \t\r\n"'):
+    if not _URI.fullmatch(uri):
         raise ParseError(f"an address without a usable URI: {excerpt(text)}")
     return uri
