@@ -164,6 +164,10 @@ class SignatureChecker:
         signed = SignedMessage(message, buffer, others, tracked.earlier_values())
         check = KeyCheck(verifier, sender, wire.num, wire.value)
         explanation = self._explain(tracked, sender, signed, check)
+        if explanation.mistake is None and tracked.key_in_doubt:
+            detail = NoKey.DAMAGED.value
+            self._accept(tracked, record, message, sender, wire, buffer, Verdict.UNVERIFIABLE, None, detail)
+            return Verdict.UNVERIFIABLE
         detail = f"{_WRONG}: {explanation.sentence}"
         tracked.sides[sender].spend(wire.num)
         self._add(tracked, record, message, sender, wire.num, Verdict.INVALID, verifier.method, detail)

@@ -65,7 +65,10 @@ def _open_ntlm(secrets: Secrets, tracked: Tracked, record: Record, data: bytes) 
     tracked.secret = ntlm_verifier(secrets, tracked.challenge, authenticate)
     tracked.verifier, tracked.no_key = tracked.secret.verifier, tracked.secret.problem
     if tracked.secret.tampered:
-        detail = f"The MIC of the AUTHENTICATE of {tracked.who} is wrong: a token was changed on the way."
+        detail = (
+            f"The MIC of the AUTHENTICATE of {tracked.who} is wrong: a token was changed on the way, or the client "
+            "makes it of other messages than the CHALLENGE and the AUTHENTICATE."
+        )
         tracked.report(Problem("ntlm-malformed-token", detail, (place_text(record),)))
 
 

@@ -245,6 +245,12 @@ class Tracked:
         return dict(self.earlier)
 
     @property
+    def key_in_doubt(self) -> bool:
+        """Whether the key may be wrong: it comes from a token that its own MIC does not fit, and nothing shows it to
+        be right."""
+        return self.secret is not None and self.secret.tampered and not self.verdicts[Verdict.VALID]
+
+    @property
     def state(self) -> State:
         """How far it came."""
         if self.step is Step.ESTABLISHED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
 
@@ -73,8 +74,6 @@ def test_any_value_of_any_header(index: int, name: bytes, value: bytes) -> None:
 @settings(max_examples=150, deadline=None)
 @given(token=st.binary(max_size=120), keep=st.integers(0, 90))
 def test_any_token(part: str, token: bytes, keep: int) -> None:
-    import base64
-
     records = session()
     place = 4 if part == "challenge" else 5
     old = re.search(rb'gssapi-data="([^"]+)"', records[place - 1].raw)
@@ -179,6 +178,17 @@ def test_credentials_that_cannot_be_read_are_the_cause_of_a_refusal() -> None:
     assert "credentials-refused" not in seen.ids
     assert "handshake-incomplete" not in seen.ids
     assert [one.stopped_at for one in seen.associations] == [Step.REFUSED.value]
+
+
+def test_a_key_out_of_a_damaged_token_makes_no_signature_wrong() -> None:
+    """The last bytes of the AUTHENTICATE are those of the encrypted session key; its MIC shows the damage."""
+    records = session()
+    token = re.findall(rb'gssapi-data="([^"]+)"', records[4].raw)[0]
+    data = base64.b64decode(token)
+    raw = records[4].raw.replace(token, base64.b64encode(data[:-3] + bytes([data[-3] ^ 1]) + data[-2:]))
+    seen = outcome(put(records, replace(records[4], raw=raw)))
+    assert set(seen.verdicts.values()) == {Verdict.UNVERIFIABLE}
+    assert seen.ids == ["ntlm-malformed-token"]
 
 
 def test_what_one_message_is_compared_with_is_bounded() -> None:

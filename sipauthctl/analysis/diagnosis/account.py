@@ -65,7 +65,10 @@ def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
     evidence = ["the proof in the AUTHENTICATE (NTProofStr) does not follow from the given secret"]
     account = name.rpartition("\\")[2].partition("@")[0]
     if refused and tracked.answer is not None:
-        detail = f"{tracked.where} refuses {name}, whose client used another password than the given one."
+        detail = (
+            f"{tracked.where} refuses {name}, whose client used another password than the given one. If the given one "
+            "is the account's, this is why."
+        )
         return finding("wrong-password", detail, [*evidence, *lines(tracked.answer)], user=account)
     accepted = "accepted what the client used" if tracked.state is State.ESTABLISHED else "did not answer it"
     detail = f"The secret that was given is not the one of {name}; {tracked.where} {accepted}."

@@ -265,4 +265,4 @@ def _guard(read: Callable[[], _T]) -> _T:
     try:
         return read()
     except _DAMAGE as error:
-        raise MalformedToken(f"a field of the NTLM message is damaged ({type(error).__name__})") from None
+        raise MalformedToken(f"a field of the NTLM message is damaged") from None
