@@ -264,5 +264,5 @@ def _guard(read: Callable[[], _T]) -> _T:
     """Turns what pyspnego raises on damaged bytes into `MalformedToken`, without repeating any bytes."""
     try:
         return read()
-    except _DAMAGE as error:
-        raise MalformedToken(f"a field of the NTLM message is damaged") from None
+    except _DAMAGE:
+        raise MalformedToken("a field of the NTLM message is damaged") from None
