@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -102,8 +104,14 @@ def main(args: list[str]) -> int:
         sys.stderr.close()  # the reader of our output is gone: nobody is left to be told
         return EXIT_FAILED
     except Exception as error:  # the last resort
+        if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            click.echo(f"Error: the output cannot be written: {os.strerror(error.errno)}.", err=True)
+            return EXIT_FAILED
         click.echo(f"Error: sipauthctl failed unexpectedly ({_where(error)}). Please report this.", err=True)
         return EXIT_FAILED
+
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _where(error: Exception) -> str:

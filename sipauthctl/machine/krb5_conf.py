@@ -15,17 +15,14 @@ from sipauthctl.machine.files import read_text
 DEFAULT_PATH = "etc/krb5.conf"
 _MAX_FILES = 100
 _INCLUDED = re.compile(r"[A-Za-z0-9_-]+|[^.].*\.conf")
-_TRUE = ("y", "yes", "true", "t", "1", "on")
 
 
 @dataclass(slots=True)
 class Krb5Conf:
-    """`kdcs` by realm in capitals, each `HOST` or `HOST:PORT` as it stands there; `domain_realm` by domain."""
+    """`kdcs` by realm in capitals, each `HOST` or `HOST:PORT` as it stands there."""
 
     default_realm: str = ""
     kdcs: dict[str, list[str]] = field(default_factory=dict)
-    domain_realm: dict[str, str] = field(default_factory=dict)
-    look_up_kdc: bool = True
     files: list[Path] = field(default_factory=list)
 
 
@@ -60,18 +57,10 @@ def _read(root: Path, path: Path, conf: Krb5Conf) -> None:
         if value == "{":
             realm = key
         elif section == "libdefaults" and not realm:
-            _set_default(conf, key, value)
+            if key == "default_realm":
+                conf.default_realm = conf.default_realm or value  # the first one counts
         elif section == "realms" and realm and key == "kdc":
             conf.kdcs.setdefault(realm.upper(), []).append(value)
-        elif section == "domain_realm":
-            conf.domain_realm.setdefault(key.lower(), value)
-
-
-def _set_default(conf: Krb5Conf, key: str, value: str) -> None:
-    if key == "default_realm":
-        conf.default_realm = conf.default_realm or value  # the first one counts
-    elif key == "dns_lookup_kdc":
-        conf.look_up_kdc = value.lower() in _TRUE
 
 
 def _lines(root: Path, path: Path, conf: Krb5Conf) -> Iterator[str]:

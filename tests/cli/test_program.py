@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -62,6 +63,20 @@ def test_an_unexpected_error_is_one_sentence() -> None:
     assert "failed unexpectedly (RuntimeError" in done.stderr
     assert "secret words" not in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_as_what_it_is() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "explain"],
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+        )
+    assert done.returncode == 3
+    assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
 
 
 @pytest.mark.parametrize(
