@@ -11,7 +11,7 @@ from sipauthctl.analysis.dialogs import Bounded
 from sipauthctl.analysis.endings import Ending, HeldEndings, made_again
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.tracked import Problem, Tracked, place_text, status_lines
-from sipauthctl.association.refreshing import SHORT_GRANTED, granted_seconds, refresh_after
+from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after, told_seconds
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import Record
 from sipauthctl.diagnosis.life import (
@@ -114,17 +114,17 @@ class LifeWatch:
         if holder is None or record.time is None:
             return
         client = self._client(record, holder.endpoint)
-        granted = granted_seconds(message)
+        granted = told_seconds(message)
         if holder.deregistered or granted == 0:
             client.registered, client.until = False, None
             return
         if client.until is not None and client.lapsed(record.time):
             holder.report(_problem(lapse(client.until, record.time, host=holder.where, user=holder.who), record))
-        if not client.registered and granted < SHORT_GRANTED:
+        if not client.registered and granted is not None and granted < SHORT_GRANTED:
             every = refresh_after(granted)
             holder.report(_problem(granted_too_short(granted, every, host=holder.where), record))
         client.registered, client.holder = True, holder
-        client.until = record.time + timedelta(seconds=granted)
+        client.until = None if granted is None else record.time + timedelta(seconds=granted)
 
     def close(self) -> list[Tracked]:
         """At the end of the input: registrations that ended while their client went on. Gives what was held back."""

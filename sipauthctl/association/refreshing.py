@@ -20,7 +20,13 @@ _TIMEOUT = re.compile(r";\s*timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 
 
 def granted_seconds(response: Response) -> int:
-    """For how long a 200 registers: its Expires, else the parameter of its first Contact that has one."""
+    """For how long a 200 registers, `DEFAULT_GRANTED` where it does not tell."""
+    told = told_seconds(response)
+    return DEFAULT_GRANTED if told is None else told
+
+
+def told_seconds(response: Response) -> int | None:
+    """For how long a 200 says that it registers: its Expires, else the parameter of its first Contact that has one."""
     told = _number(response.headers.get("Expires"))
     if told is not None:
         return told
@@ -28,7 +34,7 @@ def granted_seconds(response: Response) -> int:
     with suppress(SipError):
         contacts = NameAddr.parse_list(response.headers.values("Contact"))
     numbers = (_number(contact.param("expires")) for contact in contacts)
-    return next((number for number in numbers if number is not None), DEFAULT_GRANTED)
+    return next((number for number in numbers if number is not None), None)
 
 
 def refresh_after(granted: float) -> float:

@@ -57,6 +57,7 @@ class LifeFacts:
     reconnections: int = 0
     keep_alives: int = 0
     granted: int | None = None  # by the first 200, in seconds
+    registrar: str = ""  # who granted it: the server behind all proxies
     until: datetime | None = None  # the end of the registration, where it is not refreshed before
     replaced: list[str] = field(default_factory=list)
     lost: str = ""

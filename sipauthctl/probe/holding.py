@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
 from sipauthctl.association.associations import Answered
+from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.refreshing import granted_seconds, keep_alive_after, refresh_after
 from sipauthctl.diagnosis.clock import span
 from sipauthctl.network.errors import NetworkError
@@ -14,6 +15,7 @@ from sipauthctl.network.transport import Connection
 from sipauthctl.probe.conversation import Conversation
 from sipauthctl.probe.events import ConnectionLost, Holding
 from sipauthctl.probe.facts import HopFacts
+from sipauthctl.probe.reasons import host_of
 from sipauthctl.probe.results import Lapse, Refresh
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import KEEP_ALIVE
@@ -40,6 +42,8 @@ class Registration:
             self._life.lapses.append(Lapse(self.expires, now))
         self.granted = granted_seconds(answered.response)
         self._life.granted = self.granted if self._life.granted is None else self._life.granted
+        users = (one.association for one in answered.checks if one.association.family is HeaderFamily.USER_AGENT)
+        self._life.registrar = next((host_of(one.targetname) for one in users), self._life.registrar)
         # The server counts from a moment in between: the refresh is early, and a lapse certain.
         self.refresh_due = sent + timedelta(seconds=refresh_after(self.granted))
         self.expires = self._life.until = now + timedelta(seconds=self.granted)

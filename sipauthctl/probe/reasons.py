@@ -30,13 +30,13 @@ class Circumstances:
 def handshake_for(step: Challenged, seen: Circumstances) -> Handshake:
     """The handshake that a challenge begins, with its reason."""
     if step.gone is None:
-        host = next((_host(offer.targetname) for offer in step.offers if offer.targetname), "a server")
+        host = next((host_of(offer.targetname) for offer in step.offers if offer.targetname), "a server")
         if seen.asked_before:
             return Handshake(seen.now, HandshakeReason.NEXT_SERVER, host, f"{host} asks too")
         if seen.registered:
             return Handshake(seen.now, HandshakeReason.OTHER_PATH, host, f"{host} did not ask before")
         return Handshake(seen.now, HandshakeReason.SIGN_IN, host, "first request")
-    host = _host(step.gone.targetname)
+    host = host_of(step.gone.targetname)
     reason, detail = _gone(step.gone, host, seen)
     age = (seen.now - step.gone.established).total_seconds()
     idle = (seen.now - step.gone.last_used).total_seconds()
@@ -44,7 +44,8 @@ def handshake_for(step: Challenged, seen: Circumstances) -> Handshake:
     return Handshake(seen.now, reason, host, detail, age_seconds=age, idle_seconds=idle, rested_longest=rested)
 
 
-def _host(targetname: str) -> str:
+def host_of(targetname: str) -> str:
+    """The server that a targetname names, without the service of Kerberos."""
     return targetname.partition("/")[2] or targetname
 
 

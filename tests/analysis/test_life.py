@@ -247,6 +247,14 @@ def test_a_refresh_that_comes_too_late() -> None:
     assert "ended 3 min 20 s before a refresh was answered" in found.detail
 
 
+def test_where_an_answer_tells_no_time_no_end_is_claimed() -> None:
+    def untold(record: Record) -> Record:
+        raw = re.sub(rb"\r\nExpires: [^\r]*", b"", record.raw) if record.raw.startswith(b"SIP/2.0 200") else record.raw
+        return replace(record, raw=re.sub(rb";expires=\d+", b"", raw))
+
+    assert "registration-lapsed" not in outcome([untold(record) for record in late_refresh()], NOTHING).ids
+
+
 def test_a_client_that_goes_on_without_a_refresh() -> None:
     records = records_of_life(held(2 * HOUR, options={"probes": ("OPTIONS",)}))
     options = next(record for record in records if record.raw.startswith(b"OPTIONS"))

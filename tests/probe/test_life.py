@@ -395,6 +395,11 @@ def test_an_answer_that_comes_again_stands_in_the_trace_and_in_the_ladder() -> N
     assert re.search(r"<- 200 OK +answers nothing, snum=1 valid:\s+number 1 was used before\n", shown.getvalue())
 
 
+def test_a_short_registration_is_said_of_the_registrar_behind_the_proxies() -> None:
+    (finding,) = run("expires-too-short", lab={"proxies": 2}).registration.findings
+    assert finding.detail.startswith("hs2.litwareinc.com grants a registration 4 s")
+
+
 def test_the_wrong_signer_is_named() -> None:
     (finding,) = run("wrong-proxy-signs").registration.findings
     assert "it names hs1.litwareinc.com, and hs2.litwareinc.com made it" in finding.detail

@@ -40,7 +40,7 @@ def _of(hop: HopFacts) -> Iterator[Finding]:
         detail = f"A re-registration met {now}, whose association replaces that with {', '.join(life.replaced)}."
         yield finding("association-replaced", detail, [_line(made) for made in life.handshakes])
     if life.granted is not None and life.granted < SHORT_GRANTED:
-        yield granted_too_short(life.granted, refresh_after(life.granted), host=host)
+        yield granted_too_short(life.granted, refresh_after(life.granted), host=life.registrar or host)
 
 
 def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
