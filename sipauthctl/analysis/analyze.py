@@ -176,7 +176,10 @@ class Analysis:
         elif notice.kind == "security-error":
             self._server_errors.add(notice)
         elif notice.kind == "undecrypted-tls":
-            self._collector.add([finding("tls-not-decrypted", notice.text, [notice.input])], notice.input)
+            # Beside SIP that can be read, TLS may well be of something else.
+            severity = Severity.INFO if notice.input in self._counts else None
+            found = finding("tls-not-decrypted", notice.text, [notice.input], severity=severity)
+            self._collector.add([found], notice.input)
         elif len(self.notices) < _NOTICES_KEPT:
             self.notices.append(notice)
         else:

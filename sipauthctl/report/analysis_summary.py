@@ -43,18 +43,20 @@ class Tally:
             return
         self.troubled_count += 1
         if len(self.troubled) < TROUBLED_SHOWN:
-            wrong = {
-                verdict: association.verdicts[verdict] for verdict in _TROUBLES if verdict in association.verdicts
-            }
-            what = "; ".join(part for part in (association.stopped_at, counted(wrong, "signature")) if part)
+            what = "; ".join(part for part in (association.stopped_at, _wrong(association)) if part)
             who = f"{safe(association.user, _NAME_LIMIT) or 'nobody named'} by {association.scheme}"
             self.troubled.append(f"{association.state.value}: {who}: {safe(what, _NAME_LIMIT)}")
 
 
 def in_trouble(association: AssociationResult) -> bool:
     """Whether the sign-in did not come to its end, or a signature is wrong or missing."""
-    wrong = any(verdict in association.verdicts for verdict in _TROUBLES)
-    return wrong or association.state is not State.ESTABLISHED
+    return bool(_wrong(association)) or association.state is not State.ESTABLISHED
+
+
+def _wrong(association: AssociationResult) -> str:
+    """`1 invalid of 7 signatures`; empty where none is wrong."""
+    wrong = [f"{association.verdicts[one]:,} {one.value}" for one in _TROUBLES if association.verdicts.get(one)]
+    return f"{', '.join(wrong)} of {sum(association.verdicts.values()):,} signatures" if wrong else ""
 
 
 def counted(numbers: Mapping[Word, int], noun: str) -> str:

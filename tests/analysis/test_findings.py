@@ -12,7 +12,7 @@ from sipauthctl.analysis.analyze import analyze
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets, password_secrets
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.capture.record import Address, Record
+from sipauthctl.capture.record import Address, Notice, Record
 from sipauthctl.network.transport import Timeouts
 from tests.analysis import recorded_session
 from tests.analysis.sessions import GIVEN, NOTHING, PASSWORD, Outcome, changed, lab, outcome, put, session
@@ -318,3 +318,11 @@ def test_no_secret_is_in_any_output() -> None:
     token = re.search(rb'gssapi-data="(TlRMTVNTUAAD[^"]*)"', session()[4].raw)
     assert token is not None
     assert token[1].decode() not in text
+
+
+def test_tls_that_cannot_be_read_is_a_warning_only_where_nothing_else_can() -> None:
+    records = session()
+    unread = Notice("undecrypted-tls", "There is TLS to port 443, and nothing of it can be read.", records[0].input)
+    assert severity(outcome([unread]), "tls-not-decrypted") == "warning"
+    assert severity(outcome([*records, unread]), "tls-not-decrypted") == "info"
+    assert severity(outcome([*records, replace(unread, input="other.pcap")]), "tls-not-decrypted") == "warning"

@@ -65,7 +65,7 @@ def test_a_wrong_signature_is_explained_below_the_ladder() -> None:
     text = rendered([association(changed(session(), 9, b"From: <sip:ned@", b"From: <sip:nad@"))])
     assert "invalid  see below" in text
     assert text.index("see below") < text.index("wrong signature of the client at session.pcap:9")
-    assert "- established: sip:ned@litwareinc.com by NTLM: 1 signature: 1 invalid" in text
+    assert "- established: sip:ned@litwareinc.com by NTLM: 1 invalid of 10 signatures" in text
 
 
 def test_a_quiet_end() -> None:
