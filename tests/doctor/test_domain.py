@@ -87,6 +87,16 @@ class TestDomain:
         assert found(result) == [("nat-detected", Severity.WARNING)]
         assert "Internet Connection Sharing" in result.findings[0].detail
 
+    @pytest.mark.parametrize(
+        ("own", "seen"),
+        [("2001:db8::1", "[2001:DB8:0::1]"), ("fe80::1%eth0", "fe80::1"), ("192.168.137.5", "ws1.litwareinc.com")],
+    )
+    def test_the_same_address_in_another_form_is_no_translation(self, tmp_path: Path, own: str, seen: str) -> None:
+        case = case_in(joined(tmp_path, "litwareinc.com"), "credentials-refused")
+        assert case.server is not None
+        case.server.local, case.server.seen_as = (own, 40000), (seen, 40000)
+        assert found(asyncio.run(DomainCheck().run(case))) == []
+
     @pytest.mark.parametrize("refused", [(), ("credentials-refused", "account-disabled"), ("tls-untrusted",)])
     def test_without_an_unexplained_refusal_it_is_silent(self, tmp_path: Path, refused: tuple[str, ...]) -> None:
         case = case_in(joined(tmp_path, "fabrikam.com"), *refused)

@@ -48,7 +48,7 @@ def _judge(case: Case, machine: Machine) -> Iterator[Finding]:
         detail = f"This computer is in {mine}, the server in {case.domain.dns or case.domain.netbios}."
         yield finding("client-domain-differs", detail, told)
     hop = case.server
-    if hop is not None and hop.local is not None and hop.seen_as is not None and hop.seen_as[0] != hop.local[0]:
+    if hop is not None and hop.local is not None and hop.seen_as is not None and hop.translated:
         shared = " Its subnet is one of Internet Connection Sharing." if _is_shared(hop.local[0]) else ""
         detail = f"{hop.server.host} sees {hop.seen_as[0]}, where this computer has {hop.local[0]}.{shared}"
         yield finding("nat-detected", detail, [f"received={hop.seen_as[0]}"], severity=Severity.WARNING)
@@ -68,4 +68,4 @@ def _name(membership: Membership) -> str:
 
 
 def _is_shared(address: str) -> bool:
-    return any(ipaddress.ip_address(address) in network for network in _SHARED)
+    return any(ipaddress.ip_address(address.partition("%")[0]) in network for network in _SHARED)

@@ -14,7 +14,7 @@ from sipauthctl.probe.options import ProbeOptions
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     """Address translation always; the names only where the credentials were refused."""
     for hop in run.hops:
-        if hop.local is not None and hop.seen_as is not None and hop.seen_as[0] != hop.local[0]:
+        if hop.local is not None and hop.seen_as is not None and hop.translated:
             detail = f"{hop.server.host} sees {hop.seen_as[0]}, where this computer has {hop.local[0]}."
             yield finding("nat-detected", detail, [f"received={hop.seen_as[0]}"])
         refused = hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED
