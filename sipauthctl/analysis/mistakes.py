@@ -19,7 +19,7 @@ Fields = tuple[tuple[str, str], ...]
 
 _URIS = ("From URI", "To URI", "identity SIP URI", "identity tel URI")
 _QUOTED = ("realm", "targetname", "rand", "num")
-_USUAL_EXPIRES = ("7200", "3600", "1800", "1200", "900", "600", "300", "120", "60", "0")
+_USUAL_EXPIRES = ("86400", "28800", "7200", "3600", "1800", "1200", "900", "600", "300", "120", "60", "0")
 _PRINTABLE = bytes(range(0x20, 0x7F))
 
 
@@ -276,11 +276,16 @@ def _method(signed: SignedMessage) -> Iterator[Attempt]:
 
 
 def _on_the_way(signed: SignedMessage) -> Iterator[Attempt]:
-    """One field with the value that other messages of this client have."""
+    """One field with the value that other messages of this client have, or with a usual one."""
     for name, value in signed.fields:
         for other in _earlier_values(signed, name):
             sentence = f"the {name} was changed after signing: {other!a} was signed, the message has {value!a}"
             yield Attempt(sentence, _replaced(signed.fields, {name: other}))
+    expires = signed.get("Expires")
+    for value in _USUAL_EXPIRES if expires else ():  # which a border element shortens
+        if value != expires:
+            sentence = f"the Expires was changed after signing: {value!a} was signed, the message has {expires!a}"
+            yield Attempt(sentence, _replaced(signed.fields, {"Expires": value}))
     number = signed.get("CSeq number")
     if number.isdigit():
         for near in (int(number) - 1, int(number) + 1):

@@ -279,6 +279,9 @@ class Reconstruction:
             if tracked is None:
                 tracked = self._begin(record, message, header, Step.FINAL_SENT, handshake_seen=True)
                 tracked.offered = None if dialog is None else dialog.challenge
+            elif tracked.opaque is None:  # the answer with the token is not in the input
+                tracked.opaque = header.parameters.get("opaque")
+                self._add(tracked)
             else:
                 note_opaque(tracked, record, header)
         if tracked.call_id != key[0] and tracked.step is Step.TOKEN_GIVEN:

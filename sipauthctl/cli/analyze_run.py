@@ -168,7 +168,7 @@ def _secrets(
     if file is None:
         return ()
     try:
-        return read(file.read_text("utf-8"), name)
+        return read(file.read_text("utf-8-sig"), name)
     except (OSError, UnicodeDecodeError):
         raise CannotRun(f"Cannot read {file}: it must be text in UTF-8.") from None
     except SecretsError as error:

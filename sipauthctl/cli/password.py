@@ -22,7 +22,7 @@ def get_password(file: IO[str] | None, name: str) -> str:
     """
     if file is not None:
         try:
-            return file.readline().rstrip("\r\n")
+            return file.readline().rstrip("\r\n").removeprefix("\ufeff")  # which Windows' editors put first
         except (OSError, UnicodeDecodeError):
             raise CannotRun("Cannot read the password file: it must be text in UTF-8.") from None
     if VARIABLE in os.environ:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -121,3 +122,14 @@ def test_every_message_of_a_session_in_turn(extended: bool) -> None:
         seen = outcome(changed(records, place, b"To: <sip:ned@", b"To: <sip:Ned@"))
         assert [s.frame for s in seen.signatures if s.verdict is Verdict.INVALID] == [place]
         assert "To URI" in seen.sentences[0]
+
+
+@pytest.mark.parametrize("extended", [True, False])
+def test_an_expiry_that_is_shortened_in_every_answer(extended: bool) -> None:
+    """No other message has the right value."""
+    granted = b"Expires: 7200"
+    records = session(extended=extended)
+    shortened = [replace(r, raw=r.raw.replace(granted, b"Expires: 600")) for r in records]
+    seen = outcome(shortened, GIVEN if extended else NOTHING)
+    assert len(seen.sentences) == sum(granted in record.raw for record in records) > 1
+    assert {*seen.sentences} == {"the Expires was changed after signing: '7200' was signed, the message has '600'"}

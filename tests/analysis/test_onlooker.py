@@ -102,6 +102,12 @@ def test_what_the_server_signs_shows_that_it_took_the_token_that_the_capture_lac
     assert "handshake-incomplete" not in seen.ids
 
 
+def test_requests_alone_are_one_sign_in() -> None:
+    seen = outcome([record for record in session() if record.source == CLIENT])
+    assert len(seen.associations) == 1
+    assert len(seen.signatures) == 5
+
+
 def test_two_captures_one_after_the_other() -> None:
     records = session()
     second = [replace(record, input="later.pcap") for record in records[8:]]

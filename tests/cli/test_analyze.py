@@ -59,6 +59,13 @@ def test_a_real_session_is_verified_with_its_password(session: Path, tmp_path: P
     assert verdicts(document) == [("client", "valid", "password"), ("server", "valid", "password")]
 
 
+def test_a_password_file_as_an_editor_of_windows_writes_it(session: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{recorded.PASSWORD}\r\n", "utf-8-sig")
+    document = analyze(str(session), "--password-file", str(secret))
+    assert {verdict for _, verdict, _ in verdicts(document)} == {"valid"}
+
+
 def test_without_a_secret_nothing_is_claimed(session: Path) -> None:
     assert verdicts(analyze(str(session))) == [("client", "unverifiable", None), ("server", "unverifiable", None)]
 
