@@ -29,21 +29,35 @@ from sipauthctl.sip.via import Via
 
 CLIENTS = 2048
 SERVERS = 256
+SERVERS_OF_CLIENT = 16
 _AT_ONCE = timedelta(minutes=5)
 """Within that time the clients of a server that was restarted find out."""
+
+
+@dataclass(slots=True)
+class WithServer:
+    """One endpoint's associations with one server, one after the other."""
+
+    handshakes: int = 0
+    ended: str = ""  # why the last one ended, until the next begins
+    age: float | None = None  # at which the last one ended, where its age may have been the cause
 
 
 @dataclass(slots=True)
 class ClientLife:
     """One endpoint in one input. `until` is the end of its registration, where it has one."""
 
-    handshakes: dict[AssociationName, int] = field(default_factory=dict)
-    ended: dict[AssociationName, str] = field(default_factory=dict)
-    ages: dict[AssociationName, float] = field(default_factory=dict)  # of the last, where that may have ended it
+    servers: Bounded[AssociationName, WithServer] = field(default_factory=lambda: Bounded(SERVERS_OF_CLIENT))
     registered: bool = False
     until: datetime | None = None
     holder: Tracked | None = None  # whose server registered it
     last: datetime | None = None  # its last request
+
+    def with_server(self, tracked: Tracked) -> WithServer:
+        """What is known of it and the server of this association."""
+        server = self.servers.get(tracked.name) or WithServer()
+        self.servers.put(tracked.name, server)
+        return server
 
     def lapsed(self, now: datetime | None) -> bool:
         """Whether its registration had ended by then."""
@@ -62,12 +76,13 @@ class LifeWatch:
     def began(self, tracked: Tracked, record: Record) -> None:
         """Notes that a handshake begins, and with the association which one it is and why."""
         client = self._client(record, tracked.endpoint)
-        number = client.handshakes[tracked.name] = client.handshakes.get(tracked.name, 0) + 1
-        tracked.handshake_number = number
-        ended = client.ended.pop(tracked.name, "")
+        server = client.with_server(tracked)
+        server.handshakes += 1
+        tracked.handshake_number = server.handshakes
+        ended, server.ended = server.ended, ""
         if ended:
             tracked.made_for = made_again(ended)
-        elif number > 1:
+        elif server.handshakes > 1:
             tracked.made_for = "the client signs in anew"
         elif client.registered:
             tracked.made_for = "a server that had not asked before"
@@ -86,22 +101,20 @@ class LifeWatch:
         client = self._client(record, tracked.endpoint)
         age, idle = _age(tracked, record), _seconds(tracked.used, record.time)
         rested = idle is not None and rested_longest(idle, tracked.outlived)
-        age_before = client.ages.pop(tracked.name, None)
+        server = client.with_server(tracked)
         cause, words = end_of(
             age=age,
             idle=idle,
-            age_before=None if rested else age_before,
+            age_before=None if rested else server.age,
             ticket_ended=_ticket_ended(tracked, record),
             new_connection=_new_connection(tracked, record, message) and not client.lapsed(record.time),
             others=self._others(tracked, record),
         )
         if not cause.expected:
             self._note_gone(tracked, record)
-        client.ended[tracked.name] = words
-        by_age = None if rested or cause not in (EndCause.LIFETIME, EndCause.UNKNOWN) else age
-        if by_age is not None:
-            client.ages[tracked.name] = by_age
-        ending = Ending(tracked, by_age, cause, words, method, place_text(record), status_lines(message, ()))
+        server.ended = words
+        server.age = None if rested or cause not in (EndCause.LIFETIME, EndCause.UNKNOWN) else age
+        ending = Ending(tracked, server.age, cause, words, method, place_text(record), status_lines(message, ()))
         return self._held.add(record.input, ending)
 
     def replaced(self, tracked: Tracked, newer: Tracked) -> None:

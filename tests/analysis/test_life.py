@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from sipauthctl.analysis.life import SERVERS_OF_CLIENT, LifeWatch
+from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.results import AssociationResult, State
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Record
@@ -245,6 +247,20 @@ def test_a_refresh_that_comes_too_late() -> None:
     (found,) = outcome(late_refresh(), GIVEN).findings
     assert (found.id, found.severity.value) == ("registration-lapsed", "error")
     assert "ended 3 min 20 s before a refresh was answered" in found.detail
+
+
+def test_a_client_that_meets_ever_new_servers_takes_no_ever_new_memory() -> None:
+    watch = LifeWatch()
+    records = records_of_life(held(1))
+    ask = next(record for record in records if b'gssapi-data=""' in record.raw)
+    reconstruction = Reconstruction(NOTHING)
+    for number in range(10 * SERVERS_OF_CLIENT):
+        raw = re.sub(rb'targetname="[^"]*"', b'targetname="hs%d.litwareinc.com"' % number, ask.raw)
+        list(reconstruction.feed(replace(ask, raw=raw, place=number)))
+    for tracked in list(reconstruction.close()):
+        watch.began(tracked, records[0])
+    (client,) = watch._clients.take_all()
+    assert len(client.servers.take_all()) == SERVERS_OF_CLIENT
 
 
 def test_where_an_answer_tells_no_time_no_end_is_claimed() -> None:
