@@ -53,8 +53,8 @@ class Analysis:
         self._refused: deque[Tracked] = deque()
         self._fitted: dict[GivenSecret, set[str]] = {}
         self.notices: list[Notice] = []
-        """The notices of the readers that are no findings, the first 200; `notices_left_out` counts the others."""
-        self.notices_left_out = 0
+        """The notices of the readers that are no findings, the first 200, and one that counts the others."""
+        self._notices_left_out = 0
 
     def associations(self) -> Iterator[AssociationResult]:
         """Each association when it is over; those that are open when the input ends come last."""
@@ -78,6 +78,9 @@ class Analysis:
         while self._refused:
             self._judge(self._refused.popleft())
         self._dialogs()
+        if self._notices_left_out:
+            text = f"{self._notices_left_out} more notes on the inputs are left out."
+            self.notices.append(Notice("left-out", text, self.notices[-1].input))
         for path, first in self._unread.items():
             text = f"{self._counts[path][1]} of {self._counts[path][0]} messages cannot be read as SIP; {first.text}"
             self.notices.append(replace(first, text=text))
@@ -183,7 +186,7 @@ class Analysis:
         elif len(self.notices) < _NOTICES_KEPT:
             self.notices.append(notice)
         else:
-            self.notices_left_out += 1
+            self._notices_left_out += 1
 
 
 def analyze(items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = ()) -> Analysis:
