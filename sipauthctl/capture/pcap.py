@@ -114,7 +114,7 @@ class PcapReader:
         try:
             yield from pdus(output(given.path, _EXPORT, preferences, self._decode_as(given)))
         except TsharkProblem as problem:
-            problems.append(self._problem(problem))
+            problems.append(self._problem(problem, given))
 
     def _decode_as(self, given: CaptureInput) -> dict[str, str]:
         """What tshark has to be told: ports that were given or found to carry SIP, and TLS that can be decrypted."""
@@ -144,8 +144,8 @@ class PcapReader:
         frame = given.frame(pdu.frame)
         return Record(time, pdu.flow.source, pdu.flow.destination, transport, raw, self._path, frame)
 
-    def _problem(self, problem: TsharkProblem) -> Notice:
-        words = str(problem)
+    def _problem(self, problem: TsharkProblem, given: CaptureInput) -> Notice:
+        words = str(problem).replace(str(given.path), self._path)
         kind = "truncated" if any(word in words for word in _TRUNCATED) else "reader-failed"
         return Notice(kind, f"tshark could not read the capture to its end: {words}", self._path)
 
