@@ -99,7 +99,13 @@ def life_options(sa_lifetime_help: str) -> Callable[[_F], _F]:
 
 
 def life_settings(given: dict[str, Any]) -> dict[str, Any]:
-    """Those options as the settings of a lab."""
+    """Those options as the settings of a lab.
+
+    Raises:
+        UsageError: they contradict each other.
+    """
+    if given["forked"] and given["proxies"] < 2:
+        raise click.UsageError("--fork is for several proxies: add --proxies 2 or 3.")
     lifetime, every = given["sa_lifetime"], given["message_every"]
     return {
         "proxies": given["proxies"],

@@ -256,6 +256,7 @@ def test_a_held_registration_tells_its_life_in_json() -> None:
         (("--sa-lifetime", "9999h", "--lab"), "no time such as"),
         (("--proxies", "4", "--lab"), "--proxies"),
         (("--proxies", "2", "ned@litwareinc.com"), "are for the lab"),
+        (("--fork", "--lab"), "--fork is for several proxies"),
         (("--probe", "invite", "--lab"), "--probe"),
     ],
 )
