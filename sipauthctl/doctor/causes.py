@@ -15,6 +15,14 @@ _ACCOUNT = (
     "logon-workstation",
     "wrong-password",
 )
+_UNTRUSTED = (
+    "num-replayed",
+    "signature-invalid",
+    "signature-malformed",
+    "signature-missing",
+    "unknown-association",
+    "wrong-signer",
+)
 _NO_TICKET = ("no-ticket", "kerberos-failed")
 
 # cause: what it explains, where both were found. A chain is written link by link.
@@ -52,6 +60,8 @@ CAUSES: dict[str, tuple[str, ...]] = {
     # NTLM.
     "ntlm-key-strength-mismatch": ("credentials-refused", "server-diagnostic"),
     "ntlm-v1": ("credentials-refused",),
+    # An answer to a refresh that cannot be believed.
+    **dict.fromkeys(_UNTRUSTED, ("registration-lost",)),
     # The offers.
     "extranet-ntlm-only": ("kdc-not-found", "kdc-unreachable"),
     "kerberos-unavailable": ("no-usable-scheme",),

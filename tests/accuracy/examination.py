@@ -89,6 +89,11 @@ class Examined:
     def lab_did(self, what: str) -> list[LabEvent]:
         return [event for event in self.events if event.what == what]
 
+    def registrations(self) -> dict[str, str]:
+        """What the lab did last to each, by Call-ID."""
+        kinds = ("registered", "refreshed", "de-registered")
+        return {event.request.call_id: event.what for event in self.events if event.request and event.what in kinds}
+
 
 async def examine_row(row: Row, log: Log = lambda event: None) -> Examined:
     """Starts the row's deployment, examines, and stops it; `log` is told what the deployment sees."""

@@ -155,6 +155,8 @@ FAULTY = (
     _lab("signatures", "unsigned-ok", "signature-missing"),
     _lab("signatures", "replayed-snum", "num-replayed"),
     _lab("signatures", "skipped-snum", "num-gap"),
+    _lab("signatures", "snum-reset", "num-replayed"),
+    _lab("signatures", "replay-after-refresh", "num-replayed"),
     Row("signatures", "wrong-proxy-signs", "wrong-signer", faults=("wrong-proxy-signs",)),
     # flow
     _lab("flow", "forgets-association", "association-expired"),

@@ -34,7 +34,7 @@ class Line:
             wrong += [f"finds {id_}" for id_ in loud] + (["fails"] if verdict.failed else [])
         if len(self.examined.lab_did("refused")) > 1:
             wrong.append("more than one failed sign-in")
-        if len(self.examined.lab_did("registered")) != len(self.examined.lab_did("de-registered")):
+        if set(self.examined.registrations().values()) - {"de-registered"}:
             wrong.append("a registration is left")
         return wrong
 

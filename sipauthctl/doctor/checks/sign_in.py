@@ -67,7 +67,7 @@ class Trial:
 
 
 class SignInCheck(Check):
-    """Registers and de-registers. After one failed sign-in it stops, unless the user allows more."""
+    """Registers, refreshes once and de-registers. After one failed sign-in it stops, unless the user allows more."""
 
     id = "sign-in"
     title = "registration, with each scheme that can be used"
@@ -180,7 +180,7 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
         logon_name=way.name,
         wanted=_WANTED[way.scheme],
         server=ServerChoice(used.server.host, used.server.port),
-        refreshes=0,
+        refreshes=1,  # what breaks a client only after its sign-in shows then
         keep=False,
         kerberos_unavailable=reason if way.scheme is Scheme.KERBEROS else "",
     )
