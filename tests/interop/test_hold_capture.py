@@ -6,13 +6,15 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+from typing import IO, Any
 
 import pytest
 
@@ -35,26 +37,40 @@ pytestmark = [
     pytest.mark.skipif(_missing is not None and not DEMANDED, reason=str(_missing)),
 ]
 PASSWORD = "Litware-Ned-1"
+DISCARD = 9  # a port that nothing answers on
 LIFE, HOLD = "8", "19"
 
 
 @contextmanager
 def capturing(path: Path) -> Iterator[None]:
-    """Captures the loopback interface, from the moment when dumpcap says that it does until what it saw is written."""
-    command = ["dumpcap", "-q", "-i", "lo", "-f", "tcp", "-w", str(path)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as dumpcap:
-        assert dumpcap.stderr is not None
-        said = []
-        for line in dumpcap.stderr:
-            said.append(line)
-            if line.startswith("File:"):
-                break
-        else:
-            pytest.fail("".join(said))
+    """Captures the loopback interface. What is sent inside is in the file: datagrams before and after it are seen."""
+    shown = ["-l", "-P", "-T", "fields", "-e", "udp.payload"]
+    command = ["tshark", "-n", "-i", "lo", "-f", f"tcp or udp dst port {DISCARD}", "-w", str(path), *shown]
+    seen = {marker.hex(): Event() for marker in (b"begin", b"end")}
+
+    def watch(lines: IO[str]) -> None:
+        for line in lines:
+            if line.strip() in seen:
+                seen[line.strip()].set()
+
+    def mark(marker: bytes) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            while not seen[marker.hex()].is_set():
+                assert tshark.poll() is None, "tshark ended"
+                sender.sendto(marker, ("127.0.0.1", DISCARD))
+                seen[marker.hex()].wait(0.5)
+
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as tshark:
+        assert tshark.stdout is not None
+        watcher = Thread(target=watch, args=(tshark.stdout,))
+        watcher.start()
         try:
+            mark(b"begin")
             yield
+            mark(b"end")
         finally:
-            dumpcap.terminate()
+            tshark.terminate()
+            watcher.join()
 
 
 @dataclass(frozen=True)
