@@ -62,19 +62,23 @@ class Analysis:
             if isinstance(item, Notice):
                 self._notice(item)
                 continue
-            count = self._counts.setdefault(item.input, [0, 0])
+            count = self._counts.get(item.input)
+            if count is None:
+                count = self._counts[item.input] = [0, 0]
             count[0] += 1
             if item.time is not None:
                 self._last = item.time if self._last is None else max(self._last, item.time)
             try:
-                over = list(self._reconstruction.feed(item))
+                over = self._reconstruction.feed(item)
             except SipError as unread:
                 count[1] += 1
                 self._unread.setdefault(item.input, _unread(item, unread))
                 continue
-            yield from self._tell(over)
-            self._dialogs()
-        yield from self._tell(list(self._reconstruction.close()))
+            if over:
+                yield from self._tell(over)
+            if self._reconstruction.dialogs_over:
+                self._dialogs()
+        yield from self._tell(self._reconstruction.close())
         while self._refused:
             self._judge(self._refused.popleft())
         self._dialogs()

@@ -60,9 +60,7 @@ class DigestWatch:
         self._seen = False
         self._done: list[Tracked] = []
 
-    def feed(
-        self, record: Record, message: Message, key: Transaction, headers: list[SignedHeader]
-    ) -> Iterator[Tracked]:
+    def feed(self, record: Record, message: Message, key: Transaction, headers: list[SignedHeader]) -> list[Tracked]:
         """Takes one message with its credentials headers. Gives what is over by it.
 
         Raises:
@@ -79,7 +77,7 @@ class DigestWatch:
             elif message.status >= 200 and self._seen:
                 self._answered(record, message, key)
         done, self._done = self._done, []
-        yield from done
+        return done
 
     def close(self) -> Iterator[Tracked]:
         """Gives what is still open, at the end of the input."""

@@ -7,7 +7,6 @@ have an association each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
@@ -92,7 +91,7 @@ class Reconstruction:
         self.dialogs_over: list[Dialog] = []
         """Dialogs that came to no association; whoever reads them empties the list."""
 
-    def feed(self, record: Record) -> Iterator[Tracked]:
+    def feed(self, record: Record) -> list[Tracked]:
         """Takes one message. Gives the associations that are over by it.
 
         Raises:
@@ -114,14 +113,14 @@ class Reconstruction:
             self._response(record, message, key, headers)
         if problem:
             self._unreadable(record, message, key, problem)
-        yield from self._emit()
+        return self._emit()
 
     def signed_in_otherwise(self, dialog: Dialog) -> bool:
         """Whether the client of a dialog gave credentials after it, under another Call-ID."""
         last = self._signs_in.get(dialog.endpoint)
         return last is not None and dialog.last_time is not None and last >= dialog.last_time
 
-    def close(self) -> Iterator[Tracked]:
+    def close(self) -> list[Tracked]:
         """Gives what is still open, at the end of the input."""
         self._done += self._life.close()
         for tracked in self._open:
@@ -129,13 +128,13 @@ class Reconstruction:
             self._finish(tracked)
         self._done += self._digest.close()
         self.dialogs_over += self._dialogs.take_all()
-        yield from self._emit()
+        return self._emit()
 
-    def _emit(self) -> Iterator[Tracked]:
+    def _emit(self) -> list[Tracked]:
         done, self._done = self._done, []
         for tracked in done:
             self._checker.settle(tracked)
-            yield tracked
+        return done
 
     # --- requests
 
@@ -144,7 +143,7 @@ class Reconstruction:
         if by_client:
             self._life.requested(client_of(message, Sender.CLIENT), record)
         known = self._requests.get(key)
-        sent = known or SentRequest(record.time, leg_of(record), len(message.headers.values("Via")) > 1)
+        sent = known or SentRequest(record.time, leg_of(record), message.headers.count("Via") > 1)
         sent.any_credentials |= any(name in message.headers for name in CREDENTIALS_HEADERS)
         self._requests.put(key, sent)
         dialog = self._dialog(record, message, key, headers) if by_client else None

@@ -64,7 +64,14 @@ class Headers:
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of a list header, whether on one line or on several; empty ones left out."""
-        return tuple(part for line in self.get_all(name) for part in split_list(line) if part)
+        lines = self.get_all(name)
+        return tuple([part for line in lines for part in split_list(line) if part]) if lines else ()
+
+    def count(self, name: str) -> int:
+        """How many values of a list header there are."""
+        lines = self.get_all(name)
+        plain = len(lines) == 1 and "," not in lines[0]
+        return 1 if plain and lines[0] else len(self.values(name))
 
     def add(self, name: str, value: str) -> Headers:
         """With one more header line at the end."""

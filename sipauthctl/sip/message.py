@@ -183,12 +183,8 @@ def _parse_plain(block: bytes, limits: Limits) -> tuple[str, Headers] | None:
     if not only_crlf or len(block) > limits.line or count > limits.headers:
         return None
     start, *lines = block.decode("utf-8", "surrogateescape").split("\r\n")
-    fields: list[tuple[str, str]] = []
-    for known in map(_known_field if len(block) <= _REMEMBERED else _plain_field, lines):
-        if known is None:
-            return None
-        fields.append(known)
-    return start, Headers(fields)
+    fields = [field for field in map(_known_field if len(block) <= _REMEMBERED else _plain_field, lines) if field]
+    return (start, Headers(fields)) if len(fields) == len(lines) else None
 
 
 def _plain_field(line: str) -> tuple[str, str] | None:
