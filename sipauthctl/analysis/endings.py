@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sipauthctl.analysis.dialogs import Bounded
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.tracked import Problem, Tracked
-from sipauthctl.diagnosis.life import EndCause, ends_alike, none_lives_longer
+from sipauthctl.diagnosis.ending import AssociationEnd, EndCause, in_hindsight
 from sipauthctl.findings import Severity
 
 HELD = 256
@@ -18,14 +18,11 @@ _ID = "association-expired"
 class Ending:
     """The end of an association: a signed request of this method was challenged.
 
-    `age` is in seconds, None where it is not known or cannot be the cause. `place` is where the challenge stands,
-    `status` its status line.
+    `place` is where the challenge stands, `status` its status line.
     """
 
     tracked: Tracked
-    age: float | None
-    cause: EndCause
-    words: str
+    end: AssociationEnd
     method: str
     place: str
     status: tuple[str, ...]
@@ -33,7 +30,7 @@ class Ending:
     def tell(self) -> None:
         """Notes the end with its association, in place of what was told of it before."""
         tracked, before = self.tracked, self.tracked.ended_by
-        tracked.ended_by = f"challenged again: {self.words}"
+        tracked.ended_by = f"challenged again: {self.end.words}"
         if not before:
             tracked.report(self._problem())
             return
@@ -44,15 +41,15 @@ class Ending:
 
     def _problem(self) -> Problem:
         where = self.tracked.where
-        detail = f"{where} challenges a signed {self.method} of {self.tracked.who}: {self.words}."
-        evidence = (f"{self.place} {self.cause.value}: {self.words}", *self.status)
-        severity = Severity.INFO if self.cause.expected else Severity.WARNING
+        detail = f"{where} challenges a signed {self.method} of {self.tracked.who}: {self.end.words}."
+        evidence = (f"{self.place} {self.end.cause.value}: {self.end.words}", *self.status)
+        severity = Severity.INFO if self.end.cause.expected else Severity.WARNING
         return Problem(_ID, detail, evidence, severity, {"host": where})
 
 
 class HeldEndings:
-    """Ends that nothing explains, each held until the next association of the same client and server ends: two that
-    end at the same age explain each other. Of too many the oldest are let go as they are."""
+    """Ends that nothing explains, each held until the next association of the same client and server ends, which may
+    explain it. Of too many the oldest are let go as they are."""
 
     def __init__(self) -> None:
         self._held: Bounded[tuple[str, Endpoint, AssociationName], Ending] = Bounded(HELD)
@@ -66,7 +63,7 @@ class HeldEndings:
         if before is not None:
             self._explain(before, ending)
             over.append(before.tracked)
-        if ending.cause is EndCause.UNKNOWN and ending.age is not None:
+        if ending.end.cause is EndCause.UNKNOWN:
             pushed_out = self._held.put(key, ending)
             return over if pushed_out is None else [*over, pushed_out.tracked]
         return [*over, ending.tracked]
@@ -77,14 +74,12 @@ class HeldEndings:
 
     @staticmethod
     def _explain(before: Ending, ending: Ending) -> None:
-        alike = before.age is not None and ending.age is not None and ends_alike(ending.age, before.age)
-        if before.age is None or not alike or ending.cause is not EndCause.LIFETIME:
-            return
-        words = none_lives_longer(before.age, "the next one")
-        replace(before, cause=EndCause.LIFETIME, words=words).tell()
-        ending.tracked.made_for = made_again(words)
+        end = in_hindsight(before.end, ending.end)
+        if end is not None:
+            replace(before, end=end).tell()
+            ending.tracked.made_for = made_again(end)
 
 
-def made_again(words: str) -> str:
+def made_again(end: AssociationEnd) -> str:
     """Why the next handshake was made, with what was said of the end of the association before."""
-    return f"the server challenged again: {words}"
+    return f"the server challenged again: {end.words}"

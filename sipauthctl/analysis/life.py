@@ -14,14 +14,8 @@ from sipauthctl.analysis.tracked import Problem, Tracked, place_text, status_lin
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after, told_seconds
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import Record
-from sipauthctl.diagnosis.life import (
-    LAPSE_TOLERANCE,
-    EndCause,
-    end_of,
-    granted_too_short,
-    lapse,
-    rested_longest,
-)
+from sipauthctl.diagnosis.ending import AssociationEnd, end_of
+from sipauthctl.diagnosis.life import LAPSE_TOLERANCE, granted_too_short, lapse
 from sipauthctl.findings import Finding
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Response
@@ -39,8 +33,8 @@ class WithServer:
     """One endpoint's associations with one server, one after the other."""
 
     handshakes: int = 0
-    ended: str = ""  # why the last one ended, until the next begins
-    age: float | None = None  # at which the last one ended, where its age may have been the cause
+    ended: AssociationEnd | None = None  # the end of the last one that ended
+    renewed: bool = True  # whether another began after it
 
 
 @dataclass(slots=True)
@@ -65,9 +59,14 @@ class ClientLife:
 
 
 class LifeWatch:
-    """Follows clients. Times of different inputs are not compared: their clocks may differ."""
+    """Follows clients. Times of different inputs are not compared: their clocks may differ.
 
-    def __init__(self) -> None:
+    Args:
+        lifetime: how long the servers keep an association.
+    """
+
+    def __init__(self, lifetime: timedelta = LIFETIME) -> None:
+        self._lifetime = lifetime
         self._held = HeldEndings()
         self._over: Bounded[tuple[str, Endpoint, AssociationName, str | None], bool] = Bounded(CLIENTS)
         self._clients: Bounded[tuple[str, Endpoint], ClientLife] = Bounded(CLIENTS)
@@ -79,9 +78,9 @@ class LifeWatch:
         server = client.with_server(tracked)
         server.handshakes += 1
         tracked.handshake_number = server.handshakes
-        ended, server.ended = server.ended, ""
-        if ended:
-            tracked.made_for = made_again(ended)
+        if server.ended is not None and not server.renewed:
+            server.renewed = True
+            tracked.made_for = made_again(server.ended)
         elif server.handshakes > 1:
             tracked.made_for = "the client signs in anew"
         elif client.registered:
@@ -99,22 +98,21 @@ class LifeWatch:
             tracked.ended_by = "challenged again: the server had dropped it before"
             return [tracked]
         client = self._client(record, tracked.endpoint)
-        age, idle = _age(tracked, record), _seconds(tracked.used, record.time)
-        rested = idle is not None and rested_longest(idle, tracked.outlived)
         server = client.with_server(tracked)
-        cause, words = end_of(
-            age=age,
-            idle=idle,
-            age_before=None if rested else server.age,
+        end = end_of(
+            age=self._age(tracked, record),
+            idle=_seconds(tracked.used, record.time),
+            outlived=tracked.outlived,
+            before=server.ended,
+            lifetime=self._lifetime,
             ticket_ended=_ticket_ended(tracked, record),
             new_connection=_new_connection(tracked, record, message) and not client.lapsed(record.time),
             others=self._others(tracked, record),
         )
-        if not cause.expected:
+        if not end.cause.expected:
             self._note_gone(tracked, record)
-        server.ended = words
-        server.age = None if rested or cause not in (EndCause.LIFETIME, EndCause.UNKNOWN) else age
-        ending = Ending(tracked, server.age, cause, words, method, place_text(record), status_lines(message, ()))
+        server.ended, server.renewed = end, False
+        ending = Ending(tracked, end, method, place_text(record), status_lines(message, ()))
         return self._held.add(record.input, ending)
 
     def replaced(self, tracked: Tracked, newer: Tracked) -> None:
@@ -153,6 +151,12 @@ class LifeWatch:
         client = self._clients.get(key) or ClientLife()
         self._clients.put(key, client)
         return client
+
+    def _age(self, tracked: Tracked, record: Record) -> float | None:
+        """In seconds; None where only a part of its life was seen, and that was no longer than it may live."""
+        seen = _seconds(tracked.began, record.time)
+        whole = tracked.handshake_seen or (seen is not None and seen >= self._lifetime.total_seconds())
+        return seen if whole else None
 
     def _is_over(self, tracked: Tracked, record: Record) -> bool:
         """Whether this was challenged before, and the client still signed with it. Else it is noted."""
@@ -195,13 +199,6 @@ def _late(until: datetime, time: datetime) -> bool:
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:
     return None if since is None or until is None else max(0.0, (until - since).total_seconds())
-
-
-def _age(tracked: Tracked, record: Record) -> float | None:
-    """In seconds; None where only a part of its life was seen, and that was no longer than an association may live."""
-    seen = _seconds(tracked.began, record.time)
-    whole = tracked.handshake_seen or (seen is not None and seen >= LIFETIME.total_seconds())
-    return seen if whole else None
 
 
 def _ticket_ended(tracked: Tracked, record: Record) -> bool:

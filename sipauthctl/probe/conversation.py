@@ -30,14 +30,14 @@ from sipauthctl.probe.facts import HopFacts
 from sipauthctl.probe.incoming import answer_to
 from sipauthctl.probe.observing import challenge_words, offered, see, see_challenge, summary_of
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.reasons import Circumstances, handshake_for
-from sipauthctl.probe.results import HandshakeReason, ServerRequest, SignatureCheck
+from sipauthctl.probe.reasons import Circumstances, explained_by, handshake_for, server_of
+from sipauthctl.probe.results import FirstReason, ServerRequest, SignatureCheck
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import Answer, Wire
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response
 
-_NOT_RENEWALS = frozenset({HandshakeReason.SIGN_IN, HandshakeReason.NEXT_SERVER})
+_NOT_RENEWALS = frozenset({FirstReason.SIGN_IN, FirstReason.NEXT_SERVER})
 
 
 class Conversation:
@@ -157,11 +157,17 @@ class Conversation:
         life, now = self._facts.life, self._tools.now()
         reconnected = self._reattached and life.until is not None and now <= life.until
         seen = Circumstances(now, registered, reconnected, bool(self._begun))
-        life.handshakes.append(handshake_for(step, seen))
+        host = server_of(step)
+        places = [at for at, made in enumerate(life.handshakes) if made.server == host and made.ended is not None]
+        before = life.handshakes[places[-1]].ended if places else None
+        made = handshake_for(step, seen, before)
+        if places and made.ended is not None:
+            life.handshakes[places[-1]] = explained_by(life.handshakes[places[-1]], made.ended)
+        life.handshakes.append(made)
 
     def _challenge_remark(self, step: Challenged) -> str:
         made = self._facts.life.handshakes[-1]
-        if made.reason is HandshakeReason.OTHER_PATH:
+        if made.reason is FirstReason.OTHER_PATH:
             return made.detail
         return offered(step.offers) if made.reason in _NOT_RENEWALS else f"again: {made.detail}"
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sipauthctl.association.client import Challenged
 from sipauthctl.association.security_association import EndReason, SecurityAssociation
-from sipauthctl.diagnosis.clock import span
-from sipauthctl.diagnosis.life import rested_longest
-from sipauthctl.probe.results import Handshake, HandshakeReason
+from sipauthctl.diagnosis.ending import AssociationEnd, end_of, in_hindsight
+from sipauthctl.probe.results import FirstReason, Handshake
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +26,36 @@ class Circumstances:
     asked_before: bool
 
 
-def handshake_for(step: Challenged, seen: Circumstances) -> Handshake:
-    """The handshake that a challenge begins, with its reason."""
-    if step.gone is None:
-        host = next((host_of(offer.targetname) for offer in step.offers if offer.targetname), "a server")
-        if seen.asked_before:
-            return Handshake(seen.now, HandshakeReason.NEXT_SERVER, host, f"{host} asks too")
-        if seen.registered:
-            return Handshake(seen.now, HandshakeReason.OTHER_PATH, host, f"{host} did not ask before")
-        return Handshake(seen.now, HandshakeReason.SIGN_IN, host, "first request")
-    host = host_of(step.gone.targetname)
-    reason, detail = _gone(step.gone, host, seen)
-    age = (seen.now - step.gone.established).total_seconds()
-    idle = (seen.now - step.gone.last_used).total_seconds()
-    rested = rested_longest(idle, step.gone.outlived.total_seconds())
-    return Handshake(seen.now, reason, host, detail, age_seconds=age, idle_seconds=idle, rested_longest=rested)
+def handshake_for(step: Challenged, seen: Circumstances, before: AssociationEnd | None) -> Handshake:
+    """The handshake that a challenge begins, with its reason.
+
+    Args:
+        step: the challenge.
+        seen: see there.
+        before: how the last association with this server ended, None where none did.
+    """
+    host = server_of(step)
+    if step.gone is not None:
+        end = _end(step.gone, host, seen, before)
+        return Handshake(seen.now, host, end, end.words)
+    if seen.asked_before:
+        return Handshake(seen.now, host, FirstReason.NEXT_SERVER, f"{host} asks too")
+    if seen.registered:
+        return Handshake(seen.now, host, FirstReason.OTHER_PATH, f"{host} did not ask before")
+    return Handshake(seen.now, host, FirstReason.SIGN_IN, "first request")
+
+
+def explained_by(before: Handshake, after: AssociationEnd) -> Handshake:
+    """The handshake after an end that nothing explained, where the next end with the same server explains it."""
+    end = None if before.ended is None else in_hindsight(before.ended, after, name=_named(before.server))
+    return before if end is None else replace(before, why=end, detail=end.words)
+
+
+def server_of(step: Challenged) -> str:
+    """The server that challenges."""
+    if step.gone is not None:
+        return host_of(step.gone.targetname)
+    return next((host_of(offer.targetname) for offer in step.offers if offer.targetname), "a server")
 
 
 def host_of(targetname: str) -> str:
@@ -49,15 +63,18 @@ def host_of(targetname: str) -> str:
     return targetname.partition("/")[2] or targetname
 
 
-def _gone(gone: SecurityAssociation, host: str, seen: Circumstances) -> tuple[HandshakeReason, str]:
-    age = span((seen.now - gone.established).total_seconds())
-    end = gone.end(seen.now)
-    if end is EndReason.CREDENTIALS_EXPIRED:
-        return HandshakeReason.TICKET_ENDED, f"the ticket behind the association with {host} has ended"
-    if end is EndReason.LIFETIME:
-        limit = span(gone.lifetime.total_seconds())
-        return HandshakeReason.LIFETIME, f"the association with {host} was {age} old; they live {limit}"
-    if seen.reconnected:
-        detail = f"the connection had broken, and {host} knew the association no longer, as after a restart"
-        return HandshakeReason.RESTART, detail
-    return HandshakeReason.UNKNOWN, f"{host} dropped the association when it was {age} old"
+def _end(gone: SecurityAssociation, host: str, seen: Circumstances, before: AssociationEnd | None) -> AssociationEnd:
+    return end_of(
+        age=(seen.now - gone.established).total_seconds(),
+        idle=(seen.now - gone.last_used).total_seconds(),
+        outlived=gone.outlived.total_seconds(),
+        before=before,
+        lifetime=gone.lifetime,
+        ticket_ended=gone.end(seen.now) is EndReason.CREDENTIALS_EXPIRED,
+        new_connection=seen.reconnected,
+        name=_named(host),
+    )
+
+
+def _named(host: str) -> str:
+    return f"the association with {host}"

@@ -9,6 +9,7 @@ from enum import Enum
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.verdict import Verdict
+from sipauthctl.diagnosis.ending import AssociationEnd, EndCause
 from sipauthctl.findings import Finding, Severity
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
@@ -24,16 +25,12 @@ class Outcome(str, Enum):
     INCOMPLETE = "incomplete"  # ended in the middle: time-out, protocol error, interrupted
 
 
-class HandshakeReason(str, Enum):
-    """Why there was a handshake."""
+class FirstReason(str, Enum):
+    """Why there was a handshake with a server that had no association with us; of one that had, see `EndCause`."""
 
     SIGN_IN = "sign-in"
     NEXT_SERVER = "next-server"  # another server on the path of the same request asked too
-    LIFETIME = "lifetime"  # the association before had lived as long as associations do
-    TICKET_ENDED = "ticket-ended"
-    RESTART = "restart"  # the connection had broken, and the server knew the association no longer
     OTHER_PATH = "other-path"  # a later request met a server that had not asked before
-    UNKNOWN = "unknown"  # the server dropped the association, and nothing here tells why
 
 
 class HopResult(str, Enum):
@@ -86,18 +83,34 @@ class SignatureCheck:
 class Handshake:
     """One handshake: when the challenge came, why, and what it made (None where it failed).
 
-    `server` names the one that asked. `age_seconds` is how old the association before was, `idle_seconds` how long it
-    had not been used, and `rested_longest` whether that was clearly longer than it had outlived before.
+    `server` names the one that asked, `why` what made it ask: where we had an association with it, its end.
     """
 
     time: datetime
-    reason: HandshakeReason
     server: str
+    why: FirstReason | AssociationEnd
     detail: str
     association: AssociationSummary | None = None
-    age_seconds: float | None = None
-    idle_seconds: float | None = None
-    rested_longest: bool = False
+
+    @property
+    def ended(self) -> AssociationEnd | None:
+        """The end of the association before."""
+        return self.why if isinstance(self.why, AssociationEnd) else None
+
+    @property
+    def age_seconds(self) -> float | None:
+        """How old that one was."""
+        return None if self.ended is None else self.ended.age
+
+    @property
+    def idle_seconds(self) -> float | None:
+        """How long that one had not been used."""
+        return None if self.ended is None else self.ended.idle
+
+    @property
+    def reason(self) -> FirstReason | EndCause:
+        """Why it was made, in one word."""
+        return self.why.cause if isinstance(self.why, AssociationEnd) else self.why
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sipauthctl.probe.results import Outcome
+from sipauthctl.diagnosis.ending import EndCause
+from sipauthctl.probe.results import FirstReason, Outcome
 from sipauthctl.report.json_output import dump, registration_document, schema
 from tests.report.samples import HOSTILE, acting, registration
 
@@ -86,6 +87,12 @@ def test_a_document_follows_its_schema(outcome: Outcome) -> None:
     jsonschema.validate(document, schema("register"))
     assert document["outcome"] == outcome.value
     assert document["schema"] == "sipauthctl/register/1"
+
+
+def test_the_schema_names_every_reason_of_a_handshake() -> None:
+    reasons = schema("register")["$defs"]["hop"]["properties"]["handshakes"]["items"]["properties"]["reason"]["enum"]
+    # A live run has seen every association begin.
+    assert set(reasons) == {*FirstReason, *EndCause} - {EndCause.UNSEEN}
 
 
 @pytest.mark.parametrize(("place", "key"), EVERY_KEY)

@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after
-from sipauthctl.diagnosis.clock import span
 from sipauthctl.diagnosis.life import granted_too_short, lapse
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.results import Handshake, HandshakeReason, HopResult
-
-# The end of every association is expected in these cases, so there is nothing to mend.
-_EXPECTED = frozenset({HandshakeReason.LIFETIME, HandshakeReason.TICKET_ENDED})
-_ALIKE = 0.8  # refreshes come in steps, so ages differ a little
-_GONE = _EXPECTED | {HandshakeReason.RESTART, HandshakeReason.UNKNOWN}
+from sipauthctl.probe.results import Handshake, HopResult
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
@@ -32,7 +26,7 @@ def _of(hop: HopFacts) -> Iterator[Finding]:
         yield finding("registration-lost", f"At {host}: {life.lost}.", shown)
     for gap in life.lapses:
         yield lapse(gap.since, gap.until, host=host)
-    gone = [made for made in life.handshakes if made.reason in _GONE]
+    gone = [made for made in life.handshakes if made.ended is not None]
     if gone:
         yield _expired(hop, gone)
     if life.replaced:
@@ -44,7 +38,7 @@ def _of(hop: HopFacts) -> Iterator[Finding]:
 
 
 def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
-    unexpected = [made for made in gone if made.reason not in _EXPECTED]
+    unexpected = [made for made in gone if made.ended is not None and not made.ended.cause.expected]
     told = (unexpected or gone)[0]
     servers = tuple(dict.fromkeys(made.server for made in gone))
     who = f"{', '.join(servers[:-1])} and {servers[-1]}" if len(servers) > 1 else servers[0]
@@ -52,21 +46,8 @@ def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
     failed = gone[-1].association is None
     after = "no new handshake succeeded" if failed else "a new handshake on the same registration followed"
     detail = f"{who} challenged a registered client again{times}: {told.detail}; {after}."
-    remarks = "".join(_regular([made for made in unexpected if made.server == server]) for server in servers)
     severity = Severity.ERROR if failed else Severity.WARNING if unexpected else Severity.INFO
-    return finding("association-expired", detail + remarks, [_line(made) for made in gone], severity=severity)
-
-
-def _regular(unexpected: list[Handshake]) -> str:
-    """A remark on a server whose associations end early and at about the same age, as by a setting."""
-    unknown = [made for made in unexpected if made.reason is HandshakeReason.UNKNOWN]
-    ages = [made.age_seconds for made in unknown if made.age_seconds]
-    if len(ages) < 2 or min(ages) < _ALIKE * max(ages):
-        return ""
-    all_ = f" Those with {unknown[0].server} all end at an age of about {span(min(ages))}"
-    if any(made.rested_longest for made in unknown):
-        return f"{all_}, after a rest: it may drop idle ones."
-    return f"{all_}: it seems to give them no more."
+    return finding("association-expired", detail, [_line(made) for made in gone], severity=severity)
 
 
 def _line(made: Handshake) -> str:
