@@ -17,6 +17,7 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import COMMAND_INDENT, Finding
 from sipauthctl.report.analysis import inner_tls_words, life_lines, place_of, signature_summary
+from sipauthctl.report.analysis_summary import TROUBLED_SHOWN, Tally, in_trouble, nothing_found, wrong_verdicts
 from sipauthctl.report.text import safe
 
 _STYLE = """
@@ -51,6 +52,7 @@ class HtmlWriter:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._tally = Tally()
         digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode("ascii")
         policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
         stream.write(
@@ -62,13 +64,17 @@ class HtmlWriter:
         )
 
     def association(self, association: AssociationResult) -> None:
-        """Writes one association."""
+        """Writes one association; the first ones in trouble are unfolded."""
+        self._tally.add(association)
+        unfolded = in_trouble(association) and self._tally.troubled_count <= TROUBLED_SHOWN
+        words = [association.state.value, *(one.value for one in wrong_verdicts(association))]
+        tags = " ".join(map(_tag, words))
         purpose = f", {association.purpose}" if association.purpose else ""
         where = _text(place_of(association))
         title = f"{_text(association.user)} by {_text(association.scheme)}{purpose} at {where}"
         parts = [
-            "<details data-search>",
-            f"<summary>{_tag(association.state.value)} <h2>{title}</h2> "
+            f"<details data-search{' open' if unfolded else ''}>",
+            f"<summary>{tags} <h2>{title}</h2> "
             f'<span class="muted">{_text(signature_summary(association))}</span></summary>',
         ]
         parts += [f"<p>{_text(line)}</p>" for line in life_lines(association)]
@@ -89,7 +95,8 @@ class HtmlWriter:
         write = self._stream.write
         write("<h1>Findings</h1>\n")
         if not findings:
-            write("<p>Nothing was found wrong.</p>\n")
+            messages = sum(messages for _, _, messages in inputs)
+            write(f"<p>{nothing_found(self._tally, messages)}</p>\n")
         for finding in findings:
             write(_finding(finding))
         write("<h1>Inputs</h1>\n<table>\n")

@@ -53,9 +53,14 @@ def in_trouble(association: AssociationResult) -> bool:
     return bool(_wrong(association)) or association.state is not State.ESTABLISHED
 
 
+def wrong_verdicts(association: AssociationResult) -> list[Verdict]:
+    """The verdicts on its signatures that are bad, the worst first."""
+    return [one for one in _TROUBLES if association.verdicts.get(one)]
+
+
 def _wrong(association: AssociationResult) -> str:
     """`1 invalid of 7 signatures`; empty where none is wrong."""
-    wrong = [f"{association.verdicts[one]:,} {one.value}" for one in _TROUBLES if association.verdicts.get(one)]
+    wrong = [f"{association.verdicts[one]:,} {one.value}" for one in wrong_verdicts(association)]
     return f"{', '.join(wrong)} of {sum(association.verdicts.values()):,} signatures" if wrong else ""
 
 
@@ -107,18 +112,26 @@ def _findings(console: Console, tally: Tally, findings: list[Finding], messages:
         severity = (f"{one.severity.value.upper():<7}", STYLES[one.severity])
         _line(console, "  ", severity, f" {one.id}{times}: {one.title}")
     _more(console, len(kinds) - KINDS_SHOWN, "kinds of findings")
-    if findings:
-        return
+    if not findings:
+        _line(console, f"  {nothing_found(tally, messages)}")
+
+
+def nothing_found(tally: Tally, messages: int) -> str:
+    """What it means that there is no finding: not always that all is well.
+
+    Args:
+        tally: of all associations.
+        messages: how many could be read.
+    """
     unchecked = tally.verdicts[Verdict.UNVERIFIABLE]
     if not messages:
-        _line(console, "  No SIP message could be read.")
-    elif not tally.states:
-        _line(console, "  There is nothing of a sign-in to be checked.")
-    elif unchecked:
+        return "No SIP message could be read."
+    if not tally.states:
+        return "There is nothing of a sign-in to be checked."
+    if unchecked:
         which = "no signature" if unchecked == sum(tally.verdicts.values()) else f"{unchecked:,} signatures not"
-        _line(console, f"  Nothing was found wrong; {which} could be checked.")
-    else:
-        _line(console, "  Nothing was found wrong.")
+        return f"Nothing was found wrong; {which} could be checked."
+    return "Nothing was found wrong."
 
 
 def _more(console: Console, count: int, what: str) -> None:
