@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from sipauthctl.analysis.diagnosis import OF_THE_SERVER, kdc, of_the_server, trace
 from sipauthctl.analysis.diagnosis import findings as association_findings
-from sipauthctl.analysis.diagnosis import kdc, trace
 from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, DialogEnd, of_dialog
 from sipauthctl.analysis.kdc_errors import KdcErrors
 from sipauthctl.analysis.reading import without_quote
@@ -16,7 +16,7 @@ from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.results import AssociationResult, InputCount, State
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
-from sipauthctl.analysis.summary import FindingCollector
+from sipauthctl.analysis.summary import MOST_FINDINGS, FindingCollector
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import KdcError, Notice, Record
 from sipauthctl.findings import Finding, Severity, finding
@@ -35,13 +35,21 @@ class Analysis:
         items: the messages in the order of time, and notices.
         secrets: what the user gave.
         local_times: the inputs whose times are those of a local clock of unknown zone (client logs).
+        about: the SIP URI of the one user who is asked about. What is found on others and does not concern the server
+            then stands in `of_others` alone. Empty for everybody.
     """
 
     def __init__(
-        self, items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = ()
+        self,
+        items: Iterable[Record | Notice],
+        secrets: Secrets,
+        *,
+        local_times: Collection[str] = (),
+        about: str = "",
     ) -> None:
         self._items = items
         self._local_times = frozenset(local_times)
+        self._about = about.lower()
         self._reconstruction = Reconstruction(secrets)
         self._collector = FindingCollector()
         self._counts: dict[str, list[int]] = {}
@@ -55,6 +63,9 @@ class Analysis:
         self.notices: list[Notice] = []
         """The notices of the readers that are no findings, the first 200, and one that counts the others."""
         self._notices_left_out = 0
+        self.of_others: list[tuple[str, str]] = []
+        """Where one user was asked about: the ids of findings on others, each with the SIP URI, empty where it is not
+        known; the first 200. Complete when `associations` is at its end."""
 
     def associations(self) -> Iterator[AssociationResult]:
         """Each association when it is over; those that are open when the input ends come last."""
@@ -89,9 +100,9 @@ class Analysis:
             text = f"{self._counts[path][1]} of {self._counts[path][0]} messages cannot be read as SIP; {first.text}"
             self.notices.append(replace(first, text=text))
         rest = trace.of_others(self._server_errors.rest(), "A server trace says of a message that is not in the input")
-        self._collector.add(rest, "")
+        self._collect(rest, "", "")
         for error, sign_in in self._kdc_errors.pairs():
-            self._collector.add(kdc.findings(error, sign_in), f"{sign_in.user} {error.kdc.host}")
+            self._collect(kdc.findings(error, sign_in), sign_in.user, error.kdc.host)
 
     @property
     def inputs(self) -> tuple[InputCount, ...]:
@@ -139,8 +150,21 @@ class Analysis:
         fitted = self._fitted.get(given, set()) if given is not None else set()
         tracked.secret_of_another = bool(fitted) and _logon(tracked) not in fitted
         local = (tracked.challenge_input or _input_of(tracked)) in self._local_times
-        found = (self._doubted(one) for one in association_findings(tracked, local_times=local))
-        self._collector.add(found, f"{tracked.endpoint.address} {tracked.name.targetname}")
+        found = [self._doubted(one) for one in association_findings(tracked, local_times=local)]
+        of_server = of_the_server(tracked, found, local_times=local)
+        self._collect(found, tracked.endpoint.address, tracked.name.targetname, of_server)
+
+    def _collect(
+        self, found: Iterable[Finding], user: str, server: str, of_server: Collection[Finding] | None = None
+    ) -> None:
+        """Notes findings on a user at a server; `of_server` are those of them that concern the server."""
+        for one in found:
+            common = one.id in OF_THE_SERVER if of_server is None else one in of_server
+            other = (one.id, user)
+            if self._about in ("", user) or common:
+                self._collector.add([one], f"{user} {server}")
+            elif other not in self.of_others and len(self.of_others) < MOST_FINDINGS:
+                self.of_others.append(other)
 
     def _doubted(self, found: Finding) -> Finding:
         """A wrong signature in a log that lost or changed lines may be the log's fault."""
@@ -167,7 +191,7 @@ class Analysis:
                 self._kdc_errors.sign_in(user, server, dialog.client, times, established=False, by_kerberos=False)
             errors = () if dialog.went_on else self._server_errors.of(dialog.call_id)
             told = trace.of_others(errors, f"A server trace says of {dialog.endpoint.address}")
-            self._collector.add([*found, *told], f"{dialog.endpoint.address} {server}")
+            self._collect([*found, *told], dialog.endpoint.address, server)
 
     def _just_now(self, time: datetime | None) -> bool:
         """Whether the input ends before an answer was due."""
@@ -193,9 +217,11 @@ class Analysis:
             self._notices_left_out += 1
 
 
-def analyze(items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = ()) -> Analysis:
+def analyze(
+    items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = (), about: str = ""
+) -> Analysis:
     """Analyses the messages of captures and logs; see `Analysis`."""
-    return Analysis(items, secrets, local_times=local_times)
+    return Analysis(items, secrets, local_times=local_times, about=about)
 
 
 def _unread(record: Record, error: SipError) -> Notice:

@@ -90,7 +90,8 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
             put(err, ("Note: ", "yellow"), warning)
     live = request.lab or not wish.files or (request.sip_uri is not None and not wish.user_from)
     subject = None if request.lab or not live else _subject(request, wish)
-    evidence = _evidence(wish, subject)
+    about = (subject.request if subject is not None else request).sip_uri if live else None
+    evidence = _evidence(wish, subject, about)
     if not live and evidence is not None:
         verdict: Verdict | None = judge([evidence], registered=None)
         user, source = "", ""
@@ -182,7 +183,7 @@ def _asked(subject: _Subject, wish: Wish, stack: ExitStack) -> Asked:
     )
 
 
-def _evidence(wish: Wish, subject: _Subject | None) -> CheckResult | None:
+def _evidence(wish: Wish, subject: _Subject | None, about: str | None) -> CheckResult | None:
     if not wish.files:
         return None
     password = subject.credentials.password if subject is not None else None
@@ -192,7 +193,7 @@ def _evidence(wish: Wish, subject: _Subject | None) -> CheckResult | None:
         else Secrets()
     )
     try:
-        return read_evidence(wish.files, known)
+        return read_evidence(wish.files, known, about=SipUri.parse(about).address_of_record if about else "")
     except ReadError as error:
         raise CannotRun(str(error)) from None
 

@@ -20,6 +20,7 @@ from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
+from sipauthctl.sip.uri import SipUri
 
 
 async def in_lab(
@@ -54,7 +55,7 @@ async def in_lab(
         outer.enter_context(use_configuration(deployment.kdc.configuration))
     accounts = {deployment.directory.sip_uri(account): account for account in deployment.directory.accounts}
     sip_uri = request.sip_uri or next(iter(accounts))
-    account = accounts.get(sip_uri)
+    account = accounts.get(SipUri.parse(sip_uri).address_of_record)
     name = logon_name(request, f"{NETBIOS_DOMAIN}\\{account.user}" if account else sip_uri.removeprefix("sip:"))
     if account is None and not has_password(request):
         raise click.UsageError(f"The lab has no account {sip_uri}; its accounts are {', '.join(accounts)}.")

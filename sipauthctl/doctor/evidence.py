@@ -18,8 +18,17 @@ EVIDENCE = "evidence"
 TITLE = "captures and logs (option --from)"
 
 
-def read_evidence(files: Sequence[Path], secrets: Secrets) -> CheckResult:
+_OTHERS_NAMED = 5
+
+
+def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -> CheckResult:
     """Analyses the files. Blocks, and must not run inside an event loop.
+
+    Args:
+        files: captures and logs.
+        secrets: what the user gave.
+        about: the SIP URI of the user whom the verdict is about. What is found on others and does not concern the
+            server is only named. Empty for everybody in the files.
 
     Raises:
         ReadError: a file cannot be read.
@@ -27,13 +36,23 @@ def read_evidence(files: Sequence[Path], secrets: Secrets) -> CheckResult:
     paths = [str(file) for file in files]
     readers = [open_reader(path, captures=_capture) for path in paths]
     local = [path for path, reader in zip(paths, readers, strict=True) if reader.kind in LOCAL_TIMES]
-    analysis = analyze(merge(readers), secrets, local_times=local)
+    analysis = analyze(merge(readers), secrets, local_times=local, about=about)
     states = Counter(association.state for association in analysis.associations())
     messages = sum(count.messages for count in analysis.inputs)
     if not messages:
         return CheckResult(EVIDENCE, Status.SKIPPED, "no SIP message was found in it")
     told = ", ".join(f"{states[state]} {state.value}" for state in State if state in states) or "none"
-    return judged(EVIDENCE, f"{messages} SIP messages, associations: {told}", analysis.findings)
+    others = _others(analysis.of_others)
+    return judged(EVIDENCE, f"{messages} SIP messages, associations: {told}{others}", analysis.findings)
+
+
+def _others(found: Sequence[tuple[str, str]]) -> str:
+    """Names what does not count, the first few of it."""
+    if not found:
+        return ""
+    named = [f"{id_} of {user.removeprefix('sip:') or 'somebody'}" for id_, user in found[:_OTHERS_NAMED]]
+    more = f" and {len(found) - _OTHERS_NAMED} more" if len(found) > _OTHERS_NAMED else ""
+    return f"; about others, and so not counted: {', '.join(named)}{more}"
 
 
 def _capture(path: str) -> Reader:

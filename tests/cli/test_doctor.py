@@ -148,6 +148,22 @@ def test_a_log_is_evidence_alone_and_besides_the_server(tmp_path: Path) -> None:
     assert statuses(without_address) == {"evidence": "warned"}
 
 
+def test_evidence_about_another_user_decides_nothing_but_what_is_the_servers(tmp_path: Path) -> None:
+    trace = tmp_path / "nina.txt"
+    faults = ("--fault", "credentials-refused", "--fault", "malformed-date")
+    sipauthctl("register", "--lab", "nina@litwareinc.com", *faults, "--trace", str(trace))
+    of_nina = document(sipauthctl("doctor", "--lab", "nina@litwareinc.com", "--from", str(trace), "--json"))
+    assert {"credentials-refused", "date-malformed"} <= {item["id"] for item in of_nina["findings"]}
+    result = sipauthctl("doctor", "--lab", "ned@litwareinc.com", "--from", str(trace), "--json")
+    of_ned = document(result)
+    told = [item["id"] for item in of_ned["findings"] if item["severity"] != "info"]
+    assert (result.code, told) == (0, ["date-malformed"])
+    evidence = next(check for check in of_ned["checks"] if check["id"] == "evidence")
+    assert "about others, and so not counted: credentials-refused of nina@litwareinc.com" in evidence["detail"]
+    by_another_spelling = sipauthctl("doctor", "--lab", "Nina@LitwareInc.com", "--from", str(trace), "--json")
+    assert document(by_another_spelling)["root_cause"] == "credentials-refused"
+
+
 def test_evidence_that_cannot_be_read(tmp_path: Path) -> None:
     nothing = tmp_path / "empty.log"
     nothing.write_text("")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sipauthctl.analysis.diagnosis import (
     account,
@@ -26,6 +26,7 @@ _FAMILIES = (
     offers.findings,
     ntlm.findings,
     kerberos.findings,
+    kerberos.client_clock,
     trace.findings,
     account.findings,
     domain.findings,
@@ -33,6 +34,33 @@ _FAMILIES = (
     tls_dsk.findings,
     flow.findings,
 )
+
+OF_THE_SERVER = frozenset(
+    {
+        "clock-skew",
+        "date-malformed",
+        "date-missing",
+        "expires-too-short",
+        "extranet-ntlm-only",
+        "no-usable-scheme",
+        "not-challenged",
+        "ntlm-clock-skew",
+        "realm-mismatch",
+        "server-not-domain-joined",
+        "service-key-mismatch",
+        "spn-duplicate",
+        "spn-foreign-service",
+        "spn-host-mismatch",
+        "spn-malformed",
+        "spn-not-registered",
+        "targetname-missing",
+        "tls-dsk-offered",
+        "tls-dsk-required",
+        "tls-not-decrypted",
+        "version-unsupported",
+    }
+)
+"""What every user of a server meets, in whosever sign-in it was seen."""
 
 _READ_BY_THE_PEER = frozenset({"ntlm-malformed-token", "kerberos-malformed-token"})
 """What the peer evidently could read, where the sign-in succeeded."""
@@ -49,6 +77,12 @@ def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
         yield from family(tracked, local_times)
     for problem in tracked.problems:
         yield _of_problem(problem, accepted=tracked.state is State.ESTABLISHED)
+
+
+def of_the_server(tracked: Tracked, found: Iterable[Finding], *, local_times: bool) -> tuple[Finding, ...]:
+    """Those of its findings that concern the server and not its client."""
+    of_client = list(kerberos.client_clock(tracked, local_times))
+    return tuple(one for one in found if one.id in OF_THE_SERVER and one not in of_client)
 
 
 def _of_problem(problem: Problem, *, accepted: bool) -> Finding:

@@ -19,7 +19,7 @@ _WHOLE_SECONDS = 3.0
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
-    """A keytab that does not fit, and what the token says where one does."""
+    """A keytab that does not fit, and a ticket that had ended where one does."""
     check = tracked.keytab
     if check is None:
         return
@@ -30,7 +30,13 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     keys = check.verifier.keys
     if tracked.state is State.FAILED:
         yield from _ended(tracked, keys, local_times)
-    yield from _clock(tracked, keys, local_times)
+
+
+def client_clock(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
+    """The clock of the client's computer, by the token that the keytab opens."""
+    check = tracked.keytab
+    if check is not None and check.verifier is not None:
+        yield from _clock(tracked, check.verifier.keys, local_times)
 
 
 def _unfit(tracked: Tracked, unfit: NoKeyFits) -> Finding:
