@@ -19,6 +19,7 @@ COMMAND_INDENT = "    "
 
 _PLACEHOLDERS = "placeholders"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_WORD = re.compile(r"[a-z]+[,:;]?(\s|$)")
 # What means nothing to cmd, PowerShell or a Unix shell, and cannot be taken for an option.
 _PLAIN = re.compile(r"[\w:][\w.:@/\\+=-]*\$?")
 
@@ -98,6 +99,13 @@ def fill(remedy: str, fields: Mapping[str, object]) -> str:
     a name with spaces, quotes or `;` leaves the placeholder's default in its place, for the reader to fill in.
     """
     return "\n".join(_fill_line(line, fields) for line in remedy.splitlines())
+
+
+def sentence(words: str) -> str:
+    """The words, which come without a final dot, as a sentence. One that begins with a name, such as that of a host,
+    keeps it as it is."""
+    begins_plainly = _WORD.match(words) is not None
+    return f"{words[:1].upper() if begins_plainly else words[:1]}{words[1:]}."
 
 
 def _fill_line(line: str, fields: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipauthctl.findings import Severity, catalogue, finding, placeholders
+from sipauthctl.findings import Severity, catalogue, finding, placeholders, sentence
 
 PROMISED = re.findall(
     r"\S+",
@@ -152,3 +152,18 @@ def test_no_value_breaks_a_remedy(id_: str, value: str) -> None:
 )
 def test_refused_credentials_name_every_possible_cause(cause: str) -> None:
     assert cause in catalogue()["credentials-refused"].meaning
+
+
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("the KDC refuses", "The KDC refuses."),
+        ("hs2.litwareinc.com redirects to hs1", "hs2.litwareinc.com redirects to hs1."),
+        ("dc1 refuses", "dc1 refuses."),
+        ("ned@litwareinc.com is refused", "ned@litwareinc.com is refused."),
+        ("cc: no such file", "Cc: no such file."),
+        ("", "."),
+    ],
+)
+def test_a_name_at_the_beginning_of_a_sentence_stays_as_it_is(words: str, written: str) -> None:
+    assert sentence(words) == written

@@ -105,7 +105,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
             except TrustError as error:
                 raise CannotRun(f"{error}.") from None
             except OSError as error:
-                raise CannotRun(f"The doctor cannot run: {error.strerror or type(error).__name__}.") from None
+                raise CannotRun(f"The doctor cannot run: {error.strerror or error}.") from None
         user, source = done.request.sip_uri or "", done.source
     if verdict is None:
         put(err, "Interrupted.")

@@ -66,7 +66,7 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
         except TrustError as error:
             raise CannotRun(f"{error}.") from None
         except OSError as error:
-            raise CannotRun(f"The registration cannot run: {error.strerror or type(error).__name__}.") from None
+            raise CannotRun(f"The registration cannot run: {error.strerror or error}.") from None
     registration = summarize(facts, options)
     if verbose:
         _say_more(err, facts)

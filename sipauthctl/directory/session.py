@@ -21,6 +21,7 @@ MAX_RECEIVED_BYTES = 32 << 20
 MAX_ENTRIES = 50
 """Of one search."""
 _CERTIFICATE = re.compile(r"certificate verify failed: ([^(]*)")  # OpenSSL's words, within ldap3's
+_FOR_PROGRAMS = re.compile(r"^LDAP\w+ - |\[Errno -?\d+\] ")
 _negotiate: Any = send_sasl_negotiation  # one request of a bind and its answer
 _SUCCESS, _SIZE_LIMIT, _INVALID_CREDENTIALS, _NO_SUCH_OBJECT, _SASL_IN_PROGRESS = 0, 4, 49, 32, 14
 
@@ -244,8 +245,9 @@ def _broken(error: Exception) -> DirectoryError:
 
 
 def _words(error: Exception) -> str:
-    """ldap3's words in one line. They hold no credentials: none of its errors repeats a request."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    """ldap3's words in one line, without what is for programs. They hold no credentials: none of its errors repeats a
+    request."""
+    return _FOR_PROGRAMS.sub("", " ".join(str(error).split()))[:200] or "no reason is given"
 
 
 def _entry(item: dict[str, Any]) -> Entry:

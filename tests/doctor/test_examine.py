@@ -38,6 +38,15 @@ def test_another_form_of_the_name_that_works_is_named() -> None:
     assert examined.verdict.registered is False
 
 
+@pytest.mark.parametrize(
+    ("fault", "ended_by"), [("unsigned-ok", "signature-missing"), ("credentials-refused", "credentials-refused")]
+)
+def test_a_way_that_fails_is_told_with_what_ended_it(fault: str, ended_by: str) -> None:
+    examined = asyncio.run(examine_row(Row("", "", None, faults=(fault, "clock-skew=1200"))))
+    assert f"NTLM as LITWAREINC\\ned: fails ({ended_by})" in examined.detail("sign-in")
+    assert examined.verdict.root_cause == "clock-skew"
+
+
 def test_an_interruption_takes_the_registration_back() -> None:
     async def main() -> list[str]:
         seen: list[str] = []

@@ -9,7 +9,7 @@ from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT, ClockReading
 from sipauthctl.diagnosis.clock import words
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import Finding, Severity, finding, sentence
 from sipauthctl.network.errors import TlsExpired
 from sipauthctl.probe.diagnosis import clock
 from sipauthctl.probe.facts import HopFacts, RunFacts
@@ -73,7 +73,7 @@ def _explained(case: Case, item: Finding, verdict: str | None) -> Finding:
     """With which clock is wrong, and with what that means for a certificate that was refused as expired."""
     if item.id not in ("clock-skew", "kdc-clock-skew") or verdict is None:
         return item
-    item = replace(item, detail=f"{item.detail} {verdict[:1].upper()}{verdict[1:]}.")
+    item = replace(item, detail=f"{item.detail} {sentence(verdict)}")
     used, hop = case.used, case.server
     if item.id != "clock-skew" or used is None or not isinstance(used.error, TlsExpired):
         return item

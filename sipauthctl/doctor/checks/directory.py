@@ -11,7 +11,7 @@ from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.directory_findings import account_findings, sip_findings, suffix_finding
 from sipauthctl.doctor.directory_talk import LOGON_FAILURE, LogonRefused, NoDirectory, ask_directory
 from sipauthctl.doctor.kerberos import kdc_refusal
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, finding, sentence
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED
 from sipauthctl.probe.diagnosis.kerberos import finding_id
 
@@ -95,9 +95,9 @@ def _refusal(case: Case, error: BindRefused) -> Finding | None:
 
 
 def _logon_failure(case: Case, error: LogonRefused) -> Finding:
-    words, plain = str(error), case.asked.probe.logon_name.user.partition("@")[0]
+    plain = case.asked.probe.logon_name.user.partition("@")[0]
     evidence = [f"libkrb5's code: {error.failure.code}"]
-    return finding(finding_id(error.failure.cause), f"{words[:1].upper()}{words[1:]}.", evidence, user=plain)
+    return finding(finding_id(error.failure.cause), sentence(str(error)), evidence, user=plain)
 
 
 def _learn_names(case: Case, facts: DirectoryFacts) -> None:

@@ -10,7 +10,7 @@ from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
-from sipauthctl.findings import Finding, Severity, finding, rank
+from sipauthctl.findings import Finding, Severity, finding, rank, sentence
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.diagnosis import diagnose
@@ -63,7 +63,10 @@ class Trial:
         """What came of it, in a few words."""
         if self.registered:
             return f"{self.way.text}: registered"
-        return f"{self.way.text}: fails ({self.findings[0].id})" if self.findings else f"{self.way.text}: fails"
+        # Findings stand in the order of causes, so that what ended the sign-in is the last error.
+        errors = [item.id for item in self.findings if item.severity is Severity.ERROR]
+        ending = errors[-1:] or [item.id for item in self.findings[:1]]
+        return f"{self.way.text}: fails{''.join(f' ({id_})' for id_ in ending)}"
 
 
 class SignInCheck(Check):
@@ -202,8 +205,7 @@ async def _maker(case: Case, way: Way) -> InitiatorMaker | str:
 
 
 def _no_realm(case: Case, way: Way, error: NoRealm) -> Finding:
-    words = str(error)
-    detail = f"{words[:1].upper()}{words[1:]}. Kerberos takes the FQDN of the domain, as in domain.example.com\\user."
+    detail = f"{sentence(str(error))} Kerberos takes the FQDN of the domain, as in domain.example.com\\user."
     ntlm = Way(Scheme.NTLM, way.name) in _ways(case)
     return finding("kdc-not-found", detail, [way.name.text], severity=Severity.INFO if ntlm else None)
 

@@ -154,8 +154,8 @@ def read_answer(data: bytes) -> KdcAnswer:
         if kind == AS_REP:
             return _ticket(_decoded(data, AsReply()))
         return _error(_decoded(data, KrbError()))
-    except _READING as error:
-        raise MalformedAnswer(f"no answer of a KDC ({type(error).__name__})") from None
+    except _READING:
+        raise MalformedAnswer("the answer is not one of a KDC, or is damaged") from None
 
 
 def _principal(field: Any, kind: int, parts: tuple[str, ...]) -> None:

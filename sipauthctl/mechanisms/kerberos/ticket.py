@@ -22,6 +22,6 @@ def key_type_of(token: bytes) -> str:
     try:
         message: Any = decoder.decode(ap_request(token), asn1Spec=ApRequest())[0]
         etype = int(message["ticket"]["enc-part"]["etype"])
-    except PyAsn1Error as error:
-        raise MalformedToken(f"the token holds no ticket ({type(error).__name__})") from None
+    except PyAsn1Error:
+        raise MalformedToken("the token holds no ticket that can be read") from None
     return ETYPES.get(etype, f"type {etype}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.association.client import StopReason
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import Finding, Severity, finding, sentence
 from sipauthctl.network.errors import AnswerTimeout, ConnectionClosed
 from sipauthctl.probe.diagnosis.signatures import evidence_of
 from sipauthctl.probe.facts import HopFacts, RunFacts
@@ -40,7 +40,7 @@ def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     sip_uri = f"sip:{options.user.user}@{options.user.host}"
     yield finding(
         id_,
-        refused.detail[:1].upper() + refused.detail[1:] + ".",
+        sentence(refused.detail),
         [f"Contact: {value}" for value in contacts],
         sip_uri=sip_uri,
     )

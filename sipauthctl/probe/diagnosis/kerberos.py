@@ -9,7 +9,7 @@ from sipauthctl.association.choice import Rejection, Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT
 from sipauthctl.association.spn import Spn
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import Finding, Severity, finding, sentence
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.probe.diagnosis.diagnostics import diagnostic_lines
@@ -68,8 +68,7 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     fields: dict[str, Any] = {"user": user, "spn": spn, "realm": asked, "host": hop.server.host}
     fields["principal"] = f"{user}@{asked}" if asked else ""
     evidence = [f"Kerberos offer: targetname={spn}", f"libkrb5's code: {error.code}"]
-    words = str(error)
-    yield finding(id_, f"{words[:1].upper()}{words[1:]}.{instead}", evidence, severity=_severity(hop), **fields)
+    yield finding(id_, f"{sentence(str(error))}{instead}", evidence, severity=_severity(hop), **fields)
     parsed = Spn.parse(spn)
     service_domain = parsed.host.partition(".")[2] if parsed is not None else ""
     if error.cause in _WRONG_REALM and realm and service_domain and realm.lower() != service_domain.lower():
