@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sipauthctl.analysis.diagnosis import OF_THE_SERVER, kdc, of_the_server, trace
 from sipauthctl.analysis.diagnosis import findings as association_findings
@@ -18,6 +18,7 @@ from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
 from sipauthctl.analysis.summary import MOST_FINDINGS, FindingCollector
 from sipauthctl.analysis.tracked import Tracked
+from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import KdcError, Notice, Record
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
@@ -37,6 +38,7 @@ class Analysis:
         local_times: the inputs whose times are those of a local clock of unknown zone (client logs).
         about: the SIP URI of the one user who is asked about. What is found on others and does not concern the server
             then stands in `of_others` alone. Empty for everybody.
+        lifetime: how long the servers keep an association.
     """
 
     def __init__(
@@ -46,11 +48,12 @@ class Analysis:
         *,
         local_times: Collection[str] = (),
         about: str = "",
+        lifetime: timedelta = LIFETIME,
     ) -> None:
         self._items = items
         self._local_times = frozenset(local_times)
         self._about = about.lower()
-        self._reconstruction = Reconstruction(secrets)
+        self._reconstruction = Reconstruction(secrets, lifetime)
         self._collector = FindingCollector()
         self._counts: dict[str, list[int]] = {}
         self._unread: dict[str, Notice] = {}
@@ -218,10 +221,15 @@ class Analysis:
 
 
 def analyze(
-    items: Iterable[Record | Notice], secrets: Secrets, *, local_times: Collection[str] = (), about: str = ""
+    items: Iterable[Record | Notice],
+    secrets: Secrets,
+    *,
+    local_times: Collection[str] = (),
+    about: str = "",
+    lifetime: timedelta = LIFETIME,
 ) -> Analysis:
     """Analyses the messages of captures and logs; see `Analysis`."""
-    return Analysis(items, secrets, local_times=local_times, about=about)
+    return Analysis(items, secrets, local_times=local_times, about=about, lifetime=lifetime)
 
 
 def _unread(record: Record, error: SipError) -> Notice:

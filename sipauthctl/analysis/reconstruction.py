@@ -71,13 +71,15 @@ class Reconstruction:
 
     Args:
         secrets: what the user gave.
+        lifetime: how long the servers keep an association.
     """
 
-    def __init__(self, secrets: Secrets) -> None:
+    def __init__(self, secrets: Secrets, lifetime: timedelta = LIFETIME) -> None:
         self._secrets = secrets
+        self._longest = max(lifetime, LIFETIME)
         self._checker = SignatureChecker()
         self._digest = DigestWatch(secrets)
-        self._life = LifeWatch()
+        self._life = LifeWatch(lifetime)
         self._open = AssociationTable(OPEN_ASSOCIATIONS)
         self._lookup = Lookup(self._open)
         self._requests: Bounded[Transaction, SentRequest] = Bounded(REMEMBERED_REQUESTS)
@@ -639,7 +641,7 @@ class Reconstruction:
         for tracked in gone:
             self._finish(tracked)
         for tracked in self._open:
-            if tracked.ended is None or now - tracked.ended < LIFETIME:
+            if tracked.ended is None or now - tracked.ended < self._longest:
                 break
             self._finish(tracked)
 

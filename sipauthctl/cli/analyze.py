@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
 from sipauthctl.cli.errors import EXIT_PROBLEM
 from sipauthctl.cli.main import GlobalOptions
+from sipauthctl.cli.parameters import duration
 
 
 @click.command("analyze")
@@ -46,6 +48,12 @@ from sipauthctl.cli.main import GlobalOptions
     help="Take this port of a capture for SIP.",
 )
 @click.option(
+    "--sa-lifetime",
+    callback=duration,
+    metavar="TIME",
+    help="How long the servers keep an association, to tell why they ask again.  [default: 8h]",
+)
+@click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
@@ -63,6 +71,7 @@ def command(
     keytab: Path | None,
     keylog: Path | None,
     decode_as: tuple[int, ...],
+    sa_lifetime: timedelta | None,
     html: Path | None,
     as_json: bool,
 ) -> int:
@@ -74,8 +83,18 @@ def command(
 
     Exit codes: 0 nothing is wrong, 1 a problem was diagnosed, 2 wrong usage, 3 an input cannot be read.
     """
+    from sipauthctl.association.security_association import LIFETIME
     from sipauthctl.cli.analyze_run import execute, read_secrets
 
     secrets = read_secrets(password_file, nt_hash_file, username, domain, keytab, keylog)
-    failed = execute(files, secrets, keylog, decode_as, html, as_json=as_json, no_color=options.no_color)
+    failed = execute(
+        files,
+        secrets,
+        keylog,
+        decode_as,
+        html,
+        lifetime=sa_lifetime or LIFETIME,
+        as_json=as_json,
+        no_color=options.no_color,
+    )
     return EXIT_PROBLEM if failed else 0

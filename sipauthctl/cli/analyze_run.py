@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -66,6 +67,7 @@ def execute(
     decode_as: tuple[int, ...],
     html: Path | None,
     *,
+    lifetime: timedelta,
     as_json: bool,
     no_color: bool,
 ) -> bool:
@@ -83,7 +85,8 @@ def execute(
 
     inputs = Inputs(files, capture)
     progress = AnalysisProgress(stderr(no_color=no_color))
-    analysis = analyze(progress.over(merge(inputs.items())), secrets, local_times=inputs.of_kind(LOCAL_TIMES))
+    items = progress.over(merge(inputs.items()))
+    analysis = analyze(items, secrets, local_times=inputs.of_kind(LOCAL_TIMES), lifetime=lifetime)
     with ExitStack() as stack:
         renderers: list[AnalysisRenderer] = []
         if html is not None:

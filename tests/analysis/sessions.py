@@ -120,9 +120,9 @@ class Outcome:
         return [explained.sentence for one in self.associations for explained in one.explained]
 
 
-def outcome(items: Iterable[Record | Notice], secrets: Secrets = GIVEN) -> Outcome:
+def outcome(items: Iterable[Record | Notice], secrets: Secrets = GIVEN, **more: Any) -> Outcome:
     """Runs an analysis to its end."""
-    analysis = analyze(items, secrets)
+    analysis = analyze(items, secrets, **more)
     associations = list(analysis.associations())
     return Outcome(associations, analysis.findings)
 

@@ -114,6 +114,17 @@ def test_a_server_whose_associations_live_shorter() -> None:
     assert {signature.verdict for signature in seen.signatures} == {Verdict.VALID}
 
 
+def test_one_early_end_is_explained_by_the_lifetime_that_was_given() -> None:
+    twenty = timedelta(seconds=20)
+    records = records_of_life(held(30, lab={"sa_lifetime": twenty}, clock=Clock(late=0.01)))
+    first, _ = home(outcome(records, GIVEN))
+    assert "nothing tells why" in first.ended_by
+    seen = outcome(records, GIVEN, lifetime=twenty)
+    assert home(seen)[0].ended_by == "challenged again: it was 20 s old; associations live 20 s at most"
+    severities = {found.id: found.severity.value for found in seen.findings}
+    assert severities["association-expired"] == "info"
+
+
 def test_an_idle_association_is_not_said_to_have_been_too_old() -> None:
     """Each is 30 s old when it is dropped, but because it was not used for 10 s."""
     ten = timedelta(seconds=10)

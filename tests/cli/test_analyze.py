@@ -188,3 +188,20 @@ def test_a_trace_of_register_is_read_and_its_removed_tokens_are_no_damage(tmp_pa
     }
     assert len(signatures) == 6
     assert document["findings"] == []
+
+
+def test_the_lifetime_that_is_given_explains_an_early_end(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    lost = ("--fault", "forgets-association", "--refresh", "1")
+    assert sipauthctl("register", "--lab", *lost, "--trace", str(trace)).code == 0
+    told = {}
+    for option in ((), ("--sa-lifetime", "0.001s")):
+        (finding,) = analyze(str(trace), *option)["findings"]
+        told[option] = (finding["id"], finding["severity"], "nothing tells why" in finding["detail"])
+    assert list(told.values()) == [("association-expired", "warning", True), ("association-expired", "info", False)]
+
+
+def test_a_lifetime_that_is_no_time_is_refused(session: Path) -> None:
+    result = sipauthctl("analyze", str(session), "--sa-lifetime", "soon")
+    assert result.code == 2
+    assert "'soon' is no time such as 30s, 10m or 8h" in result.err
