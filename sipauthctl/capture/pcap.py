@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ _TLS_PORTS = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstpor
 # tshark's defaults lose messages in reordered segments, and take SIP on some UDP ports for something else.
 _IN_ORDER = "tcp.reassemble_out_of_order"
 _PREFERENCES = {_IN_ORDER: "TRUE", "udp.try_heuristic_first": "TRUE"}
+_WHOLE_BODIES = "sip.desegment_body"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRUNCATED = ("cut short", "truncated", "less data was read")
 _MOST_PORTS = 200
@@ -67,13 +68,15 @@ class PcapReader:
         if self._keylog is not None:
             preferences["tls.keylog_file"] = str(self._keylog)
         found = False
-        cutter = MessageCutter(lambda pdu: given.after_loss(pdu.flow, pdu.frame))
+        cutter = MessageCutter(self._may_go_on(given))
         problems: list[Notice] = []
         for message in cutter.messages(self._payloads(given, preferences, problems)):
             found = True
             yield self._record(given, message)
         if lost := self._lost(given):
             yield lost
+        if overlong := self._overlong(given):
+            yield overlong
         if given.damage is not None:
             yield Notice(*given.damage, self._path)
         yield from problems
@@ -85,16 +88,53 @@ class PcapReader:
             yield Notice("no-sip", text, self._path)
         yield from kerberos_errors(given.path, self._path, given.frame)
 
+    @staticmethod
+    def _may_go_on(given: CaptureInput) -> Callable[[Pdu], bool]:
+        """Whether what seems to be cut off may go on in what tshark gives later."""
+        return lambda pdu: given.after_loss(pdu.flow, pdu.frame) and not given.after_overlong(pdu.flow, pdu.frame)
+
     def _payloads(self, given: CaptureInput, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
-        """What tshark exports. Where it puts segments in order, it waits for one that is missing and gives nothing
-        that comes after; that is read by a second one, which does not."""
-        whole = self._exported(given, preferences, problems)
-        if all(lost.tls for lost in given.lost.values()):
-            return whole
-        again = self._exported(given, {**preferences, _IN_ORDER: "FALSE"}, [])
-        before = (pdu for pdu in whole if not given.after_loss(pdu.flow, pdu.frame))
-        after = (pdu for pdu in again if given.after_loss(pdu.flow, pdu.frame))
-        return heapq.merge(before, after, key=lambda pdu: pdu.frame)
+        """What tshark exports. It waits for a segment that is missing, where it puts them in order, and for a body
+        that never comes, and gives nothing that comes after; that is read by another one, which does not wait."""
+        if given.too_large:
+            preferences = {**preferences, _WHOLE_BODIES: "FALSE"}
+        ways = [self._exported(given, preferences, problems)]
+        lost = any(not lost.tls for lost in given.lost.values())
+        if lost:
+            ways.append(self._exported(given, {**preferences, _IN_ORDER: "FALSE"}, []))
+        if given.overlong:
+            order = {_IN_ORDER: "FALSE"} if lost else {}
+            ways.append(self._exported(given, {**preferences, **order, _WHOLE_BODIES: "FALSE"}, []))
+        if len(ways) == 1:
+            return ways[0]
+
+        def right(way: int) -> Iterator[Pdu]:
+            """Of what one of them exports, what it is there for."""
+            for pdu in ways[way]:
+                if given.after_overlong(pdu.flow, pdu.frame):
+                    best = len(ways) - 1
+                else:
+                    best = int(given.after_loss(pdu.flow, pdu.frame))
+                if way == best:
+                    yield pdu
+
+        return heapq.merge(*(right(way) for way in range(len(ways))), key=lambda pdu: pdu.frame)
+
+    def _overlong(self, given: CaptureInput) -> Notice | None:
+        """What is said of messages whose bodies are not read whole."""
+        if given.overlong:
+            first = min(given.overlong.values())
+            text = (
+                f"The message in frame {first} has a Content-Length that is larger than what follows it: it is given "
+                "as far as it is there, and bodies behind it in the same connection may be, too."
+            )
+            return Notice("content-length-too-large", text, self._path, first)
+        if given.too_large:
+            text = (
+                "A message is larger than tshark exports: bodies of messages are given as far as one segment has them."
+            )
+            return Notice("large-message", text, self._path)
+        return None
 
     def _lost(self, given: CaptureInput) -> Notice | None:
         """What is said of missing segments, of TLS only where it may be decrypted."""

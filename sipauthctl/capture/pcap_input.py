@@ -48,6 +48,8 @@ class CaptureInput:
     path: Path
     surveyed: bool = False
     lost: Mapping[bytes, Lost] = field(default_factory=dict)
+    overlong: Mapping[bytes, int] = field(default_factory=dict)
+    too_large: bool = False
     packets: int = 0
     secrets: bool = False
     tls: tuple[TlsConnection, ...] = ()
@@ -65,10 +67,18 @@ class CaptureInput:
     def after_loss(self, flow: Flow, frame: int) -> bool:
         """Whether a segment is missing of a flow before a frame that tshark named. TLS is not counted: what comes then
         cannot be decrypted."""
-        if not self.lost or flow.source is None or flow.destination is None:
+        if not self.lost or (ends := _direction(flow)) is None:
             return False
-        lost = self.lost.get(_end(flow.source) + _end(flow.destination))
+        lost = self.lost.get(ends)
         return lost is not None and not lost.tls and self.frame(frame) >= lost.frame
+
+    def after_overlong(self, flow: Flow, frame: int) -> bool:
+        """Whether a frame that tshark named has the first message of a flow that claims to be longer than it is, or
+        what comes after it."""
+        if not self.overlong or (ends := _direction(flow)) is None:
+            return False
+        begun = self.overlong.get(ends)
+        return begun is not None and self.frame(frame) >= begun
 
     def unread(self, flows: Iterable[Flow]) -> list[TlsConnection]:
         """The connections with TLS of which nothing was read, where `flows` are those that were."""
@@ -114,11 +124,14 @@ def _surveyed(survey: Survey, path: Path, part: Path, damage: tuple[str, str] | 
         _ends_of_packet(ends): Lost(frame, connection.server_port is not None)
         for ends, connection, frame in survey.sieve.lost()
     }
+    framings = {_ends_of_packet(ends): framing for ends, framing in survey.sieve.overlong()}
     numbers = survey.write(part) if survey.worth_it() else None
     return CaptureInput(
         path=path if numbers is None else part,
         surveyed=True,
         lost=lost,
+        overlong={ends: one.overlong_at for ends, one in framings.items() if one.overlong_at is not None},
+        too_large=any(framing.too_large for framing in framings.values()),
         packets=survey.packets,
         secrets=survey.secrets,
         tls=tuple(tls),
@@ -126,6 +139,13 @@ def _surveyed(survey: Survey, path: Path, part: Path, damage: tuple[str, str] | 
         numbers=numbers,
         damage=damage,
     )
+
+
+def _direction(flow: Flow) -> bytes | None:
+    """A flow as `lost` and `overlong` have it."""
+    if flow.source is None or flow.destination is None:
+        return None
+    return _end(flow.source) + _end(flow.destination)
 
 
 def _ends(flow: Flow) -> bytes | None:

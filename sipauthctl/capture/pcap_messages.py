@@ -12,16 +12,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 from sipauthctl.capture.pcap_export import Flow, Pdu
+from sipauthctl.capture.pcap_framing import AT_START, HEAD_END, LENGTH, LINE_ENDS, START
 from sipauthctl.sip.limits import DEFAULT_LIMITS
 
 _SIP = "sip"
 _OF_TLS = "sip."  # how the names of the dissectors begin that TLS hands its payload to
-_START = rb"(?:SIP/2\.0 [1-6][0-9]{2}[ \r\n]|[A-Za-z0-9.!%*_+`'~-]{1,64} [^ \r\n]{1,8192} SIP/2\.0\r?\n)"
-_AT_START = re.compile(_START)
-_NEXT_START = re.compile(rb"\n(?=" + _START + rb")")
-_HEAD_END = re.compile(rb"\n\r?\n")
-_LENGTH = re.compile(rb"\n(?:[Cc](?i:ontent-length)|[Ll])[ \t]*:[ \t]*([0-9]{1,9})[ \t]*\r?(?=\n)")
-_LINE_ENDS = re.compile(rb"[\r\n]*")
+_NEXT_START = re.compile(rb"\n(?=" + START + rb")")
 _LONGEST_START = 8300  # bytes of a start line of which the end has not come yet
 _MOST_STREAMS = 1024
 _MOST_HELD = 64 << 20  # bytes of begun messages, over all streams
@@ -113,13 +109,13 @@ def cut(data: bytes) -> tuple[list[bytes], bytes]:
         start = _start(data, position)
         if start is None:
             return raws, b""
-        head = _HEAD_END.search(data, start, start + DEFAULT_LIMITS.header_block)
+        head = HEAD_END.search(data, start, start + DEFAULT_LIMITS.header_block)
         if head is None:
             if size - start < DEFAULT_LIMITS.header_block:
                 return raws, data[start:]
             end = _next_start(data, start)
         else:
-            length = _LENGTH.search(data, start, head.end())
+            length = LENGTH.search(data, start, head.end())
             if length is None or int(length[1]) > DEFAULT_LIMITS.body:
                 end = _next_start(data, head.end() - 1)
             else:
@@ -133,9 +129,9 @@ def cut(data: bytes) -> tuple[list[bytes], bytes]:
 
 def _start(data: bytes, position: int) -> int | None:
     """Where the first message at or behind `position` begins, or may begin; None where there is none."""
-    blank = _LINE_ENDS.match(data, position)
+    blank = LINE_ENDS.match(data, position)
     position = blank.end() if blank is not None else position
-    if _AT_START.match(data, position):
+    if AT_START.match(data, position):
         return position
     following = _NEXT_START.search(data, position)
     if following is not None:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from sipauthctl.capture.pcap_framing import Framing
 from sipauthctl.capture.pcap_gaps import SYN, Direction
 
 DROP, KEEP = -2, -1
@@ -106,7 +107,7 @@ class Sieve:
             known = self._settled.get(data[start + 26 : start + 38])
             if known is not None and end - start >= _PLAIN_TCP_HEADERS:
                 length = _LENGTH.unpack_from(data, start + 16)[0]
-                known.take(data, start + 34, start + 14 + length if length else end, frame)
+                known.take(data, start + 34, start + 14 + length if length else end, end, frame)
                 return known.number
         elif link == _ETHERNET and _PLAIN_UDP(data, start, end) and data[start + 34 : start + 38] in self._dull_ports:
             return DROP if data.find(_SIP, start + 42, end) < 0 else KEEP
@@ -137,6 +138,15 @@ class Sieve:
         for ends, direction in self._settled.items():
             if direction.lost_at is not None and ends[:-4] not in self._fragmented:
                 yield ends, self._numbered[direction.number], direction.lost_at
+
+    def overlong(self) -> Iterator[tuple[bytes, Framing]]:
+        """The directions of connections in which a message claims more than follows it, or is too large for tshark;
+        both ends as in the packets. Known when all packets have been looked at."""
+        for ends, direction in self._settled.items():
+            if direction.framing is not None and ends[:-4] not in self._fragmented:
+                direction.framing.end()
+                if direction.framing.overlong_at is not None or direction.framing.too_large:
+                    yield ends, direction.framing
 
     @staticmethod
     def _network(link: int, data: bytes, start: int) -> tuple[int, int]:
@@ -178,7 +188,7 @@ class Sieve:
             # What goes beyond the packet fills up a frame. A length of zero is left to the network card.
             sent = offset + length if length else end
             number = self._tcp(data, hosts, after, min(end, sent))
-            self._follow(number, data, hosts, after, sent, frame)
+            self._follow(number, data, hosts, after, sent, end, frame)
             return number
         return KEEP
 
@@ -208,7 +218,9 @@ class Sieve:
             self._segment(connection, data, offset, start, end)
         return connection.number
 
-    def _follow(self, number: int, data: bytes, hosts: tuple[bytes, bytes], offset: int, end: int, frame: int) -> None:
+    def _follow(
+        self, number: int, data: bytes, hosts: tuple[bytes, bytes], offset: int, end: int, captured: int, frame: int
+    ) -> None:
         """Watches for what is missing of a connection, from its beginning or from the first SIP or TLS on."""
         if number < 0:
             return
@@ -220,7 +232,9 @@ class Sieve:
             direction = self._directions[ends] = Direction(number)
         if settled:
             self._settled[ends] = direction
-        direction.take(data, offset, end, frame)
+            if self._numbered[number].sip_port is not None:
+                direction.framing = Framing()
+        direction.take(data, offset, end, captured, frame)
 
     def _segment(self, connection: Connection, data: bytes, offset: int, start: int, end: int) -> None:
         """Looks at the payload of a TCP segment."""

@@ -54,8 +54,8 @@ class Notice:
     """Something that an input says beside its messages, or that kept a part of it from being read.
 
     `kind` is a short word: security-error (a TF_SECURITY record), truncated, corrupt, undecrypted-tls, reader-failed,
-    damaged-message, lost-segments, no-sip, unreadable (the whole input), unreadable-messages. `text` is one plain
-    sentence; `call_id` joins a security error to its messages.
+    damaged-message, lost-segments, content-length-too-large, large-message, no-sip, unreadable (the whole input),
+    unreadable-messages. `text` is one plain sentence; `call_id` joins a security error to its messages.
     """
 
     kind: str

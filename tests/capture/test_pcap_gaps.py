@@ -46,7 +46,7 @@ def test_a_hole_is_what_no_segment_fills(
     direction = Direction(0)
     for first, end in [(-1, -1), *parts]:
         data = segment(first, end - first, SYN if first < 0 else 0x10)
-        direction.take(data, 0, len(data), 7)
+        direction.take(data, 0, len(data), len(data), 7)
     there = {place for first, end in parts for place in range(first, end)}
     missing = set(range(max(there, default=0))) - there
     assert (direction.lost_at == 7) == bool(missing)
