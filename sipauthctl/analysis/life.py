@@ -1,22 +1,19 @@
-"""The life of associations and registrations: which handshake this is and why, how it ended, and refreshes that come
-too late."""
+"""The life of associations and registrations: which handshake this is and why, and how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sipauthctl.analysis.dialogs import Bounded
+from sipauthctl.analysis.dialogs import Bounded, Transaction
 from sipauthctl.analysis.endings import Ending, HeldEndings, made_again
 from sipauthctl.analysis.reading import AssociationName, Endpoint
-from sipauthctl.analysis.tracked import Problem, Tracked, place_text, status_lines
-from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after, told_seconds
+from sipauthctl.analysis.registrations import ClientRegistration
+from sipauthctl.analysis.tracked import Tracked, place_text, status_lines
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import Record
 from sipauthctl.diagnosis.ending import AssociationEnd, end_of
-from sipauthctl.diagnosis.life import LAPSE_TOLERANCE, granted_too_short, lapse
-from sipauthctl.findings import Finding
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Response
 from sipauthctl.sip.via import Via
@@ -39,23 +36,16 @@ class WithServer:
 
 @dataclass(slots=True)
 class ClientLife:
-    """One endpoint in one input. `until` is the end of its registration, where it has one."""
+    """One endpoint in one input."""
 
     servers: Bounded[AssociationName, WithServer] = field(default_factory=lambda: Bounded(SERVERS_OF_CLIENT))
-    registered: bool = False
-    until: datetime | None = None
-    holder: Tracked | None = None  # whose server registered it
-    last: datetime | None = None  # its last request
+    registration: ClientRegistration = field(default_factory=ClientRegistration)
 
     def with_server(self, tracked: Tracked) -> WithServer:
         """What is known of it and the server of this association."""
         server = self.servers.get(tracked.name) or WithServer()
         self.servers.put(tracked.name, server)
         return server
-
-    def lapsed(self, now: datetime | None) -> bool:
-        """Whether its registration had ended by then."""
-        return self.until is not None and now is not None and _late(self.until, now)
 
 
 class LifeWatch:
@@ -83,14 +73,20 @@ class LifeWatch:
             tracked.made_for = made_again(server.ended)
         elif server.handshakes > 1:
             tracked.made_for = "the client signs in anew"
-        elif client.registered:
+        elif client.registration.standing:
             tracked.made_for = "a server that had not asked before"
 
-    def requested(self, endpoint: Endpoint, record: Record) -> None:
+    def requested(self, endpoint: Endpoint, record: Record, key: Transaction) -> None:
         """Notes a request of a client."""
         client = self._clients.get((record.input, endpoint))
-        if client is not None and record.time is not None:
-            client.last = record.time
+        if client is not None:
+            client.registration.requested(record, key)
+
+    def answered(self, endpoint: Endpoint, record: Record, key: Transaction) -> None:
+        """Notes the final answer to a REGISTER of a client."""
+        client = self._clients.get((record.input, endpoint))
+        if client is not None:
+            client.registration.answered(key)
 
     def challenged(self, tracked: Tracked, record: Record, message: Response, method: str) -> list[Tracked]:
         """A signed request was challenged: the association is gone. Gives those of which no more is to come."""
@@ -106,7 +102,7 @@ class LifeWatch:
             before=server.ended,
             lifetime=self._lifetime,
             ticket_ended=_ticket_ended(tracked, record),
-            new_connection=_new_connection(tracked, record, message) and not client.lapsed(record.time),
+            new_connection=_new_connection(tracked, record, message) and not client.registration.lapsed(record.time),
             others=self._others(tracked, record),
         )
         if not end.cause.expected:
@@ -119,31 +115,15 @@ class LifeWatch:
         """Another server's association signs in place of this one."""
         tracked.ended_by = f"replaced by the association with {newer.where}"
 
-    def registered(self, signed: Iterable[Tracked], record: Record, message: Response) -> None:
+    def registered(self, signed: Sequence[Tracked], record: Record, message: Response) -> None:
         """A 200 to a REGISTER, signed by these associations, the registrar's first."""
-        holder = next(iter(signed), None)
-        if holder is None or record.time is None:
-            return
-        client = self._client(record, holder.endpoint)
-        granted = told_seconds(message)
-        if holder.deregistered or granted == 0:
-            client.registered, client.until = False, None
-            return
-        if client.until is not None and client.lapsed(record.time):
-            holder.report(_problem(lapse(client.until, record.time, host=holder.where, user=holder.who), record))
-        if not client.registered and granted is not None and granted < SHORT_GRANTED:
-            every = refresh_after(granted)
-            holder.report(_problem(granted_too_short(granted, every, host=holder.where), record))
-        client.registered, client.holder = True, holder
-        client.until = None if granted is None else record.time + timedelta(seconds=granted)
+        if signed and record.time is not None:
+            self._client(record, signed[0].endpoint).registration.registered(signed, record, message)
 
     def close(self) -> list[Tracked]:
         """At the end of the input: registrations that ended while their client went on. Gives what was held back."""
         for client in self._clients.take_all():
-            if client.until is not None and client.lapsed(client.last) and client.holder is not None:
-                holder = client.holder
-                found = lapse(client.until, None, host=holder.where, user=holder.who)
-                holder.report(_problem(found, None))
+            client.registration.close()
         return self._held.close()
 
     def _client(self, record: Record, endpoint: Endpoint) -> ClientLife:
@@ -186,15 +166,6 @@ class LifeWatch:
         gone = {client: time for client, time in gone.items() if timedelta() <= now - time <= _AT_ONCE}
         gone[tracked.endpoint] = now
         self._gone.put(server, gone)
-
-
-def _problem(found: Finding, record: Record | None) -> Problem:
-    where = () if record is None else (place_text(record),)
-    return Problem(found.id, found.detail, (*where, *found.evidence), found.severity)
-
-
-def _late(until: datetime, time: datetime) -> bool:
-    return (time - until).total_seconds() > LAPSE_TOLERANCE
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:

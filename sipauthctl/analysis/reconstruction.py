@@ -106,6 +106,8 @@ class Reconstruction:
         headers = [header for header in headers if header.scheme in _SCHEMES]
         self._expire(record.time)
         self.answers += isinstance(message, Response)
+        if isinstance(message, Response) and message.status >= 200 and key[2] == "REGISTER":
+            self._life.answered(client_of(message, Sender.SERVER), record, key)
         if isinstance(message, Request):
             self._request(record, message, key, headers)
         elif HeaderFamily.of_status(message.status) is not None:
@@ -143,7 +145,7 @@ class Reconstruction:
     def _request(self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]) -> None:
         by_client = all(header.sender is Sender.CLIENT for header in headers)
         if by_client:
-            self._life.requested(client_of(message, Sender.CLIENT), record)
+            self._life.requested(client_of(message, Sender.CLIENT), record, key)
         known = self._requests.get(key)
         sent = known or SentRequest(record.time, leg_of(record), message.headers.count("Via") > 1)
         sent.any_credentials |= any(name in message.headers for name in CREDENTIALS_HEADERS)

@@ -20,7 +20,7 @@ from sipauthctl.analysis.verifier import SignatureVerifier
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.association.window import ReplayWindow
+from sipauthctl.association.window import WINDOW_SIZE, NumState, ReplayWindow
 from sipauthctl.capture.record import Address, Notice, Record
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import Scheme
@@ -123,6 +123,14 @@ class Side:
         """Notes that a number came late."""
         for missing, _ in self.gaps:
             missing.discard(num)
+
+    def lacks_after(self, num: int) -> bool:
+        """Whether a number above this one was passed over, and has not come."""
+        skipped = any(number > num for missing, _ in self.gaps for number in missing)
+        recent = range(max(num, self.window.highest - WINDOW_SIZE) + 1, self.window.highest)
+        return skipped or any(
+            self.window.classify(number) is NumState.LATE and number not in self.wrong for number in recent
+        )
 
     def spend(self, num: int) -> None:
         """Notes the number of a signature that does not hold: the window does not take it, and it is used."""
