@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -78,13 +79,21 @@ class Directory:
         accounts: all of them.
         dns_domain: also the SIP domain and the suffix of user principal names.
         netbios_domain: the short name, None for a server that is in no domain.
+        principal_owner: gives the user who has a user principal name of another suffix, "" where none has it.
     """
 
-    def __init__(self, accounts: tuple[Account, ...], dns_domain: str, netbios_domain: str | None) -> None:
+    def __init__(
+        self,
+        accounts: tuple[Account, ...],
+        dns_domain: str,
+        netbios_domain: str | None,
+        principal_owner: Callable[[str], str] = lambda name: "",
+    ) -> None:
         self._by_user = {account.user.lower(): account for account in accounts}
         self.accounts = accounts
         self.dns_domain = dns_domain
         self.netbios_domain = netbios_domain
+        self._principal_owner = principal_owner
 
     def find(self, user: str, domain: str) -> Account | None:
         """The account behind a logon name: a plain user, with either name of the domain or none, or a UPN."""
@@ -92,7 +101,7 @@ class Directory:
             return None
         name, at, suffix = user.lower().partition("@")
         if at and suffix != self.dns_domain.lower():
-            return None
+            name = "" if domain else self._principal_owner(user).lower()
         return self._by_user.get(name)
 
     def owner(self, address_of_record: str) -> Account | None:

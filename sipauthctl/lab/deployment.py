@@ -37,6 +37,7 @@ from sipauthctl.lab.registrar import Registrar
 from sipauthctl.lab.requests import message_to
 from sipauthctl.lab.samba.domain import DomainSettings, SambaDomain
 from sipauthctl.lab.samba.logon import DomainLogon
+from sipauthctl.lab.samba.principals import principal_owner
 from sipauthctl.lab.server import SipServer
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.lab.wire import port_contexts
@@ -80,7 +81,8 @@ class Deployment:
         self.domain: SambaDomain | None = None
         self.kdc: Kdc | SambaDomain | None = None
         accounts = _accounts(settings.behaviour.first_account)
-        self.directory = Directory(accounts, SIP_DOMAIN, None if settings.behaviour.workgroup else NETBIOS_DOMAIN)
+        netbios = None if settings.behaviour.workgroup else NETBIOS_DOMAIN
+        self.directory = Directory(accounts, SIP_DOMAIN, netbios, self._principal_owner)
         self.authority = Authority()
         self.ca_file = Path()
         self.client_certificates: dict[str, Path] = {}
@@ -352,6 +354,9 @@ class Deployment:
             now=lambda: now() + behaviour.clock_offset,
             token_bytes=secrets.token_bytes,
         )
+
+    def _principal_owner(self, name: str) -> str:
+        return "" if self.domain is None else principal_owner(self.domain.smb_conf, name)
 
     def _checker(self) -> ResponseChecker:
         if self.settings.behaviour.reject_all:

@@ -171,6 +171,23 @@ def test_sipe_signs_in_by_ntlm(lab: LabProcess, program: Path, tmp_path: Path, l
 
 
 @needs_sipe
+def test_sipe_signs_in_by_ntlm_under_another_principal_name(lab: LabProcess, program: Path, tmp_path: Path) -> None:
+    administrator = lab.document["directory"]["administrator"]
+    with bound(lab, administrator["username"], administrator["password"]) as connection:
+        dn = f"CN=nina,CN=Users,{lab.document['directory']['base_dn']}"
+        connection.modify(dn, {"userPrincipalName": [(ldap3.MODIFY_REPLACE, ["n.vale@contoso.com"])]})
+        assert connection.result["description"] == "success"
+    said, log = sign_in(lab, program, tmp_path, by_ntlm("nina", login="N.Vale@contoso.com"))
+    assert "connected" in said
+    assert "registered sip:nina@litwareinc.com" in log
+    other = tmp_path / "other"
+    other.mkdir()
+    _, of_another = sign_in(lab, program, other, by_ntlm("ned", password("nina"), login="n.vale@contoso.com"))
+    assert "registered sip:ned" not in of_another
+    assert "403" in of_another
+
+
+@needs_sipe
 def test_sipe_signs_in_by_kerberos(lab: LabProcess, program: Path, tmp_path: Path) -> None:
     assert kerberos(lab, tmp_path, "kinit", "nina", secret=password("nina")).returncode == 0
     account = sipe.SipeAccount("nina@litwareinc.com", "", "", "krb5", lab.environment(tmp_path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from sipauthctl.lab.names import NETBIOS_DOMAIN
 from sipauthctl.lab.samba.programs import find, within
 from sipauthctl.mechanisms.base import LogonRefused
 from sipauthctl.mechanisms.ntlm.keys import SESSION_KEY_BYTES
@@ -13,6 +14,7 @@ from sipauthctl.mechanisms.status import (
     ACCOUNT_DISABLED,
     ACCOUNT_EXPIRED,
     ACCOUNT_LOCKED_OUT,
+    ACCOUNT_RESTRICTION,
     INVALID_LOGON_HOURS,
     INVALID_WORKSTATION,
     LOGON_FAILURE,
@@ -37,6 +39,7 @@ _DESCRIPTIONS = {
     "password must be changed": PASSWORD_MUST_CHANGE,
     "time restrictions": INVALID_LOGON_HOURS,
     "source workstation": INVALID_WORKSTATION,
+    "user account restriction": ACCOUNT_RESTRICTION,
     "winbind": NO_LOGON_SERVERS,
 }
 
@@ -63,9 +66,11 @@ class DomainLogon:
         """
         if any(ord(char) < 0x20 for char in authenticate.user + authenticate.domain):
             raise _refused(NO_SUCH_USER)
+        # Only the directory knows the suffixes of user principal names; winbindd takes each for a domain's name.
+        domain = authenticate.domain or (NETBIOS_DOMAIN if "@" in authenticate.user else "")
         request = (
             f"LANMAN-Challenge: {server_challenge.hex()}\nNT-Response: {authenticate.nt_response.hex()}\n"
-            f"NT-Domain: {authenticate.domain}\nUsername: {authenticate.user}\nRequest-User-Session-Key: Yes\n.\n"
+            f"NT-Domain: {domain}\nUsername: {authenticate.user}\nRequest-User-Session-Key: Yes\n.\n"
         )
         answer = self._ask(request, authenticate.workstation)
         key = answer.get("User-Session-Key")
