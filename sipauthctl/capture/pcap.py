@@ -84,8 +84,8 @@ class PcapReader:
         if unread:
             yield self._undecrypted(given, unread)
         elif not found:
-            text = "The capture holds no SIP that can be read; --decode-as names its port."
-            yield Notice("no-sip", text, self._path)
+            hint = "" if given.sip_ports else "; --decode-as names its port"
+            yield Notice("no-sip", f"The capture holds no SIP that can be read{hint}.", self._path)
         yield from kerberos_errors(given.path, self._path, given.frame)
 
     @staticmethod

@@ -38,13 +38,14 @@ class Framing:
 
     def take(self, data: bytes, start: int, end: int, frame: int) -> None:
         """Takes the payload `data[start:end]` of the next segment."""
-        if self.overlong_at is not None and not self._left:
-            return  # nothing more has to be known
         left, size = self._left, end - start
         if left:
-            if not self._nested and AT_START.match(data, start, end):
+            # The last letters of a body and the start line behind it may look like a start line, too.
+            fits = left < size and AT_START.match(data, start + left, end)
+            if not fits and not self._nested and AT_START.match(data, start, end):
                 self._tell(frame)
-                return
+                left = 0
+        if left:
             self._left = max(0, left - size)
             self.too_large |= self._claims - self._left > _MOST_TOGETHER
             if size <= left:

@@ -118,3 +118,9 @@ def test_a_message_larger_than_tshark_exports_hides_no_other(tmp_path: Path) -> 
     sent, found, notices = read(tmp_path, larger, 1400)
     assert found == [*sent[:2], sent[2][:1400], *sent[3:]]
     assert [notice.kind for notice in notices] == ["large-message"]
+
+
+def test_a_message_that_is_too_large_is_noticed_behind_one_that_is_too_long() -> None:
+    large = WITH_BODY.replace(b"l: 40", b"l: 300000")
+    assert followed(LONGER, PLAIN, large, *[bytes(50_000)] * 5).too_large
+    assert not followed(LONGER, PLAIN, large, *[bytes(50_000)] * 3).too_large
