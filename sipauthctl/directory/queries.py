@@ -17,7 +17,7 @@ from sipauthctl.directory.records import (
     account_record,
     spn_owner,
 )
-from sipauthctl.directory.session import DirectorySession
+from sipauthctl.directory.session import DirectorySession, Entry
 from sipauthctl.directory.values import generalized_time
 
 _ANY = "(objectClass=*)"
@@ -99,7 +99,7 @@ def look_up(session: DirectorySession, question: Question) -> DirectoryFacts:
         time=generalized_time(root.text("currentTime")),
         domains=_domains(session, partitions),
         suffixes=_suffixes(session, partitions),
-        account=account_record(found[0]) if len(found) == 1 else None,
+        account=_account(session, found[0]) if len(found) == 1 else None,
         owners={spn: _owners(session, base, spn) for spn in question.spns},
         sip_schema=sip_schema,
         sip_owner=users[0].text("sAMAccountName") if users else "",
@@ -108,6 +108,12 @@ def look_up(session: DirectorySession, question: Question) -> DirectoryFacts:
 
 
 _PERSON = "(objectCategory=person)(objectClass=user)"
+
+
+def _account(session: DirectorySession, entry: Entry) -> AccountRecord:
+    """With all its groups, which the directory works out for a search of the object alone."""
+    own = session.search(entry.dn, _ANY, ["tokenGroups"], object_only=True)
+    return account_record(entry, own[0].raws("tokenGroups") if own else ())
 
 
 def _account_filter(names: tuple[str, ...]) -> str:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from sipauthctl.directory.values import AccountControl, KeyTypes, filetime, number
+from sipauthctl.directory.values import (
+    PROTECTED_USERS,
+    AccountControl,
+    KeyTypes,
+    filetime,
+    number,
+    sid_in_domain,
+    sid_text,
+)
 
 CONTROL, COMPUTED = "userAccountControl", "msDS-User-Account-Control-Computed"
 SIP_ENABLED, SIP_ADDRESS = "msRTCSIP-UserEnabled", "msRTCSIP-PrimaryUserAddress"
@@ -21,6 +30,8 @@ ACCOUNT_ATTRIBUTES = [
     "pwdLastSet",
     "logonHours",
     "userWorkstations",
+    "objectSid",
+    "memberOf",
     SIP_ENABLED,
     SIP_ADDRESS,
 ]
@@ -51,10 +62,14 @@ class Attributes(Protocol):
     def raw(self, name: str) -> bytes | None:
         """The first value as it is."""
 
+    def raws(self, name: str) -> tuple[bytes, ...]:
+        """All values as they are."""
+
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """An account. `workstations` is empty where all are allowed. The SIP values are None where they are not set."""
+    """An account. `workstations` is empty where all are allowed, `protected_by` where it is no member of Protected
+    Users, else what shows that. The SIP values are None where they are not set."""
 
     dn: str
     name: str
@@ -65,6 +80,7 @@ class AccountRecord:
     must_change: bool
     logon_hours: bytes | None
     workstations: tuple[str, ...]
+    protected_by: str
     sip_enabled: bool | None
     sip_address: str | None
 
@@ -91,8 +107,13 @@ class SpnOwner:
     sip_address: str | None
 
 
-def account_record(entry: Attributes) -> AccountRecord:
-    """Reads an entry that was asked for with `ACCOUNT_ATTRIBUTES`."""
+def account_record(entry: Attributes, groups: Iterable[bytes]) -> AccountRecord:
+    """Reads an entry that was asked for with `ACCOUNT_ATTRIBUTES`.
+
+    Args:
+        entry: the account's.
+        groups: the SIDs of its groups, with those that it is in through others (tokenGroups).
+    """
     control = AccountControl(number(entry.text(CONTROL)) | number(entry.text(COMPUTED)))
     must_change = entry.text("pwdLastSet") == "0" and AccountControl.PASSWORD_NEVER_EXPIRES not in control
     enabled = entry.text(SIP_ENABLED).upper()
@@ -106,9 +127,20 @@ def account_record(entry: Attributes) -> AccountRecord:
         must_change=must_change,
         logon_hours=entry.raw("logonHours"),
         workstations=tuple(name.strip() for name in entry.text("userWorkstations").split(",") if name.strip()),
+        protected_by=_protected_by(entry, groups),
         sip_enabled=enabled == "TRUE" if enabled else None,
         sip_address=entry.text(SIP_ADDRESS) or None,
     )
+
+
+def _protected_by(entry: Attributes, groups: Iterable[bytes]) -> str:
+    own = entry.raw("objectSid")
+    group = sid_in_domain(own, PROTECTED_USERS) if own is not None else b""
+    if not group or group not in set(groups):
+        return ""
+    # Where the group has its English name, the direct membership shows it best.
+    named = (dn for dn in entry.texts("memberOf") if dn.lower().startswith("cn=protected users,"))
+    return next((f"memberOf: {dn}" for dn in named), f"tokenGroups: {sid_text(group)} (Protected Users)")
 
 
 def spn_owner(entry: Attributes) -> SpnOwner:

@@ -49,11 +49,15 @@ class Entry:
 
     def texts(self, name: str) -> tuple[str, ...]:
         """All values of an attribute."""
-        return tuple(value.decode("utf-8", "replace") for value in self.attributes.get(name.lower(), ()))
+        return tuple(value.decode("utf-8", "replace") for value in self.raws(name))
 
     def raw(self, name: str) -> bytes | None:
         """The first value as it is."""
-        return next(iter(self.attributes.get(name.lower(), ())), None)
+        return next(iter(self.raws(name)), None)
+
+    def raws(self, name: str) -> tuple[bytes, ...]:
+        """All values as they are."""
+        return self.attributes.get(name.lower(), ())
 
 
 class Sealer(Protocol):

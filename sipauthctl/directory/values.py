@@ -13,6 +13,10 @@ _HOURS_BYTES = 21
 _SUNDAY = 6  # datetime's weekday of the day that logonHours begins with
 
 
+PROTECTED_USERS = 525
+"""The relative identifier of the group Protected Users, [MS-DTYP] 2.4.2.4."""
+
+
 class AccountControl(IntFlag):
     """Bits of userAccountControl and msDS-User-Account-Control-Computed, [MS-ADTS] 2.2.16."""
 
@@ -65,3 +69,20 @@ def may_sign_in(hours: bytes | None, now: datetime) -> bool:
     day = (now.weekday() - _SUNDAY) % 7
     hour = day * 24 + now.hour
     return bool(hours[hour // 8] >> (hour % 8) & 1)
+
+
+def sid_in_domain(sid: bytes, relative: int) -> bytes:
+    """The SID of another object of the same domain, [MS-DTYP] 2.4.2.2; empty for one that is damaged."""
+    return sid[:-4] + relative.to_bytes(4, "little") if _is_sid(sid) else b""
+
+
+def sid_text(sid: bytes) -> str:
+    """A SID as `S-1-5-21-...`, [MS-DTYP] 2.4.2.1; empty for one that is damaged."""
+    if not _is_sid(sid):
+        return ""
+    numbers = [int.from_bytes(sid[at : at + 4], "little") for at in range(8, len(sid), 4)]
+    return "-".join(["S", str(sid[0]), str(int.from_bytes(sid[2:8], "big")), *map(str, numbers)])
+
+
+def _is_sid(sid: bytes) -> bool:
+    return len(sid) >= 12 and len(sid) == 8 + 4 * sid[1]

@@ -58,6 +58,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_ACCOUNT, ("credentials-refused", "account-revoked", *_NO_TICKET)),
     "account-revoked": ("credentials-refused", *_NO_TICKET),
     # NTLM.
+    "protected-user": ("credentials-refused",),
     "ntlm-key-strength-mismatch": ("credentials-refused", "server-diagnostic"),
     "ntlm-v1": ("credentials-refused",),
     # An answer to a refresh that cannot be believed.

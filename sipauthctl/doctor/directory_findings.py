@@ -46,6 +46,24 @@ def account_findings(account: AccountRecord, now: datetime, workstation: str) ->
         yield finding("logon-workstation", detail, evidence, user=user)
 
 
+def protected_finding(facts: DirectoryFacts | None, ntlm_refused: Finding, *, otherwise: bool) -> Finding | None:
+    """Why NTLM is refused to a member of Protected Users; None for others.
+
+    Args:
+        facts: what the directory has, None where it was not read.
+        ntlm_refused: what the refusal gave.
+        otherwise: another scheme works.
+    """
+    account = facts.account if facts is not None else None
+    if account is None or not account.protected_by:
+        return None
+    works = " Kerberos works, which is all that the group allows." if otherwise else ""
+    detail = f"{account.name} is a member of Protected Users, and NTLM is refused.{works}"
+    evidence = [account.dn, account.protected_by, *ntlm_refused.evidence[:1]]
+    severity = Severity.WARNING if otherwise else None
+    return finding("protected-user", detail, evidence, severity=severity, user=account.name)
+
+
 def sip_findings(facts: DirectoryFacts, account: AccountRecord, sip_uri: str) -> Iterator[Finding]:
     """Whether the SIP address is this account's and enabled; nothing where the schema has no SIP attributes."""
     if not facts.sip_schema:

@@ -13,6 +13,7 @@ from sipauthctl.mechanisms.status import (
     ACCOUNT_DISABLED,
     ACCOUNT_EXPIRED,
     ACCOUNT_LOCKED_OUT,
+    ACCOUNT_RESTRICTION,
     INVALID_LOGON_HOURS,
     INVALID_WORKSTATION,
     LOGON_FAILURE,
@@ -35,6 +36,7 @@ class AccountState(str, Enum):
     PASSWORD_MUST_CHANGE = "password-must-change"
     LOGON_HOURS = "logon-hours"  # may sign in only at other hours
     LOGON_WORKSTATION = "logon-workstation"  # may sign in only on another computer
+    PROTECTED = "protected"  # in Protected Users, which may not use NTLM
     NOT_ENABLED = "not-enabled"  # may sign in to the domain, but has no SIP address
 
 
@@ -69,6 +71,7 @@ _HELD_BACK = {
     AccountState.PASSWORD_MUST_CHANGE: PASSWORD_MUST_CHANGE,
     AccountState.LOGON_HOURS: INVALID_LOGON_HOURS,
     AccountState.LOGON_WORKSTATION: INVALID_WORKSTATION,
+    AccountState.PROTECTED: ACCOUNT_RESTRICTION,
 }
 
 

@@ -199,6 +199,11 @@ _ALL = (
         "The password of the first account, ned, has expired.",
         changing(first_account=AccountState.PASSWORD_EXPIRED),
     ),
+    Fault(
+        "protected-user",
+        "The first account, ned, is in Protected Users, whose members may not use NTLM.",
+        changing(first_account=AccountState.PROTECTED),
+    ),
 )
 
 KERBEROS_FAULTS = frozenset(fault.name for fault in _ALL if fault.change(Behaviour(), 0.0).kdc is not None)

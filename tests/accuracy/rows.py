@@ -233,6 +233,14 @@ IN_DIRECTORY = (
     _account("ned", "user-unknown", logon="litwareinc.com\\zoe"),
     Row("domain", "suffix unknown to the directory", "upn-suffix-mismatch", logon="ned@fabrikam.com", **_DIRECTORY),
     Row("domain", "domain unknown to the directory", "domain-mismatch", logon="FABRIKAM\\ned", **_DIRECTORY),
+    _lab("account", "protected-user", "protected-user", **_DIRECTORY),
+    Row(
+        "account",
+        "protected user, NTLM alone",
+        "protected-user",
+        faults=("protected-user",),
+        lab={"directory": DirectoryKind.SAMBA},
+    ),
     _lab("SPN", "spn-duplicate", "spn-duplicate", **_DIRECTORY),
     _lab("SPN", "spn-wrong-account", "spn-wrong-account", **_DIRECTORY),
 )

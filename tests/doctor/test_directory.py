@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import ldap3
 import pytest
 
 from sipauthctl.association.offers import Offer
@@ -22,7 +25,7 @@ from sipauthctl.findings import Severity
 from sipauthctl.lab.behaviour import SpnFlaw
 from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
 from sipauthctl.lab.names import DOMAIN_CONTROLLER
-from sipauthctl.lab.samba.domain import DomainSettings
+from sipauthctl.lab.samba.domain import ADMINISTRATOR, DomainSettings
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.resolver import Resolver
@@ -30,7 +33,7 @@ from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.probe.facts import HopFacts
 from tests.directory_fixture import RunningDomain, needs_samba, running_domain
 
-pytestmark = [pytest.mark.external, needs_samba]
+pytestmark = [pytest.mark.external, needs_samba, pytest.mark.filterwarnings("ignore:ssl.match_hostname")]
 SPN = "sip/hs1.litwareinc.com"
 STATES = {
     "ned": None,
@@ -125,6 +128,46 @@ def test_a_healthy_account_by_every_name_and_way(
     result = run(domain, case, DirectoryCheck)
     assert (result.status, ids(result)) == (Status.PASSED, [])
     assert result.detail == f"{DOMAIN_CONTROLLER} by {way}: account ned"
+
+
+def test_protected_users_are_found_also_through_another_group(domain: RunningDomain) -> None:
+    base, users = "DC=litwareinc,DC=com", "CN=Users,DC=litwareinc,DC=com"
+    nina, group = f"CN=nina,{users}", f"CN=Sales,{users}"
+
+    def protected_by() -> str:
+        case = domain.case("nina")
+        run(domain, case, DirectoryCheck)
+        assert case.directory is not None
+        assert case.directory.account is not None
+        return case.directory.account.protected_by
+
+    with administration(domain) as connection:
+        connection.search(base, "(objectClass=domain)", ldap3.BASE, attributes=["objectSid"])
+        sid = connection.entries[0]["objectSid"].value
+        assert protected_by() == ""
+        connection.add(group, "group", {"sAMAccountName": "Sales", "member": nina})
+        connection.modify(f"CN=Protected Users,{users}", {"member": [(ldap3.MODIFY_ADD, [group])]})
+        try:
+            assert protected_by() == f"tokenGroups: {sid}-525 (Protected Users)"
+        finally:
+            connection.delete(group)
+        connection.modify(f"CN=Protected Users,{users}", {"member": [(ldap3.MODIFY_ADD, [nina])]})
+        try:
+            assert protected_by() == f"memberOf: CN=Protected Users,{users}"
+        finally:
+            connection.modify(f"CN=Protected Users,{users}", {"member": [(ldap3.MODIFY_DELETE, [nina])]})
+    assert protected_by() == ""
+
+
+@contextmanager
+def administration(domain: RunningDomain) -> Iterator[ldap3.Connection]:
+    tls = ldap3.Tls(validate=ssl.CERT_REQUIRED, ca_certs_file=str(domain.ca_file), valid_names=[DOMAIN_CONTROLLER])
+    server = ldap3.Server(domain.domain.address, 636, use_ssl=True, tls=tls)
+    connection = ldap3.Connection(server, "Administrator@litwareinc.com", ADMINISTRATOR.password, auto_bind=True)
+    try:
+        yield connection
+    finally:
+        connection.unbind()
 
 
 def test_a_certificate_that_is_not_trusted_keeps_the_password_here(

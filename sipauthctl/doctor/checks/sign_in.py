@@ -8,6 +8,7 @@ from sipauthctl.association.choice import Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult, Status
+from sipauthctl.doctor.directory_findings import protected_finding
 from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.findings import Finding, Severity, finding, rank, sentence
@@ -109,6 +110,7 @@ class SignInCheck(Check):
         for trial in failed:
             note = f" {worked[0].way.text} works." if worked else ""
             found += [replace(item, detail=item.detail + note) for item in trial.findings]
+        found = _with_protection(case, found, failed, worked)
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
         found = [item for item in found if item.id not in SIGNATURES and not _known(case, item)]
@@ -118,6 +120,18 @@ class SignInCheck(Check):
             words += "; no other way was tried, as it could lock the account (--all-attempts)"
         result = self.judged(words, found)
         return result if worked or result.status is Status.FAILED else replace(result, status=Status.FAILED)
+
+
+def _with_protection(case: Case, found: list[Finding], failed: list[Trial], worked: list[Trial]) -> list[Finding]:
+    """With what explains a refusal by NTLM alone: the directory says that the account may not use it. Where Kerberos
+    works, nothing is broken then."""
+    by_ntlm = [item for trial in failed if trial.way.scheme is Scheme.NTLM for item in trial.findings]
+    refused = next((item for item in by_ntlm if item.id == "credentials-refused"), None)
+    protected = refused and protected_finding(case.directory, refused, otherwise=bool(worked))
+    if not protected:
+        return found
+    mild = {"credentials-refused": Severity.WARNING} if worked else {}
+    return [protected, *(replace(item, severity=mild.get(item.id, item.severity)) for item in found)]
 
 
 def _known(case: Case, item: Finding) -> bool:

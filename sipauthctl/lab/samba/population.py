@@ -41,6 +41,7 @@ SIP_ATTRIBUTES = (
 SPN = "servicePrincipalName"
 ENCRYPTION_TYPES = "msDS-SupportedEncryptionTypes"
 RC4_AND_AES = 0x1C
+PROTECTED_USERS = 525  # relative identifier, [MS-DTYP] 2.4.2.4
 DISABLED = 0x0002
 NORMAL_ACCOUNT = 0x0200
 DONT_EXPIRE_PASSWORD = 0x10000
@@ -121,6 +122,9 @@ def add_account(database: Any, account: dict[str, Any]) -> None:
     change(database, dn, "msRTCSIP-UserEnabled", "TRUE" if enabled else "FALSE")
     if enabled:
         change(database, dn, "msRTCSIP-PrimaryUserAddress", account["sip_uri"])
+    if account["state"] == "protected":
+        group = f"{database.get_domain_sid()}-{PROTECTED_USERS}"
+        change(database, f"<SID={group}>", "member", str(dn), ldb.FLAG_MOD_ADD)
     if account["state"] in STATES:
         name, value = STATES[account["state"]]
         change(database, dn, name, value())
