@@ -146,7 +146,7 @@ class Conversation:
         first, *others = own or (None,)
         server = self.wire.connection.server
         self._tools.observer(RequestSent(server, request, purpose, first, tuple(filter(None, others))))
-        self._facts.signatures += own
+        self._facts.signatures.add(own)
         answer = await self.wire.ask(request)
         if request.method == "REGISTER":
             self.registering = False
@@ -230,8 +230,8 @@ class Conversation:
             result = check.result
             name = check.association.targetname
             made.append(SignatureCheck("server", result.num, result.verdict, result.detail, name))
-            self._facts.answers.append((message, result))
-        self._facts.signatures += made
+            self._facts.unsound.add(message, result)
+        self._facts.signatures.add(made)
         return made
 
     async def _aside(self, message: Message) -> None:
@@ -250,7 +250,7 @@ class Conversation:
     async def _answer(self, request: Request, checks: tuple[Checked, ...]) -> None:
         server, made = self.wire.connection.server, tuple(self._judge(checks, request))
         verdicts = tuple(check.verdict for check in made)
-        self._facts.life.server_requests.append(ServerRequest(request.method, verdicts))
+        self._facts.life.server_requests.add(ServerRequest(request.method, verdicts))
         self._tools.observer(RequestReceived(server, request, made))
         response = answer_to(request, self._tools.token_bytes(5).hex())
         if response is None:
@@ -258,7 +258,7 @@ class Conversation:
         for check in checks:
             if check.result.trusted:
                 response = check.association.sign_client_response(response)
-        self._facts.signatures += _own_signatures(response)
+        self._facts.signatures.add(_own_signatures(response))
         self._tools.observer(ResponseSent(server, response))
         await self.wire.send(response.to_bytes())
 

@@ -11,13 +11,13 @@ from sipauthctl.association.choice import Choice
 from sipauthctl.association.client import Stopped
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.association.offers import Offer
-from sipauthctl.association.security_association import SignatureResult
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.ntlm.messages import ChallengeFacts
 from sipauthctl.network.discovery import Discovery
 from sipauthctl.network.errors import NetworkError
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.network.resolver import Query
+from sipauthctl.probe.kept import KeptChecks, KeptRequests, KeptUnsound
 from sipauthctl.probe.redirect import RefusedRedirect
 from sipauthctl.probe.results import (
     AssociationSummary,
@@ -27,10 +27,8 @@ from sipauthctl.probe.results import (
     Lapse,
     Refresh,
     SentProbe,
-    ServerRequest,
-    SignatureCheck,
 )
-from sipauthctl.sip.message import Message, Response
+from sipauthctl.sip.message import Response
 
 
 class DateState(Enum):
@@ -53,7 +51,7 @@ class LifeFacts:
     handshakes: list[Handshake] = field(default_factory=list)
     refreshes: list[Refresh] = field(default_factory=list)
     probes: list[SentProbe] = field(default_factory=list)
-    server_requests: list[ServerRequest] = field(default_factory=list)
+    server_requests: KeptRequests = field(default_factory=KeptRequests)
     lapses: list[Lapse] = field(default_factory=list)
     reconnections: int = 0
     keep_alives: int = 0
@@ -89,8 +87,8 @@ class HopFacts:
     ntlm: ChallengeFacts | None = None
     ntlm_clock: ClockReading | None = None
     exchanges: list[Exchange] = field(default_factory=list)
-    signatures: list[SignatureCheck] = field(default_factory=list)
-    answers: list[tuple[Message, SignatureResult]] = field(default_factory=list)  # those that had to be signed
+    signatures: KeptChecks = field(default_factory=KeptChecks)
+    unsound: KeptUnsound = field(default_factory=KeptUnsound)  # of what the server had to sign
     association: AssociationSummary | None = None
     last: Response | None = None
     stopped: Stopped | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -158,6 +160,7 @@ class Life:
     refreshes: tuple[Refresh, ...] = ()
     probes: tuple[SentProbe, ...] = ()
     server_requests: tuple[ServerRequest, ...] = ()
+    server_requests_left_out: int = 0  # of a server that sends very many
     lapses: tuple[Lapse, ...] = ()
     reconnections: int = 0
     keep_alives: int = 0
@@ -165,7 +168,7 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """The talk with one server."""
+    """The talk with one server. `signatures_left_out` counts those that are too many to keep, by side and verdict."""
 
     server: Endpoint
     tls: TlsEvidence | None
@@ -176,6 +179,15 @@ class Hop:
     signatures: tuple[SignatureCheck, ...]
     result: HopResult
     life: Life = Life()
+    signatures_left_out: Mapping[tuple[str, Verdict], int] = field(default_factory=dict)
+
+    def verdicts(self, sender: str) -> Counter[Verdict]:
+        """How many signatures of `client` or `server` came to which verdict."""
+        counts = Counter(check.verdict for check in self.signatures if check.sender == sender)
+        for (side, verdict), count in self.signatures_left_out.items():
+            if side == sender:
+                counts[verdict] += count
+        return counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
             }
             for check in hop.signatures
         ],
+        "signatures_left_out": sum(hop.signatures_left_out.values()),
         **_life(hop.life),
         "result": hop.result.value,
     }
@@ -151,6 +152,7 @@ def _life(life: Life) -> dict[str, Any]:
             {"method": request.method, "verdicts": [verdict.value for verdict in request.verdicts]}
             for request in life.server_requests
         ],
+        "server_requests_left_out": life.server_requests_left_out,
         "lapses": [
             {"since": lapse.since.isoformat(), "until": None if lapse.until is None else lapse.until.isoformat()}
             for lapse in life.lapses

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from rich.console import Console
 
 from sipauthctl.association.verdict import Verdict
@@ -36,12 +38,12 @@ def print_registration(console: Console, registration: Registration) -> None:
 
 
 def _signatures(registration: Registration) -> str:
-    checks = [check for hop in registration.hops for check in hop.signatures if check.sender == "server"]
-    if not checks:
+    verdicts = sum((hop.verdicts("server") for hop in registration.hops), Counter[Verdict]())
+    count = verdicts.total()
+    if not count:
         return "No signature of a server was seen."
-    valid = sum(check.verdict is Verdict.VALID for check in checks)
-    plural = "" if len(checks) == 1 else "s"
-    return f"{valid} of {len(checks)} server signature{plural} valid; {_findings(registration)}."
+    plural = "" if count == 1 else "s"
+    return f"{verdicts[Verdict.VALID]} of {count} server signature{plural} valid; {_findings(registration)}."
 
 
 def _findings(registration: Registration) -> str:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
+import jsonschema
 import pytest
 from rich.console import Console
 
@@ -16,9 +17,11 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.ending import EndCause
 from sipauthctl.findings import Severity
 from sipauthctl.lab.deployment import Deployment
-from sipauthctl.probe.events import RequestReceived, RequestSent, ResponseSent
+from sipauthctl.probe import kept
+from sipauthctl.probe.events import RequestReceived, RequestSent, ResponseReceived, ResponseSent, StrayResponse
 from sipauthctl.probe.results import FirstReason, Life, Outcome
 from sipauthctl.probe.trace import Trace
+from sipauthctl.report.json_output import registration_document, schema
 from sipauthctl.report.ladder import Ladder
 from tests.probe.harness import Clock, Run, run
 
@@ -327,6 +330,33 @@ def test_a_message_of_the_server_comes_in_while_the_registration_is_held() -> No
     assert (request.method, request.verdicts) == ("MESSAGE", (Verdict.VALID,))
     numbers = [check.num for check in result.registration.hops[-1].signatures if check.sender == "server"]
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_of_a_server_that_floods_its_client_all_is_counted_and_a_part_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits lowered; the one wrong signature comes long after they are reached."""
+    monkeypatch.setattr(kept, "CHECKS_KEPT", 20)
+    monkeypatch.setattr(kept, "REQUESTS_KEPT", 5)
+    clock = Clock()
+
+    async def flood(deployment: Deployment) -> None:
+        for _ in range(60):
+            await deployment.send_message()
+
+    clock.at(100, flood)
+    result = held(2 * HOUR, "replay-after-refresh", clock=clock)
+    hop = result.registration.hops[-1]
+    assert (len(hop.life.server_requests), hop.life.server_requests_left_out) == (5, 55)
+    assert len([check for check in hop.signatures if check.sender == "server"]) == 20 + 1
+    replayed = [event for event in result.events if isinstance(event, StrayResponse)]
+    came = [
+        e for e in result.events if isinstance(e, RequestReceived) or (isinstance(e, ResponseReceived) and e.signature)
+    ]
+    at_home = [event for event in came if event.server == hop.server]
+    assert hop.verdicts("server").total() == len(at_home) + len(replayed)
+    assert result.ids == ["num-replayed"]
+    document = registration_document(result.registration)
+    jsonschema.validate(document, schema("register"))
+    assert document["hops"][-1]["server_requests_left_out"] == 55
 
 
 CASES: list[tuple[list[str], dict[str, Any], list[str]]] = [

@@ -26,7 +26,7 @@ class SignaturesCheck(Check):
             for item in family(run, options)
             if item.id in SIGNATURES
         ]
-        checks = [check for run in case.runs for hop in run.hops for check in hop.signatures]
+        checks = [check for run in case.runs for hop in run.hops for check in hop.signatures.first]
         of_server = [check for check in checks if check.sender == "server"]
         if not of_server and not found:
             return self.skipped("the server signed nothing")

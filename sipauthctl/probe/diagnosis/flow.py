@@ -28,7 +28,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 
 def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
-    for response, result in hop.answers:
+    for response, result in hop.unsound.first:
         if isinstance(response, Response) and 300 <= response.status < 400 and not result.trusted:
             detail = f"The {response.status} of {hop.server.host} was not followed: {result.detail}."
             yield finding("redirect-unsigned", detail, evidence_of(response, result), host=hop.server.host)

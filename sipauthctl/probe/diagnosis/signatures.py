@@ -27,7 +27,7 @@ _IDS = {
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     """Each message of a server that is not signed as it should be; redirects are judged with the flow."""
     for hop in run.hops:
-        for message, result in hop.answers:
+        for message, result in hop.unsound.first:
             redirect = isinstance(message, Response) and 300 <= message.status < 400 and not result.trusted
             if result.problem is not None and not redirect:
                 yield _unsound(hop, message, result, result.problem)
