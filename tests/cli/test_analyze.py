@@ -175,6 +175,7 @@ def test_the_html_page_in_a_browser(session: Path, tmp_path: Path) -> None:
     assert "&lt;script&gt;alert(1)" in dom
 
 
+@pytest.mark.slow
 def test_a_trace_of_register_is_read_and_its_removed_tokens_are_no_damage(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     assert sipauthctl("register", "--lab", "--trace", str(trace)).code == 0
@@ -190,6 +191,7 @@ def test_a_trace_of_register_is_read_and_its_removed_tokens_are_no_damage(tmp_pa
     assert document["findings"] == []
 
 
+@pytest.mark.slow
 def test_the_lifetime_that_is_given_explains_an_early_end(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     lost = ("--fault", "forgets-association", "--refresh", "1")

@@ -65,6 +65,7 @@ NEEDS_TSHARK = [
 NAMES = [pytest.param(name, marks=NEEDS_TSHARK if name == "capture" else []) for name in INPUTS]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_acts_and_nothing_breaks(name: str, tmp_path: Path) -> None:
     file, page = tmp_path / "input", tmp_path / "page.html"

@@ -54,6 +54,7 @@ def test_the_document_names_causes_and_effects() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_one_check_brings_what_it_needs_and_shows_itself_alone() -> None:
     loaded = document(sipauthctl("doctor", "--lab", "--only", "offers", "--json"))
     assert statuses(loaded) == {"offers": "passed"}
@@ -119,6 +120,7 @@ def test_a_wrong_password_is_tried_once(running_lab: Any) -> None:
     assert log.count("refused") == 1
 
 
+@pytest.mark.slow
 def test_a_configuration_names_the_user(running_lab: Any, tmp_path: Path) -> None:
     lab, _ = running_lab
     config = tmp_path / "config.toml"
@@ -131,6 +133,7 @@ def test_a_configuration_names_the_user(running_lab: Any, tmp_path: Path) -> Non
     assert loaded["registered"] is True
 
 
+@pytest.mark.slow
 def test_a_log_is_evidence_alone_and_besides_the_server(tmp_path: Path) -> None:
     trace = tmp_path / "trace.txt"
     sipauthctl("register", "--lab", "--fault", "bad-rspauth", "--fault", "malformed-date", "--trace", str(trace))
@@ -148,6 +151,7 @@ def test_a_log_is_evidence_alone_and_besides_the_server(tmp_path: Path) -> None:
     assert statuses(without_address) == {"evidence": "warned"}
 
 
+@pytest.mark.slow
 def test_evidence_about_another_user_decides_nothing_but_what_is_the_servers(tmp_path: Path) -> None:
     trace = tmp_path / "nina.txt"
     faults = ("--fault", "credentials-refused", "--fault", "malformed-date")

@@ -79,6 +79,7 @@ def test_a_full_disk_is_told_as_what_it_is() -> None:
     assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [[], ["--challenge", "407", "--sipae-version", "3"], ["--no-redirect", "--no-ess"]]
 )

@@ -144,6 +144,7 @@ def test_a_trace_that_cannot_be_written_is_a_clear_failure() -> None:
     assert "Cannot write the trace" in result.err
 
 
+@pytest.mark.slow
 def test_a_password_can_come_from_a_file_or_stdin(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("Litware-Ned-1\nsecond line\n", "utf-8")
@@ -223,6 +224,7 @@ def test_verbose_tells_of_dns_and_tls_on_stderr() -> None:
     assert "names: hs2.litwareinc.com" in result.err
 
 
+@pytest.mark.slow
 def test_a_held_registration_tells_its_life_in_json() -> None:
     arguments = (
         "--hold",

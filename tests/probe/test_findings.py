@@ -162,6 +162,7 @@ def test_the_evidence_of_a_wrong_signature_is_the_string_that_should_have_been_s
     assert signed.endswith("<200>")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", [None, ServerChoice("hs1.litwareinc.com", None)])
 def test_a_name_server_that_does_not_answer_is_not_taken_for_missing_records(server: ServerChoice | None) -> None:
     result = run(options={"nameserver": "127.0.0.1:1", "server": server})
