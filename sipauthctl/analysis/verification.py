@@ -25,7 +25,7 @@ class NoKey(Enum):
     """Why an association has no verifier; the value is the detail of its signatures."""
 
     NO_SECRET = "no secret was given for this user"
-    WRONG_SECRET = "the given secret is not the one that the client used"
+    WRONG_SECRET = "the given secret does not fit the token of the client"
     NO_HANDSHAKE = "the handshake lies before the beginning of the input"
     NO_CHALLENGE = "the CHALLENGE of the handshake is not in the input"
     LM_HASH_NEEDED = "the given secret is right, and with NTLMv1 the key needs the LM hash too: give the password"
@@ -85,7 +85,8 @@ def ntlm_verifier(secrets: Secrets, challenge: ChallengeFacts, authenticate: Aut
     """Tries the secrets that were given for this user, [MS-NLMP] 3.3.2.
 
     A wrong secret shows here, in the proof (NTProofStr), before any signature is looked at; so a signature that does
-    not hold later is the message's fault, not the password's.
+    not hold later is the message's fault, not the password's. Damage to the proof, to what it covers or to the
+    CHALLENGE looks the same as a wrong secret.
     """
     if authenticate.version is None:
         return SecretCheck(None, NoKey.ANONYMOUS)

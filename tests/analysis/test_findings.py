@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -67,7 +68,20 @@ def test_a_secret_that_is_not_the_clients_though_the_server_took_it() -> None:
     named = Secrets(password_secrets("ned\tanother password"))
     assert severity(outcome(session(), named), "given-secret-unfit") == "warning"
     assert "wrong-password" not in seen.ids
-    assert {s.detail for s in seen.signatures} == {"the given secret is not the one that the client used"}
+    assert {s.detail for s in seen.signatures} == {"the given secret does not fit the token of the client"}
+
+
+def test_a_proof_that_was_damaged_on_the_way_is_not_called_a_wrong_secret() -> None:
+    """It cannot be told from one: the words have to be true of both."""
+    records = session()
+    token = re.findall(rb'gssapi-data="([^"]+)"', records[4].raw)[0]
+    data = bytearray(base64.b64decode(token))
+    data[int.from_bytes(data[24:28], "little")] ^= 1  # the offset of the NT response, [MS-NLMP] 2.2.1.3
+    raw = records[4].raw.replace(token, base64.b64encode(bytes(data)))
+    seen = outcome(put(records, replace(records[4], raw=raw)))
+    assert set(seen.verdicts.values()) == {Verdict.UNVERIFIABLE}
+    assert "does not fit what the client of LITWAREINC\\ned sent" in finding(seen, "given-secret-unfit")
+    assert "wrong-password" not in seen.ids
 
 
 FAULTS = [

@@ -106,7 +106,7 @@ def test_a_changed_field_is_found_as_well() -> None:
 
 def test_a_wrong_password_shows_in_the_response() -> None:
     seen = outcome(with_version_1(BASE | ESS), Secrets(password_secrets("another")))
-    assert {s.detail for s in seen.signatures} == {"the given secret is not the one that the client used"}
+    assert {s.detail for s in seen.signatures} == {"the given secret does not fit the token of the client"}
 
 
 def test_the_key_of_the_lm_hash() -> None:

@@ -66,12 +66,12 @@ def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
     account = name.rpartition("\\")[2].partition("@")[0]
     if refused and tracked.answer is not None:
         detail = (
-            f"{tracked.where} refuses {name}, whose client used another password than the given one. If the given one "
-            "is the account's, this is why."
+            f"{tracked.where} refuses {name}, and the given password does not fit what the client sent. If the given "
+            "one is the account's, this is why: the client used another one, or a token was changed on the way."
         )
         return finding("wrong-password", detail, [*evidence, *lines(tracked.answer)], user=account)
     accepted = "accepted what the client used" if tracked.state is State.ESTABLISHED else "did not answer it"
-    detail = f"The secret that was given is not the one of {name}; {tracked.where} {accepted}."
+    detail = f"The secret that was given does not fit what the client of {name} sent; {tracked.where} {accepted}."
     given = tracked.secret.given if tracked.secret is not None else None
     # A secret for everybody is expected not to fit some.
     severity = Severity.INFO if given is not None and given.name is None else Severity.WARNING
