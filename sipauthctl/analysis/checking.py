@@ -32,6 +32,7 @@ from sipauthctl.analysis.tracked import (
 )
 from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.words import Method, Sender
+from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.signing import SignatureBuffer, WireSignature, signature_buffer
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import NumState, ReplayWindow
@@ -520,4 +521,4 @@ def _sentence(message: Message, sender: Sender, problem: str) -> str:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    return without_tokens(data.decode("utf-8", "surrogateescape"))

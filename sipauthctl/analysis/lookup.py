@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sipauthctl.analysis.reading import AssociationName, Endpoint, SignedHeader, client_of, name_of
 from sipauthctl.analysis.table import AssociationTable
 from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.association.redaction import quoted
 from sipauthctl.capture.record import Record
 from sipauthctl.sip.message import Message
 
@@ -77,13 +78,14 @@ def note_opaque(tracked: Tracked, record: Record, header: SignedHeader) -> None:
     given = header.parameters.get("opaque")
     if given == tracked.opaque or tracked.opaque is None:
         return
-    got = "none" if given is None else ascii(given)
-    detail = f"{tracked.where} gave opaque {tracked.opaque!a}, and {tracked.who} sends {got}."
+    got = "none" if given is None else quoted(given)
+    detail = f"{tracked.where} gave opaque {quoted(tracked.opaque)}, and {tracked.who} sends {got}."
     tracked.report(Problem("opaque-changed", detail, (place_text(record),)))
 
 
 def _note_epid(tracked: Tracked, client: Endpoint, record: Record) -> None:
     known = tracked.endpoint
     if client.address == known.address and client.epid != known.epid and client.epid is not None:
-        detail = f"{known.address} used epid {known.epid!a}, and now {client.epid!a}."
+        before = "no epid" if known.epid is None else f"epid {quoted(known.epid)}"
+        detail = f"{known.address} used {before}, and now {quoted(client.epid)}."
         tracked.report(Problem("epid-changed", detail, (place_text(record),)))

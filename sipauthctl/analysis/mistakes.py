@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sipauthctl.association.redaction import quoted
 from sipauthctl.association.signing import SignatureBuffer
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
@@ -279,12 +280,16 @@ def _on_the_way(signed: SignedMessage) -> Iterator[Attempt]:
     """One field with the value that other messages of this client have, or with a usual one."""
     for name, value in signed.fields:
         for other in _earlier_values(signed, name):
-            sentence = f"the {name} was changed after signing: {other!a} was signed, the message has {value!a}"
+            sentence = (
+                f"the {name} was changed after signing: {quoted(other)} was signed, the message has {quoted(value)}"
+            )
             yield Attempt(sentence, _replaced(signed.fields, {name: other}))
     expires = signed.get("Expires")
     for value in _USUAL_EXPIRES if expires else ():  # which a border element shortens
         if value != expires:
-            sentence = f"the Expires was changed after signing: {value!a} was signed, the message has {expires!a}"
+            sentence = (
+                f"the Expires was changed after signing: {quoted(value)} was signed, the message has {quoted(expires)}"
+            )
             yield Attempt(sentence, _replaced(signed.fields, {"Expires": value}))
     number = signed.get("CSeq number")
     if number.isdigit():

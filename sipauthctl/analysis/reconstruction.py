@@ -45,6 +45,7 @@ from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS, HeaderFamily
 from sipauthctl.association.offers import OWN_VERSION, Offer, offers, read_version
+from sipauthctl.association.redaction import quoted
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.association.signing import signature_buffer
 from sipauthctl.association.verdict import Verdict
@@ -288,9 +289,8 @@ class Reconstruction:
             else:
                 note_opaque(tracked, record, header)
         if tracked.call_id != key[0] and tracked.step is Step.TOKEN_GIVEN:
-            detail = (
-                f"The token of {tracked.where} came under Call-ID {tracked.call_id!a}, its answer under {key[0]!a}."
-            )
+            before = quoted(tracked.call_id)
+            detail = f"The token of {tracked.where} came under Call-ID {before}, its answer under {quoted(key[0])}."
             tracked.report(Problem("call-id-changed", detail, (place_text(record),)))
         tracked.step, tracked.final = Step.FINAL_SENT, key
         version = read_version(header.parameters.get("version"))
@@ -414,8 +414,8 @@ class Reconstruction:
             tracked = asked[0]
             old = tracked.name
             detail = (
-                f"The token of {tracked.where} comes from realm {name.realm!a} and targetname {name.targetname!a}, "
-                f"where {old.realm!a} and {old.targetname!a} were chosen."
+                f"The token of {tracked.where} comes from realm {quoted(name.realm)} and targetname "
+                f"{quoted(name.targetname)}, where {quoted(old.realm)} and {quoted(old.targetname)} were chosen."
             )
             tracked.report(Problem("realm-mismatch", detail, (place_text(record),)))
         if tracked is None:

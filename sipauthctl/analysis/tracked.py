@@ -19,6 +19,7 @@ from sipauthctl.analysis.verification import KeytabCheck, NoKey, SecretCheck
 from sipauthctl.analysis.verifier import SignatureVerifier
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.offers import Offer
+from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import WINDOW_SIZE, NumState, ReplayWindow
 from sipauthctl.capture.record import Address, Notice, Record
@@ -274,7 +275,8 @@ class Tracked:
     def where(self) -> str:
         """The server, for a sentence."""
         digest_realm = self.name.realm if self.scheme is Scheme.DIGEST else ""
-        return self.name.targetname.partition("/")[2] or self.name.targetname or digest_realm or "the server"
+        named = self.name.targetname.partition("/")[2] or self.name.targetname or digest_realm or "the server"
+        return without_tokens(named)
 
     def result(self) -> AssociationResult:
         """What is shown of it."""
@@ -287,9 +289,9 @@ class Tracked:
             user=self.endpoint.address,
             client=address_text(self.client),
             server=address_text(self.server),
-            realm=self.name.realm,
-            targetname=self.name.targetname,
-            opaque=self.opaque,
+            realm=without_tokens(self.name.realm),
+            targetname=without_tokens(self.name.targetname),
+            opaque=None if self.opaque is None else without_tokens(self.opaque),
             call_id=self.call_id,
             epid=self.endpoint.epid,
             version=self.version,

@@ -18,6 +18,7 @@ from enum import Enum, auto
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import Offer, offers
 from sipauthctl.association.parameters import AuthParameters
+from sipauthctl.association.redaction import quoted
 from sipauthctl.association.security_association import (
     LIFETIME,
     SecurityAssociation,
@@ -229,8 +230,8 @@ class ClientHandshake:
         if not same:
             other = with_token[0]
             detail = (
-                f"realm {other.realm!a} and targetname {other.targetname!a} where "
-                f"{offer.realm!a} and {offer.targetname!a} were chosen"
+                f"realm {quoted(other.realm or '')} and targetname {quoted(other.targetname or '')} where "
+                f"{quoted(offer.realm or '')} and {quoted(offer.targetname or '')} were chosen"
             )
             return Stopped(StopReason.OTHER_SERVER, detail)
         self._opaque = same[0].opaque if same[0].opaque is not None else self._opaque

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from sipauthctl.association.redaction import quoted
 from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import split_list
 from sipauthctl.sip.params import quote, unquote
@@ -95,6 +96,6 @@ def _parse_plain(text: str) -> tuple[str, tuple[tuple[str, str], ...]] | None:
 def _parameter(text: str) -> tuple[str, str]:
     match = _PARAMETER.fullmatch(text)
     if match is None:
-        raise ParseError(f"an authentication parameter is not of the form name=value: {text[:40]!a}")
+        raise ParseError(f"an authentication parameter is not of the form name=value: {quoted(text)}")
     value = match[2].strip()
     return match[1], unquote(value) if value.startswith('"') else value

@@ -15,6 +15,7 @@ from enum import Enum
 from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS, HeaderFamily
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.parameters import AuthParameters
+from sipauthctl.association.redaction import quoted
 from sipauthctl.association.signing import SignatureBuffer, WireSignature, signature_buffer
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import NumState, ReplayWindow
@@ -256,12 +257,12 @@ class SecurityAssociation:
 
     def _differs(self, parameters: AuthParameters) -> str:
         if Scheme.parse(parameters.scheme_text) is not self.scheme:
-            return f"scheme {parameters.scheme_text!a} instead of {self.scheme.value}"
+            return f"scheme {quoted(parameters.scheme_text)} instead of {self.scheme.value}"
         own = (("realm", self.realm), ("targetname", self.targetname), ("opaque", self.opaque))
         for name, expected in own:
             got = parameters.get(name)
             if expected is not None and got != expected:
-                return f"{name} {'absent' if got is None else ascii(got)} instead of {expected!a}"
+                return f"{name} {'absent' if got is None else quoted(got)} instead of {quoted(expected)}"
         return ""
 
     def _accept(self, num: int) -> tuple[SignatureProblem | None, str]:

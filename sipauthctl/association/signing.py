@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sipauthctl.association.parameters import AuthParameters
+from sipauthctl.association.redaction import quoted
 from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Message, Response
@@ -59,9 +60,9 @@ class WireSignature(NamedTuple):
             missing = rand if rand_text is None else num if num_text is None else value
             raise ParseError(f"the signature has no {missing}")
         if not (num_text.isascii() and num_text.isdigit() and len(num_text) <= 10):
-            raise ParseError(f"{num} is not a number: {num_text[:40]!a}")
+            raise ParseError(f"{num} is not a number: {quoted(num_text)}")
         if not _HEX.fullmatch(value_text):
-            raise ParseError(f"{value} is not hexadecimal: {value_text[:40]!a}")
+            raise ParseError(f"{value} is not hexadecimal: {quoted(value_text)}")
         return cls(rand_text, num_text, int(num_text), bytes.fromhex(value_text))
 
 

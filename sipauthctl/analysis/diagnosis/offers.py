@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
 from sipauthctl.association.choice import Rejection, Wanted, choose
+from sipauthctl.association.redaction import quoted
 from sipauthctl.diagnosis.offers import offer_text
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
@@ -34,7 +35,7 @@ def of_challenge(seen: ChallengeSeen) -> Iterator[Finding]:
     for item in choice.rejected:
         evidence = [seen.where, offer_text(item.offer)]
         if item.why in _SPN:
-            detail = f"The Kerberos offer of {seen.server} names {item.offer.targetname!a}."
+            detail = f"The Kerberos offer of {seen.server} names {quoted(item.offer.targetname or '')}."
             yield finding(_SPN[item.why], detail, evidence, host=seen.server)
         elif item.why is Rejection.TARGETNAME_MISSING:
             yield finding("targetname-missing", f"An offer of {seen.server} has no targetname.", evidence)
