@@ -123,4 +123,5 @@ class RunFacts:
     unresolvable: list[Endpoint] = field(default_factory=list)
     queries: tuple[Query, ...] = ()
     interrupted: bool = False
+    cut_short: bool = False  # interrupted once more, while it waited for an answer
     registration_left: bool = False  # the server may still hold the registration

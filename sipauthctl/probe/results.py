@@ -162,6 +162,7 @@ class Life:
     server_requests: tuple[ServerRequest, ...] = ()
     server_requests_left_out: int = 0  # of a server that sends very many
     lapses: tuple[Lapse, ...] = ()
+    lost: str = ""  # why it could not be kept, empty where it could
     reconnections: int = 0
     keep_alives: int = 0
 
@@ -199,6 +200,13 @@ class Registration:
     scheme: Scheme | None
     hops: tuple[Hop, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def lost(self) -> bool:
+        """Whether it registered, and the registration ended before the run did."""
+        life = self.hops[-1].life if self.hops else Life()
+        ended = bool(life.lost) or any(lapse.until is None for lapse in life.lapses)
+        return self.outcome is Outcome.REGISTERED and ended
 
     @property
     def failed(self) -> bool:

@@ -81,12 +81,12 @@ class Probe:
         return self.facts
 
     def interrupt(self) -> None:
-        """Ends the run early; what is registered is de-registered first. A second call does not wait for that."""
-        again, self.facts.interrupted = self.facts.interrupted, True
+        """Ends the run early; what is registered is de-registered first. A second call ends it at once."""
+        self.facts.cut_short, self.facts.interrupted = self.facts.interrupted, True
         self._stopping.set()
         registering = self._conversation is not None and self._conversation.association is not None
         # Once the server may have registered us, its answer is waited for: only then can we de-register.
-        if self._task is not None and (again or not registering):
+        if self._task is not None and (self.facts.cut_short or not registering):
             self._task.cancel()
 
     async def _run(self) -> None:
@@ -182,8 +182,11 @@ class Probe:
             registered = registered or conversation.registering
             return None
         finally:
-            if registered and not (self._options.keep and not self.facts.interrupted):
-                await self._deregister(conversation, holder)
+            stands = holder is None or holder.registration.expires > self._tools.now()
+            if self.facts.cut_short:
+                self.facts.registration_left = stands and (registered or conversation.registering)
+            elif registered and not (self._options.keep and not self.facts.interrupted):
+                await self._deregister(conversation, stands=stands)
 
     async def _another(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Connection:
         """Another connection to the same server, in place of one that broke."""
@@ -222,9 +225,9 @@ class Probe:
         facts.result = HopResult.REDIRECTED
         return target
 
-    async def _deregister(self, conversation: Conversation, holder: Holder | None) -> None:
+    async def _deregister(self, conversation: Conversation, *, stands: bool) -> None:
         """Takes the registration back; notes it where that does not succeed, unless it has ended by itself."""
-        self.facts.registration_left = holder is None or holder.registration.expires > self._tools.now()
+        self.facts.registration_left = stands
         try:
             answered = await conversation.register_again(expires=0, purpose="de-registers")
         except NetworkError:

@@ -68,6 +68,7 @@ def _life(facts: LifeFacts) -> Life:
         server_requests=tuple(facts.server_requests.first),
         server_requests_left_out=facts.server_requests.left_out,
         lapses=tuple(facts.lapses),
+        lost=facts.lost,
         reconnections=facts.reconnections,
         keep_alives=facts.keep_alives,
     )

@@ -157,6 +157,7 @@ def _life(life: Life) -> dict[str, Any]:
             {"since": lapse.since.isoformat(), "until": None if lapse.until is None else lapse.until.isoformat()}
             for lapse in life.lapses
         ],
+        "lost": life.lost,
         "reconnections": life.reconnections,
         "keep_alives": life.keep_alives,
     }

@@ -19,6 +19,7 @@ _HEADLINES = {
     Outcome.UNREACHABLE: ("UNREACHABLE", "bold red"),
     Outcome.INCOMPLETE: ("INCOMPLETE", "bold red"),
 }
+_LOST = ("REGISTERED, THEN LOST", "bold red")
 _NAME_LIMIT = 400
 
 
@@ -29,7 +30,7 @@ def print_registration(console: Console, registration: Registration) -> None:
     if registration.outcome is Outcome.REGISTERED:
         server = registration.hops[-1].server
         where = f" at {safe(server.host, _NAME_LIMIT)} port {server.port}"
-    headline = _HEADLINES[registration.outcome]
+    headline = _LOST if registration.lost else _HEADLINES[registration.outcome]
     put(console, f"{safe(registration.user, _NAME_LIMIT)}{scheme}{where}", lead=(headline, "  "))
     put(console, _signatures(registration), indent=2)
     for finding in registration.findings:

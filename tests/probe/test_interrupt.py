@@ -14,7 +14,9 @@ from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.network.resolver import Resolver
-from sipauthctl.probe.events import Event
+from sipauthctl.network.transport import Timeouts
+from sipauthctl.probe.events import Event, RequestSent
+from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.results import Outcome, Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
@@ -61,6 +63,52 @@ def test_an_interrupted_run_reports_what_it_saw() -> None:
     registration, _, _, _ = asyncio.run(interrupted_at(5))
     assert registration.outcome is Outcome.INCOMPLETE
     assert registration.hops[0].offers
+
+
+async def interrupted_twice(purposes: tuple[str, str], mute_at: str) -> tuple[Registration, list[str], RunFacts]:
+    """Ctrl-C when the requests of these purposes go out, to servers that fall silent with the one of `mute_at`."""
+    sent: list[str] = []
+    waiting = list(purposes)
+    async with Deployment(LabSettings()) as deployment:
+        setup = Setup(options={"refreshes": 1, "timeouts": Timeouts(10, 10, 3600)})
+        options = setup.probe_options(deployment)
+
+        async def silent(*_: object) -> bool:
+            return True
+
+        def watch(event: Event) -> None:
+            if not isinstance(event, RequestSent) or not event.server.host.startswith("hs2"):
+                return
+            sent.append(event.purpose)
+            if event.purpose == mute_at:
+                for server in deployment._sip_servers:
+                    server._handle = silent  # type: ignore[method-assign, assignment]
+            while waiting and waiting[0] == event.purpose:
+                asyncio.get_running_loop().call_soon(probe.interrupt)
+                waiting.pop(0)
+
+        tools = Tools(now, secrets.token_bytes, initiators(setup, options), watch)
+        probe = Probe(options, tools, Resolver(options.nameserver, 5), random.Random(1))
+        async with asyncio.timeout(60):  # not the hour for which an answer is waited for
+            facts = await probe.run()
+        return summarize(facts, options), sent, facts
+
+
+@pytest.mark.parametrize(
+    ("purposes", "mute_at"),
+    [
+        (("NTLM response", "NTLM response"), "NTLM response"),
+        (("refresh 1", "refresh 1"), "refresh 1"),
+        (("refresh 1", "de-registers"), "de-registers"),
+    ],
+    ids=["sign-in", "refresh", "de-registration"],
+)
+def test_a_second_interruption_does_not_wait_for_a_silent_server(purposes: tuple[str, str], mute_at: str) -> None:
+    registration, sent, facts = asyncio.run(interrupted_twice(purposes, mute_at))
+    assert sent[-1] == purposes[-1]
+    assert facts.interrupted
+    (left,) = [found for found in registration.findings if found.id == "registration-left"]
+    assert "second interruption" in left.detail
 
 
 async def interrupted_hold(clock: Clock, after: float) -> tuple[Registration, list[LabEvent]]:

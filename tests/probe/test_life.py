@@ -201,6 +201,7 @@ def test_a_refresh_that_comes_too_late_is_a_lapse() -> None:
     result = held(3 * HOUR, clock=clock)
     (lapse,) = life(result).lapses
     assert lapse.until is not None
+    assert not result.registration.lost
     assert (lapse.until - lapse.since).total_seconds() == 200.0
     assert "error registration-lapsed" in [f"{f.severity.value} {f.id}" for f in result.registration.findings]
     assert "3 min 20 s before a refresh was answered" in result.registration.findings[0].detail
@@ -219,6 +220,7 @@ def test_a_server_that_does_not_come_back_loses_the_registration() -> None:
     assert "connection refused" in result.registration.findings[0].detail
     assert result.registration.findings[0].evidence == ()
     assert life(result).lapses[0].until is None
+    assert result.registration.lost
     assert clock.elapsed < 3 * HOUR + 60
 
 

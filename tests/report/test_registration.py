@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from rich.cells import cell_len
 
 from sipauthctl.findings import Finding, Severity, catalogue
-from sipauthctl.probe.results import Outcome
+from sipauthctl.probe.results import Lapse, Life, Outcome
 from sipauthctl.report.console import make_console
 from sipauthctl.report.findings import print_catalogue, print_entry, print_finding
 from sipauthctl.report.registration import print_registration
-from tests.report.samples import HOSTILE, Terminal, acting, finding, registration
+from tests.report.samples import HOSTILE, TIME, Terminal, acting, finding, registration
 
 OUTCOMES = list(Outcome)
 
@@ -37,6 +39,28 @@ def test_the_headline_comes_first(outcome: Outcome, first: str, second: str) -> 
     lines = shown(outcome).splitlines()
     assert lines[0] == first
     assert second in lines[1]
+
+
+@pytest.mark.parametrize(
+    "life",
+    [Life(lost="a refresh was answered 403 Forbidden"), Life(lapses=(Lapse(TIME, None),))],
+    ids=["refused", "over"],
+)
+def test_the_headline_says_that_a_registration_was_lost(life: Life) -> None:
+    registered = registration(Outcome.REGISTERED, "text")
+    (*hops, last) = registered.hops
+    stream = io.StringIO()
+    print_registration(
+        make_console(stream, no_color=True), replace(registered, hops=(*hops, replace(last, life=life)))
+    )
+    assert stream.getvalue().startswith("REGISTERED, THEN LOST  sip:text by NTLM at hs1.text")
+
+
+def test_a_registration_that_was_made_again_is_not_said_to_be_lost() -> None:
+    registered = registration(Outcome.REGISTERED, "text")
+    (*hops, last) = registered.hops
+    life = Life(lapses=(Lapse(TIME, TIME + timedelta(minutes=1)),))
+    assert not replace(registered, hops=(*hops, replace(last, life=life))).lost
 
 
 def test_only_a_registration_without_findings_is_called_right() -> None:

@@ -23,7 +23,8 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield from _redirect(hop, options)
         yield from _ended(hop, run.interrupted)
     if run.registration_left:
-        detail = "The de-registration was not answered with 200."
+        short = "The run was ended by a second interruption, before an answer showed that it is taken back."
+        detail = short if run.cut_short else "The de-registration was not answered with 200."
         yield finding("registration-left", detail)
 
 
