@@ -36,7 +36,7 @@ _SAYS = {
     "account-disabled": "says that the account of {user} is disabled",
     "account-expired": "says that the account of {user} has expired",
     "account-locked": "says that the account of {user} is locked out",
-    "account-revoked": "refuses {user}: the account is disabled, locked out or outside its hours",
+    "account-revoked": "refuses {user}: the account is disabled, locked out, expired or outside its hours",
     "etype-unsupported": "has no key of {user} of a type that is still in use",
     "logon-hours": "says that {user} may not sign in at this hour",
     "logon-workstation": "says that {user} may not sign in from this computer",

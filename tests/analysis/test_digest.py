@@ -64,7 +64,7 @@ def test_without_the_passcode_nothing_is_claimed() -> None:
 def test_a_passcode_that_was_given_wrong_is_no_fault_of_the_deployment() -> None:
     seen = outcome(joined(), WRONG)
     assert set(seen.verdicts.values()) == {Verdict.UNVERIFIABLE}
-    assert [(found.id, found.severity.value) for found in seen.findings] == [("wrong-password", "info")]
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("given-secret-unfit", "info")]
 
 
 def test_a_table_names_the_organizer_or_the_user() -> None:

@@ -104,7 +104,7 @@ def now_of(records: list[Record]) -> datetime:
 
 ACCOUNT: list[tuple[int, int, str, str]] = [
     (UNKNOWN_USER, 0, "user-unknown", "knows no ned"),
-    (REVOKED, 0, "account-revoked", "disabled, locked out or outside"),
+    (REVOKED, 0, "account-revoked", "disabled, locked out, expired or outside"),
     (REVOKED, DISABLED, "account-disabled", "is disabled"),
     (FAILED, 0, "wrong-password", "refuses the password of ned"),
 ]

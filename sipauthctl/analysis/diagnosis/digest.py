@@ -37,7 +37,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         detail = (
             f"The password that was given is not the one of {tracked.who} at {tracked.where}, or a message changed."
         )
-        yield finding("wrong-password", detail, severity=Severity.INFO, user=tracked.who)
+        yield finding("given-secret-unfit", detail, severity=Severity.INFO)
 
 
 def _used(tracked: Tracked) -> UsedSecret:

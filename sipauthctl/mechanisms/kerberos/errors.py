@@ -23,7 +23,7 @@ class KerberosCause(str, Enum):
     KDC_UNREACHABLE = "kdc-unreachable"
     NO_TICKET = "no-ticket"
     SERVICE_KEY_MISMATCH = "service-key-mismatch"
-    CLIENT_REVOKED = "client-revoked"  # disabled, locked out or outside its logon hours: the KDC tells no more
+    CLIENT_REVOKED = "client-revoked"  # disabled, locked out, expired or outside its hours: the KDC tells no more
     REPLAY = "replay"
     OTHER = "other"
 
@@ -120,7 +120,7 @@ _SENTENCES = {
     KerberosCause.KDC_UNREACHABLE: "the KDC does not answer",
     KerberosCause.NO_TICKET: "there are no credentials that can be used",
     KerberosCause.SERVICE_KEY_MISMATCH: "the ticket is not for the server's key",
-    KerberosCause.CLIENT_REVOKED: "the account is disabled, locked out or outside its logon hours",
+    KerberosCause.CLIENT_REVOKED: "the account is disabled, locked out, expired or outside its logon hours",
     KerberosCause.REPLAY: "the same token was used before",
     KerberosCause.OTHER: "Kerberos failed",
 }
