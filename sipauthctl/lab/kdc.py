@@ -19,6 +19,7 @@ from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.kdc_impostor import SkewedKdc
 from sipauthctl.lab.names import HOME_HOST, KERBEROS_REALM, PROXY_HOST, SIP_DOMAIN
+from sipauthctl.lab.starting import bound
 from sipauthctl.lab.stopping import stop
 from sipauthctl.mechanisms.kerberos.configuration import client_configuration
 
@@ -248,10 +249,7 @@ class Kdc:
             "KRB5_KDC_PROFILE": str(self.folder / "kdc.conf"),
         }
         return await asyncio.create_subprocess_exec(
-            _find(program) or program,
-            "-r",
-            self.realm,
-            *arguments,
+            *bound(_find(program) or program, "-r", self.realm, *arguments),
             stdin=PIPE if with_input else DEVNULL,
             stdout=DEVNULL,  # kadmin.local repeats its commands there
             stderr=PIPE,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.samba.programs import find
+from sipauthctl.lab.starting import bound
 from sipauthctl.lab.stopping import stop
 
 STEP_TIME_LIMIT = 60.0  # seconds, for each program
@@ -54,8 +55,7 @@ class Programs:
         """Starts a program with an open standard input: Samba ends with it, so also when this process is killed."""
         with self._output.open("wb") as output:
             return await asyncio.create_subprocess_exec(
-                find(command[0]) or command[0],
-                *command[1:],
+                *bound(find(command[0]) or command[0], *command[1:]),
                 stdin=PIPE,
                 stdout=output,
                 stderr=STDOUT,
