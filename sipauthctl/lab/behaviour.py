@@ -108,6 +108,7 @@ class Behaviour:
     reject_all: bool = False
     tell_logon_status: bool = False
     terminal_escapes: bool = False
+    seen_address: str | None = None  # what the servers note in Via instead of the client's address
     delay: float = 0.0
     damage: Damage | None = None
     impostor: Impostor | None = None

@@ -28,6 +28,11 @@ _ALL = (
         lambda behaviour, seconds: replace(behaviour, clock_offset=timedelta(seconds=seconds)),
         default=1200,
     ),
+    Fault(
+        "translated-address",
+        "The servers see the client under another address, as behind a NAT device.",
+        changing(seen_address="198.51.100.9"),
+    ),
     Fault("no-date", "Challenges carry no Date header.", changing(date=DateHeader.ABSENT)),
     Fault("malformed-date", "The Date header of challenges cannot be read.", changing(date=DateHeader.MALFORMED)),
     Fault(

@@ -256,7 +256,8 @@ class Registrar:
 
     def _respond(self, request: Request, peer: Peer, status: int, headers: tuple[tuple[str, str], ...]) -> Response:
         tag = self._token_bytes(TAG_BYTES).hex().upper()
-        return respond(request, status, headers, peer=(peer.address, peer.port), tag=tag)
+        address = self._behaviour.seen_address or peer.address
+        return respond(request, status, headers, peer=(address, peer.port), tag=tag)
 
     def _note(self, what: str, detail: str, request: Request) -> None:
         self._log(LabEvent(self._now(), self.host, what, detail, request))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -46,8 +46,9 @@ class Row:
     """One deployment and one user.
 
     `faults` are the lab's, `lab` its settings, `behaviour` changes that no fault of the command line makes. `files`
-    are this computer's, by path. `options` change the prober's, `asked` the doctor's. `expected` is the root cause,
-    None for a healthy one.
+    are this computer's, by path. `options` change the prober's, `asked` the doctor's; so does `prepare`, called with
+    an empty folder once the KDC runs. `expected` is the root cause, None for a healthy one; `tells` is a finding that
+    is told all the same.
     """
 
     family: str
@@ -62,6 +63,8 @@ class Row:
     password: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[Path], dict[str, Any]] | None = None
+    tells: str | None = None
     seconds: float = 5.0
 
     @property
@@ -134,8 +137,6 @@ async def examine_deployment(
         workstation="WS1",
     )
     password = PASSWORDS[row.user] if row.password is None else row.password
-    asked = Asked(**{"probe": replace(options, **row.options), "credentials": Credentials(password), **row.asked})
-    resolver = RememberingResolver(asked.probe.nameserver, asked.probe.timeouts.answer)
     with ExitStack() as stack:
         if deployment.kdc is not None:
             stack.enter_context(use_configuration(deployment.kdc.configuration))
@@ -144,6 +145,10 @@ async def examine_deployment(
         for name, text in row.files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
+        prepared = row.prepare(Path(stack.enter_context(TemporaryDirectory()))) if row.prepare is not None else {}
+        probe = replace(options, **row.options)
+        asked = Asked(**{"probe": probe, "credentials": Credentials(password), **row.asked, **prepared})
+        resolver = RememberingResolver(asked.probe.nameserver, asked.probe.timeouts.answer)
         tools = Tools(
             now,
             secrets.token_bytes,

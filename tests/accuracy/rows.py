@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,18 @@ KERBEROS_ALONE: dict[str, Any] = {"lab": {"schemes": (Scheme.KERBEROS,)}}
 TCP: dict[str, Any] = {"options": {"transport": Transport.TCP, "allow_cleartext": True}}
 
 
-def _lab(family: str, fault: str, expected: str, **more: Any) -> Row:
+def expired_cache(folder: Path) -> dict[str, Any]:
+    """A credential cache of an hour ago: the ticket's end is written into the past."""
+    from tests.mechanisms.kerberos.harness import save_cache
+
+    path = folder / "expired"
+    times = save_cache(path)
+    past = struct.pack(">III", times[0], times[1], times[1] - 3600)
+    path.write_bytes(path.read_bytes().replace(struct.pack(">III", *times), past))
+    return {"credentials": Credentials(cache=f"FILE:{path}")}
+
+
+def _lab(family: str, fault: str, expected: str | None, **more: Any) -> Row:
     return Row(family, fault, expected, faults=(fault,), **more)
 
 
@@ -30,6 +42,7 @@ FAULTY = (
     _lab("clock", "clock-skew=600", "clock-skew", **KERBEROS),
     _lab("clock", "kdc-clock-skew", "kdc-clock-skew", **KERBEROS),
     _lab("clock", "malformed-date", "date-malformed"),
+    _lab("clock", "no-date", None, tells="date-missing"),
     # offers
     Row("offers", "NTLM alone, Kerberos wanted", "kerberos-not-offered", options={"wanted": Wanted.KERBEROS}),
     Row(
@@ -39,6 +52,7 @@ FAULTY = (
         options={"wanted": Wanted.NTLM},
         **KERBEROS_ALONE,
     ),
+    Row("offers", "TLS-DSK alone", "tls-dsk-required", lab={"schemes": (Scheme.TLS_DSK,)}),
     _lab("offers", "digest-only", "no-usable-scheme"),
     _lab("offers", "no-offers", "no-usable-scheme"),
     _lab("offers", "realm-differs", "realm-mismatch"),
@@ -92,6 +106,20 @@ FAULTY = (
         seconds=1.0,
         **KERBEROS,
     ),
+    Row(
+        "domain",
+        "NTLM refused behind NAT, user proven",
+        "nat-detected",
+        faults=("credentials-refused", "translated-address"),
+        **KERBEROS,
+    ),
+    Row(
+        "domain",
+        "NTLM refused behind NAT, user unproven",
+        "credentials-refused",
+        faults=("credentials-refused", "translated-address"),
+    ),
+    _lab("domain", "translated-address", None, tells="nat-detected"),
     Row("domain", "realm not known", "kdc-not-found", logon="FABRIKAM\\ned", **KERBEROS_ALONE),
     Row("domain", "suffix unknown to the server", "upn-suffix-mismatch", logon="ned@fabrikam.com"),
     Row("domain", "suffix unknown to the KDC", "upn-suffix-mismatch", logon="ned@fabrikam.com", **KERBEROS),
@@ -137,6 +165,13 @@ FAULTY = (
         "no-ticket",
         asked={"credentials": Credentials(cache="FILE:/nowhere/krb5cc")},
         **KERBEROS,
+    ),
+    Row(
+        "Kerberos",
+        "a cache whose ticket has expired",
+        "ticket-expired",
+        prepare=expired_cache,
+        **KERBEROS_ALONE,
     ),
     Row(
         "Kerberos",

@@ -29,6 +29,8 @@ class Line:
         verdict, wrong = self.examined.verdict, []
         if verdict.root_cause != self.row.expected:
             wrong.append(f"root cause {verdict.root_cause}")
+        if self.row.tells is not None and self.row.tells not in self.examined.ids:
+            wrong.append(f"does not tell {self.row.tells}")
         if self.row.expected is None:
             loud = [f.id for f in verdict.findings if f.severity is not Severity.INFO]
             wrong += [f"finds {id_}" for id_ in loud] + (["fails"] if verdict.failed else [])
@@ -42,7 +44,9 @@ class Line:
     def text(self) -> str:
         """As it is printed."""
         outcome = "right" if not self.wrong else f"WRONG: {', '.join(self.wrong)}"
-        return f"{self.row.family:<11}{self.row.name:<45}{self.row.expected or 'nothing':<27}{outcome}"
+        return (
+            f"{self.row.family:<11}{self.row.name:<45}{self.row.expected or self.row.tells or 'nothing':<27}{outcome}"
+        )
 
 
 async def _all(rows: Sequence[Row]) -> list[Line]:

@@ -14,6 +14,7 @@ import pytest
 
 from sipauthctl.association.offers import Offer
 from sipauthctl.directory import availability, session
+from sipauthctl.directory.errors import DirectoryUntrusted
 from sipauthctl.directory.queries import DirectoryFacts, Question, look_up
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import CheckResult, Status
@@ -194,6 +195,25 @@ def facts(domain: RunningDomain, user: str, sip_uri: str) -> DirectoryFacts:
     context = TlsPolicy(domain.ca_file).context()
     with session.by_password(server, "ned@litwareinc.com", "Litware-Ned-1", context, 5.0) as opened:
         return look_up(opened, Question((user,), sip_uri, (SPN,)))
+
+
+CLOSED = 1
+
+
+def test_where_ldaps_is_closed_the_password_goes_by_starttls(domain: RunningDomain) -> None:
+    server = session.DirectoryServer(DOMAIN_CONTROLLER, domain.domain.address, tls_port=CLOSED)
+    with session.by_password(
+        server, "ned@litwareinc.com", "Litware-Ned-1", TlsPolicy(domain.ca_file).context(), 5.0
+    ) as opened:
+        known = look_up(opened, Question(("ned",), "sip:ned@litwareinc.com", (SPN,)))
+    assert (known.how, known.host, known.sip_owner) == ("StartTLS", DOMAIN_CONTROLLER, "ned")
+    assert known.account is not None and known.account.name == "ned"
+
+
+def test_by_starttls_a_certificate_that_is_not_trusted_keeps_the_password_here(domain: RunningDomain) -> None:
+    server = session.DirectoryServer(DOMAIN_CONTROLLER, domain.domain.address, tls_port=CLOSED)
+    with pytest.raises(DirectoryUntrusted, match="certificate"):
+        session.by_password(server, "ned@litwareinc.com", "Litware-Ned-1", TlsPolicy(None).context(), 5.0)
 
 
 @pytest.mark.parametrize(("user", "expected"), [*STATES.items(), ("luis", "account-locked")])
