@@ -93,7 +93,7 @@ class Copy(NamedTuple):
 class Pending:
     """A signature that waits for a second one to compare with."""
 
-    row: int
+    row: int | None  # of the log, once it is there
     signed: SignedMessage
     signature: bytes
     num: int

@@ -111,8 +111,8 @@ def test_searches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(self, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(SignatureChecker, "_explain", counted)
-    monkeypatch.setattr("sipauthctl.analysis.checking.THOROUGH_SEARCHES", 2)
-    monkeypatch.setattr("sipauthctl.analysis.checking.SEARCHES", 4)
+    monkeypatch.setattr("sipauthctl.analysis.wrong_signatures.THOROUGH_SEARCHES", 2)
+    monkeypatch.setattr("sipauthctl.analysis.wrong_signatures.SEARCHES", 4)
     records = session()
     for record in records[4:]:
         damaged = re.sub(rb'(response|rspauth)="(\w{16})\w{8}', rb'\1="0100000000000000deadbeef', record.raw)
