@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from sipauthctl.analysis import reconstruction
 from sipauthctl.analysis.analyze import analyze
-from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import CREDENTIALS_KEPT
 from sipauthctl.analysis.table import NEWEST, AssociationTable
 from sipauthctl.analysis.tracked import Step
+from sipauthctl.analysis.wrong_signatures import MistakeSearch
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Notice, Record
 from sipauthctl.findings import Finding
@@ -104,13 +104,13 @@ def test_open_associations_are_bounded_and_each_comes_out_once(monkeypatch: pyte
 
 def test_searches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
-    original = SignatureChecker._explain
+    original = MistakeSearch.explain
 
-    def counted(self: SignatureChecker, *arguments: object) -> object:
+    def counted(self: MistakeSearch, *arguments: object) -> object:
         searched.append(self._thorough)
         return original(self, *arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(SignatureChecker, "_explain", counted)
+    monkeypatch.setattr(MistakeSearch, "explain", counted)
     monkeypatch.setattr("sipauthctl.analysis.wrong_signatures.THOROUGH_SEARCHES", 2)
     monkeypatch.setattr("sipauthctl.analysis.wrong_signatures.SEARCHES", 4)
     records = session()
