@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 from sipauthctl.lab.accounts import AccountState
@@ -221,18 +221,31 @@ def behaviour_with(requests: Iterable[str]) -> Behaviour:
     """The behaviour with these faults, each `NAME` or `NAME=SECONDS`.
 
     Raises:
-        ValueError: a fault is not known, or its value is not a number of seconds where one is taken.
+        ValueError: a fault is not known, its value is not a number of seconds where one is taken, or two of them would
+            change the same, so that only one could act.
     """
-    behaviour = Behaviour()
-    for request in requests:
+    behaviour, changed_by = Behaviour(), dict[str, str]()
+    for request in dict.fromkeys(requests):
         name, equals, text = request.partition("=")
         fault = FAULTS.get(name)
         if fault is None:
             raise ValueError(f"no fault is called {name!r}")
         if equals and fault.default is None:
             raise ValueError(f"the fault {name} takes no value")
-        behaviour = fault.change(behaviour, _seconds(name, text) if equals else fault.default or 0.0)
+        seconds = _seconds(name, text) if equals else fault.default or 0.0
+        for changed in _changed(fault, seconds):
+            other = changed_by.setdefault(changed, request)
+            if other != request:
+                raise ValueError(f"the faults {other} and {request} contradict each other: only one of them could act")
+        behaviour = fault.change(behaviour, seconds)
     return behaviour
+
+
+def _changed(fault: Fault, seconds: float) -> list[str]:
+    """What of the behaviour a fault changes."""
+    usual = Behaviour()
+    alone = fault.change(usual, seconds)
+    return [one.name for one in fields(Behaviour) if getattr(alone, one.name) != getattr(usual, one.name)]
 
 
 def _seconds(name: str, text: str) -> float:

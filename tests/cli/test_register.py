@@ -111,6 +111,11 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "sip:ned@litwareinc.com"], "No password"),
         (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),
         (["register", "--lab", "--fault", "clock-skew=soon"], "takes a number of seconds"),
+        (
+            ["lab", "--fault", "kdc-clock-skew", "--fault", "no-date", "--fault", "spn-not-registered"],
+            "the faults kdc-clock-skew and spn-not-registered contradict each other: only one of them could act",
+        ),
+        (["register", "--lab", "--fault", "slow=1", "--fault", "slow=2"], "slow=1 and slow=2 contradict each other"),
         (["register", "sip:ned@litwareinc.com", "--fault", "no-date"], "--fault is for the lab"),
         (["register", "--lab", "--server", "hs1"], "--lab brings its own"),
         (["register", "--lab", "sip:zoe@litwareinc.com"], "The lab has no account"),

@@ -14,9 +14,11 @@ from sipauthctl.association.diagnostics import diagnostics
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.security_association import SecurityAssociation
 from sipauthctl.association.server import ServerAuthenticator
-from sipauthctl.lab.accounts import ACCOUNTS, Directory
-from sipauthctl.lab.behaviour import Behaviour
+from sipauthctl.lab.accounts import ACCOUNTS, AccountState, Directory
+from sipauthctl.lab.behaviour import Behaviour, DateHeader
 from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.faults import behaviour_with
+from sipauthctl.lab.kdc import KdcFlaw
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -233,3 +235,15 @@ def test_a_request_that_cannot_be_read_gets_a_400() -> None:
     request = dialog.register(LOCAL)
     unreadable = request.with_headers(request.headers.replace("Expires", "soon"))
     assert world.ask(association.sign_request(unreadable)).status == 400
+
+
+def test_faults_that_do_not_touch_each_other_act_together_in_any_order() -> None:
+    faults = ("slow=1", "no-date", "disabled-account", "kdc-unreachable", "no-date")
+    together = behaviour_with(faults)
+    assert together == behaviour_with(reversed(faults))
+    assert (together.delay, together.date, together.first_account, together.kdc) == (
+        1.0,
+        DateHeader.ABSENT,
+        AccountState.DISABLED,
+        KdcFlaw.UNREACHABLE,
+    )
