@@ -245,7 +245,9 @@ def _changed(fault: Fault, seconds: float) -> list[str]:
     """What of the behaviour a fault changes."""
     usual = Behaviour()
     alone = fault.change(usual, seconds)
-    return [one.name for one in fields(Behaviour) if getattr(alone, one.name) != getattr(usual, one.name)]
+    changed = [one.name for one in fields(Behaviour) if getattr(alone, one.name) != getattr(usual, one.name)]
+    # Without service principal names no account can have them wrongly.
+    return [*changed, "spns"] if alone.kdc is KdcFlaw.SPN_NOT_REGISTERED else changed
 
 
 def _seconds(name: str, text: str) -> float:

@@ -115,6 +115,10 @@ def test_the_password_is_in_no_output() -> None:
             ["lab", "--fault", "kdc-clock-skew", "--fault", "no-date", "--fault", "spn-not-registered"],
             "the faults kdc-clock-skew and spn-not-registered contradict each other: only one of them could act",
         ),
+        (
+            ["doctor", "--lab", "--fault", "spn-duplicate", "--fault", "spn-not-registered"],
+            "spn-duplicate and spn-not-registered contradict each other",
+        ),
         (["register", "--lab", "--fault", "slow=1", "--fault", "slow=2"], "slow=1 and slow=2 contradict each other"),
         (["register", "sip:ned@litwareinc.com", "--fault", "no-date"], "--fault is for the lab"),
         (["register", "--lab", "--server", "hs1"], "--lab brings its own"),
