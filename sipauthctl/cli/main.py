@@ -107,7 +107,8 @@ def main(args: list[str]) -> int:
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
             click.echo(f"Error: the output cannot be written: {os.strerror(error.errno)}.", err=True)
             return EXIT_FAILED
-        click.echo(f"Error: sipauthctl failed unexpectedly ({_where(error)}). Please report this.", err=True)
+        what = f"version {__version__}, {_where(error)}"
+        click.echo(f"Error: sipauthctl failed unexpectedly ({what}). Please report this.", err=True)
         return EXIT_FAILED
 
 
@@ -115,9 +116,10 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _where(error: Exception) -> str:
-    """The kind of error and the line that raised it, without its text, which may hold anything."""
+    """The line that raised the error, without its text, which may hold anything."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    place = f" at {Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{place}"
+    return (
+        f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "no place known"
+    )
