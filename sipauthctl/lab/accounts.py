@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sipauthctl.mechanisms.base import LogonRefused
@@ -62,6 +62,12 @@ ACCOUNTS = (
     Account("wanda", "Wanda Reed", "Litware-Wanda-1", AccountState.LOGON_WORKSTATION),
     Account("olaf", "Olaf Berg", "Litware-Olaf-1", AccountState.NOT_ENABLED),
 )
+
+
+def accounts_with(first: AccountState | None) -> tuple[Account, ...]:
+    """The lab's accounts, the first of them in another state if that is asked for."""
+    return ACCOUNTS if first is None else (replace(ACCOUNTS[0], state=first), *ACCOUNTS[1:])
+
 
 # Told only to somebody who knows the password.
 _HELD_BACK = {

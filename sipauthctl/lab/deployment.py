@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import ssl
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.server import ServerAuthenticator
-from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState, Directory, RefuseAll
+from sipauthctl.lab.acceptors import Acceptors
+from sipauthctl.lab.accounts import Directory, accounts_with
 from sipauthctl.lab.authority import Authority
 from sipauthctl.lab.behaviour import RedirectTarget
 from sipauthctl.lab.dns import NameServer
@@ -36,15 +36,12 @@ from sipauthctl.lab.path import Path as ServerPath
 from sipauthctl.lab.registrar import Registrar
 from sipauthctl.lab.requests import message_to
 from sipauthctl.lab.samba.domain import DomainSettings, SambaDomain
-from sipauthctl.lab.samba.logon import DomainLogon
 from sipauthctl.lab.samba.principals import principal_owner
 from sipauthctl.lab.server import SipServer
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.lab.wire import port_contexts
 from sipauthctl.lab.zone import deployment_zone
-from sipauthctl.mechanisms.base import Acceptor, Scheme
-from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor, ResponseChecker
-from sipauthctl.mechanisms.ntlm.messages import Flags, TargetNames
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.netbios.names import PORT as NETBIOS_PORT
 
 
@@ -80,18 +77,18 @@ class Deployment:
         self.name_services: tuple[NameService, ...] = ()
         self.domain: SambaDomain | None = None
         self.kdc: Kdc | SambaDomain | None = None
-        accounts = _accounts(settings.behaviour.first_account)
+        accounts = accounts_with(settings.behaviour.first_account)
         netbios = None if settings.behaviour.workgroup else NETBIOS_DOMAIN
         self.directory = Directory(accounts, SIP_DOMAIN, netbios, self._principal_owner)
         self.authority = Authority()
         self.ca_file = Path()
         self.client_certificates: dict[str, Path] = {}
         """By SIP address: a certificate with its key, for TLS-DSK where that is offered."""
-        self._tls_dsk_contexts: dict[str, ssl.SSLContext] = {}
-        self.proxy = self._registrar(PROXY_HOST, log, now)
-        self.home = self._registrar(HOME_HOST, log, now)
         self._log = log
         self._now = now
+        self._acceptors = Acceptors(settings, self.directory, self.authority, now)
+        self.proxy = self._registrar(PROXY_HOST)
+        self.home = self._registrar(HOME_HOST)
         self.path = self._path()
         self._sip_servers: list[SipServer] = []
         self._stack = AsyncExitStack()
@@ -107,12 +104,14 @@ class Deployment:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-lab-"))
             self.ca_file = Path(folder) / "ca.pem"
             self.authority.write_certificate(self.ca_file)
+            self._acceptors.folder = Path(folder)
             if Scheme.TLS_DSK in self.settings.schemes:
                 self._write_client_certificates(Path(folder))
             if self.settings.with_domain:
                 self.domain = self.kdc = await stack.enter_async_context(self._samba_domain())
             elif Scheme.KERBEROS in self.settings.schemes:
                 self.kdc = await stack.enter_async_context(Kdc(self._kdc_settings()))
+            self._acceptors.kdc, self._acceptors.domain = self.kdc, self.domain
             running: list[RunningServer] = []
             for role, registrar in (("proxy", self.path or self.proxy), ("home", self.home)):
                 running += await self._start(role, registrar, len(running), stack)
@@ -225,9 +224,9 @@ class Deployment:
         settings = self.settings
         if not settings.proxy_count:
             return None
-        proxies = [self._registrar(host, self._log, self._now, HeaderFamily.PROXY) for host in PROXY_HOSTS]
+        proxies = [self._registrar(host, HeaderFamily.PROXY) for host in PROXY_HOSTS]
         self.proxy = proxies[0]
-        spare = self._registrar(SPARE_HOST, self._log, self._now, HeaderFamily.PROXY)
+        spare = self._registrar(SPARE_HOST, HeaderFamily.PROXY)
         return ServerPath(
             proxies[: settings.proxy_count],
             self.home,
@@ -236,18 +235,16 @@ class Deployment:
             spare=spare if settings.behaviour.path_change else None,
         )
 
-    def _registrar(
-        self, host: str, log: Log, now: Callable[[], datetime], family: HeaderFamily | None = None
-    ) -> Registrar:
+    def _registrar(self, host: str, family: HeaderFamily | None = None) -> Registrar:
         settings = self.settings
         return Registrar(
             host,
             ServerAuthenticator(
                 family=family or settings.family,
                 realm=REALM,
-                targetnames=self._targetnames(host),
+                targetnames=self._acceptors.targetnames(host),
                 version=settings.version if settings.behaviour.version is None else settings.behaviour.version,
-                acceptors=self._acceptors(host, now),
+                acceptors=self._acceptors.of(host),
                 token_bytes=secrets.token_bytes,
                 lifetime=settings.sa_lifetime,
                 idle=settings.sa_idle,
@@ -256,20 +253,11 @@ class Deployment:
             self.directory,
             settings.behaviour,
             redirect=self._redirect_of(host),
-            now=now,
+            now=self._now,
             token_bytes=secrets.token_bytes,
-            log=log,
+            log=self._log,
             longest_registration=settings.longest_registration,
         )
-
-    def _targetnames(self, host: str) -> dict[Scheme, str]:
-        names = {Scheme.NTLM: host, Scheme.KERBEROS: f"sip/{host}", Scheme.TLS_DSK: host}
-        chosen = {scheme: names[scheme] for scheme in self.settings.schemes}
-        spn = self.settings.behaviour.kerberos_targetname
-        if spn is None:
-            return chosen
-        chosen.pop(Scheme.KERBEROS, None)
-        return {Scheme.KERBEROS: spn.format(host=host), **chosen}
 
     def _redirect_of(self, host: str) -> Callable[[str], str] | None:
         """What makes the Contact of a server's 301; None for one that registers."""
@@ -310,67 +298,11 @@ class Deployment:
             flaw=settings.behaviour.kdc,
         )
 
-    def _acceptors(self, host: str, now: Callable[[], datetime]) -> dict[Scheme, Callable[[], Acceptor]]:
-        makers: dict[Scheme, Callable[[], Acceptor]] = {
-            Scheme.NTLM: lambda: self._ntlm(host, now),
-            Scheme.KERBEROS: lambda: self._kerberos(host, now),
-            Scheme.TLS_DSK: lambda: self._tls_dsk(host),
-        }
-        return {scheme: makers[scheme] for scheme in self.settings.schemes}
-
-    def _kerberos(self, host: str, now: Callable[[], datetime]) -> Acceptor:
-        from sipauthctl.mechanisms.kerberos.acceptor import KerberosAcceptor
-
-        if self.kdc is None:
-            raise ValueError("the deployment has not been started")
-        kdc = self.kdc
-        return KerberosAcceptor(kdc.keytab, kdc.principal(host), replay_cache=kdc.replay_cache, now=now)
-
-    def _tls_dsk(self, host: str) -> Acceptor:
-        from sipauthctl.mechanisms.tls_dsk.acceptor import TlsDskAcceptor
-
-        key_log = self.ca_file.with_name("tls-dsk-keys.txt")
-        if host not in self._tls_dsk_contexts:
-            self._tls_dsk_contexts[host] = self.authority.tls_dsk_context(host, key_log)
-        return TlsDskAcceptor(self._tls_dsk_contexts[host], key_log)
-
-    def _ntlm(self, host: str, now: Callable[[], datetime]) -> Acceptor:
-        behaviour = self.settings.behaviour
-        flags = OCS_2007_R2_FLAGS
-        if not self.settings.extended_session_security:
-            flags &= ~Flags.extended_session_security
-        if behaviour.short_keys:
-            flags &= ~Flags.key_128
-        computer = host.split(".")[0]
-        names = (
-            TargetNames(netbios_computer=computer.upper(), dns_computer=computer)
-            if behaviour.workgroup
-            else TargetNames(NETBIOS_DOMAIN, computer.upper(), SIP_DOMAIN, host, SIP_DOMAIN)
-        )
-        return NtlmAcceptor(
-            self._checker(),
-            names,
-            options=AcceptorOptions(flags=flags),
-            now=lambda: now() + behaviour.clock_offset,
-            token_bytes=secrets.token_bytes,
-        )
-
     def _principal_owner(self, name: str) -> str:
         return "" if self.domain is None else principal_owner(self.domain.smb_conf, name)
-
-    def _checker(self) -> ResponseChecker:
-        if self.settings.behaviour.reject_all:
-            return RefuseAll()
-        domain = self.domain
-        return self.directory if domain is None else DomainLogon(domain.run_folder, domain.smb_conf)
 
 
 async def _every(seconds: float, habit: Callable[[], Awaitable[object]]) -> None:
     while True:
         await asyncio.sleep(seconds)
         await habit()
-
-
-def _accounts(first: AccountState | None) -> tuple[Account, ...]:
-    """The lab's accounts, the first of them in another state if that is asked for."""
-    return ACCOUNTS if first is None else (replace(ACCOUNTS[0], state=first), *ACCOUNTS[1:])

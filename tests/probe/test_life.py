@@ -228,11 +228,12 @@ def test_an_account_that_is_locked_meanwhile_is_told() -> None:
     clock = Clock()
 
     async def lock(deployment: Deployment) -> None:
-        from sipauthctl.lab.accounts import AccountState
-        from sipauthctl.lab.deployment import _accounts
+        from sipauthctl.lab.accounts import AccountState, accounts_with
 
         deployment.directory.__init__(  # type: ignore[misc]
-            _accounts(AccountState.LOCKED_OUT), deployment.directory.dns_domain, deployment.directory.netbios_domain
+            accounts_with(AccountState.LOCKED_OUT),
+            deployment.directory.dns_domain,
+            deployment.directory.netbios_domain,
         )
 
     clock.at(7 * HOUR, lock)
