@@ -37,11 +37,16 @@ def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -
     readers = [open_reader(path, captures=_capture) for path in paths]
     local = [path for path, reader in zip(paths, readers, strict=True) if reader.kind in LOCAL_TIMES]
     analysis = analyze(merge(readers), secrets, local_times=local, about=about)
-    states = Counter(association.state for association in analysis.associations())
+    states, of_whom_it_is_about = Counter[State](), False
+    for association in analysis.associations():
+        states[association.state] += 1
+        of_whom_it_is_about |= association.user == about
     messages = sum(count.messages for count in analysis.inputs)
     if not messages:
         return CheckResult(EVIDENCE, Status.SKIPPED, "no SIP message was found in it")
     told = ", ".join(f"{states[state]} {state.value}" for state in State if state in states) or "none"
+    if about and states and not of_whom_it_is_about:
+        told += f", none of {about.removeprefix('sip:')}"
     others = _others(analysis.of_others)
     return judged(EVIDENCE, f"{messages} SIP messages, associations: {told}{others}", analysis.findings)
 

@@ -8,6 +8,7 @@ import pytest
 
 from sipauthctl.analysis.server_errors import CALLS_KEPT, ServerErrors
 from sipauthctl.capture.record import Notice, Record
+from sipauthctl.doctor.evidence import read_evidence
 from sipauthctl.findings import Finding
 from tests.analysis import written
 from tests.analysis.kerberos_session import session as kerberos_session
@@ -46,6 +47,16 @@ def test_a_code_that_names_the_cause_takes_the_place_of_the_refusal(code: int, e
     seen = traced(refused(), tmp_path, code)
     assert one(seen, expected).severity.value == "error"
     assert "credentials-refused" not in seen.ids
+
+
+def test_of_another_user_what_the_server_says_of_the_client_does_not_count(tmp_path: Path) -> None:
+    records = refused()
+    trace = tmp_path / "trace.txt"
+    trace.write_bytes(written.server_trace(records, written.security_error(records[-1], TIME_SKEW)))
+    ned, nina = (read_evidence([trace], NOTHING, about=f"sip:{user}@litwareinc.com") for user in ("ned", "nina"))
+    assert "clock-skew" in [found.id for found in ned.findings]
+    assert {found.severity.value for found in nina.findings} <= {"info"}
+    assert "about others, and so not counted: clock-skew of ned@litwareinc.com" in nina.detail
 
 
 def test_a_cause_of_kerberos_is_none_of_ntlm(tmp_path: Path) -> None:

@@ -163,6 +163,7 @@ def test_evidence_about_another_user_decides_nothing_but_what_is_the_servers(tmp
     told = [item["id"] for item in of_ned["findings"] if item["severity"] != "info"]
     assert (result.code, told) == (0, ["date-malformed"])
     evidence = next(check for check in of_ned["checks"] if check["id"] == "evidence")
+    assert "none of ned@litwareinc.com" in evidence["detail"]
     assert "about others, and so not counted: credentials-refused of nina@litwareinc.com" in evidence["detail"]
     by_another_spelling = sipauthctl("doctor", "--lab", "Nina@LitwareInc.com", "--from", str(trace), "--json")
     assert document(by_another_spelling)["root_cause"] == "credentials-refused"

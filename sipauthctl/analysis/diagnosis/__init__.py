@@ -80,8 +80,9 @@ def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
 
 
 def of_the_server(tracked: Tracked, found: Iterable[Finding], *, local_times: bool) -> tuple[Finding, ...]:
-    """Those of its findings that concern the server and not its client."""
-    of_client = list(kerberos.client_clock(tracked, local_times))
+    """Those of its findings that concern the server and not its client, whose own clock may be the one that is off."""
+    told = trace.findings(tracked, local_times)
+    of_client = [*kerberos.client_clock(tracked, local_times), *(one for one in told if one.id == "clock-skew")]
     return tuple(one for one in found if one.id in OF_THE_SERVER and one not in of_client)
 
 
