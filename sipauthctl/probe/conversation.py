@@ -30,14 +30,12 @@ from sipauthctl.probe.facts import HopFacts
 from sipauthctl.probe.incoming import answer_to
 from sipauthctl.probe.observing import challenge_words, offered, see, see_challenge, summary_of
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.reasons import Circumstances, explained_by, handshake_for, server_of
+from sipauthctl.probe.reasons import Circumstances, note_handshake
 from sipauthctl.probe.results import FirstReason, ServerRequest, SignatureCheck
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import Answer, Wire
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response
-
-_NOT_RENEWALS = frozenset({FirstReason.SIGN_IN, FirstReason.NEXT_SERVER})
 
 
 class Conversation:
@@ -156,20 +154,13 @@ class Conversation:
         """Notes the handshake that a challenge begins, with its reason."""
         life, now = self._facts.life, self._tools.now()
         reconnected = self._reattached and life.until is not None and now <= life.until
-        seen = Circumstances(now, registered, reconnected, bool(self._begun))
-        host = server_of(step)
-        places = [at for at, made in enumerate(life.handshakes) if made.server == host and made.ended is not None]
-        before = life.handshakes[places[-1]].ended if places else None
-        made = handshake_for(step, seen, before)
-        if places and made.ended is not None:
-            life.handshakes[places[-1]] = explained_by(life.handshakes[places[-1]], made.ended)
-        life.handshakes.append(made)
+        note_handshake(life.handshakes, step, Circumstances(now, registered, reconnected, bool(self._begun)))
 
     def _challenge_remark(self, step: Challenged) -> str:
         made = self._facts.life.handshakes[-1]
         if made.reason is FirstReason.OTHER_PATH:
             return made.detail
-        return offered(step.offers) if made.reason in _NOT_RENEWALS else f"again: {made.detail}"
+        return offered(step.offers) if made.ended is None else f"again: {made.detail}"
 
     async def _choose(self, step: Challenged) -> bool:
         """Takes the best offer; whether there was one."""

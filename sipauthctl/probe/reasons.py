@@ -26,41 +26,34 @@ class Circumstances:
     asked_before: bool
 
 
-def handshake_for(step: Challenged, seen: Circumstances, before: AssociationEnd | None) -> Handshake:
-    """The handshake that a challenge begins, with its reason.
-
-    Args:
-        step: the challenge.
-        seen: see there.
-        before: how the last association with this server ended, None where none did.
-    """
-    host = server_of(step)
-    if step.gone is not None:
-        end = _end(step.gone, host, seen, before)
-        return Handshake(seen.now, host, end, end.words)
-    if seen.asked_before:
-        return Handshake(seen.now, host, FirstReason.NEXT_SERVER, f"{host} asks too")
-    if seen.registered:
-        return Handshake(seen.now, host, FirstReason.OTHER_PATH, f"{host} did not ask before")
-    return Handshake(seen.now, host, FirstReason.SIGN_IN, "first request")
-
-
-def explained_by(before: Handshake, after: AssociationEnd) -> Handshake:
-    """The handshake after an end that nothing explained, where the next end with the same server explains it."""
-    end = None if before.ended is None else in_hindsight(before.ended, after, name=_named(before.server))
-    return before if end is None else replace(before, why=end, detail=end.words)
-
-
-def server_of(step: Challenged) -> str:
-    """The server that challenges."""
-    if step.gone is not None:
-        return host_of(step.gone.targetname)
-    return next((host_of(offer.targetname) for offer in step.offers if offer.targetname), "a server")
+def note_handshake(made: list[Handshake], step: Challenged, seen: Circumstances) -> None:
+    """Adds the handshake that a challenge begins to those before it, with its reason, which may explain an earlier one
+    as well."""
+    if step.gone is None:
+        made.append(_first(step, seen))
+        return
+    host = host_of(step.gone.targetname)
+    ends = [(place, one.ended) for place, one in enumerate(made) if one.server == host and one.ended is not None]
+    place, before = ends[-1] if ends else (0, None)
+    end = _end(step.gone, host, seen, before)
+    hindsight = None if before is None else in_hindsight(before, end, name=_named(host))
+    if hindsight is not None:
+        made[place] = replace(made[place], why=hindsight, detail=hindsight.words)
+    made.append(Handshake(seen.now, host, end, end.words))
 
 
 def host_of(targetname: str) -> str:
     """The server that a targetname names, without the service of Kerberos."""
     return targetname.partition("/")[2] or targetname
+
+
+def _first(step: Challenged, seen: Circumstances) -> Handshake:
+    host = next((host_of(offer.targetname) for offer in step.offers if offer.targetname), "a server")
+    if seen.asked_before:
+        return Handshake(seen.now, host, FirstReason.NEXT_SERVER, f"{host} asks too")
+    if seen.registered:
+        return Handshake(seen.now, host, FirstReason.OTHER_PATH, f"{host} did not ask before")
+    return Handshake(seen.now, host, FirstReason.SIGN_IN, "first request")
 
 
 def _end(gone: SecurityAssociation, host: str, seen: Circumstances, before: AssociationEnd | None) -> AssociationEnd:
