@@ -90,7 +90,7 @@ class Analysis:
                 continue
             if over:
                 yield from self._tell(over)
-            if self._reconstruction.dialogs_over:
+            if self._reconstruction.memory.dialogs_over:
                 self._dialogs()
         yield from self._tell(self._reconstruction.close())
         while self._refused:
@@ -178,8 +178,7 @@ class Analysis:
         return replace(found, detail=detail, severity=Severity.WARNING)
 
     def _dialogs(self) -> None:
-        over, self._reconstruction.dialogs_over = self._reconstruction.dialogs_over, []
-        for dialog in over:
+        for dialog in self._reconstruction.dialogs_over():
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
             end = DialogEnd(
                 cut_off=self._just_now(dialog.last_time),

@@ -20,6 +20,9 @@ _SIGNED = (
     *((name, Sender.CLIENT) for name in CREDENTIALS_HEADERS),
     *((name, Sender.SERVER) for name in INFO_HEADERS),
 )
+SIGNING = (Scheme.NTLM, Scheme.KERBEROS, Scheme.TLS_DSK)
+"""The schemes that make security associations."""
+
 _MOST_HEADERS = 8  # of one message that carry credentials; each proxy on the path adds one
 
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sipauthctl.analysis import reconstruction
 from sipauthctl.analysis.analyze import analyze
 from sipauthctl.analysis.dialogs import CREDENTIALS_KEPT
+from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.table import NEWEST, AssociationTable
 from sipauthctl.analysis.tracked import Step
 from sipauthctl.analysis.wrong_signatures import MistakeSearch
@@ -84,7 +84,7 @@ def test_any_token(part: str, token: bytes, keep: int) -> None:
 
 
 def test_open_associations_are_bounded_and_each_comes_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconstruction, "OPEN_ASSOCIATIONS", 10)
+    monkeypatch.setattr("sipauthctl.analysis.memory.OPEN_ASSOCIATIONS", 10)
     base = session()[:13]
     items = []
     for number in range(50):
@@ -97,7 +97,7 @@ def test_open_associations_are_bounded_and_each_comes_out_once(monkeypatch: pyte
     seen = []
     for association in analysis.associations():
         seen.append(association.opaque)
-        held = max(held, sum(1 for _ in analysis._reconstruction._open))
+        held = max(held, sum(1 for _ in analysis._reconstruction.memory.open))
     assert held <= 10
     assert sorted(str(opaque) for opaque in seen) == [f"{number:08X}" for number in range(50)]
 
@@ -194,11 +194,11 @@ def test_a_key_out_of_a_damaged_token_makes_no_signature_wrong() -> None:
 def test_what_one_message_is_compared_with_is_bounded() -> None:
     """Requests of one transaction, each with an opaque of its own: every one begins an association."""
     record, many = session()[6], 100
-    watched = reconstruction.Reconstruction(NOTHING)
+    watched = Reconstruction(NOTHING)
     for number in range(many):
         raw = re.sub(rb'opaque="[^"]*"', b'opaque="%08d"' % number, record.raw)
         assert list(watched.feed(replace(record, raw=raw, place=number + 1))) == []
-    (sent,) = watched._requests.take_all()
+    (sent,) = watched.memory.requests.take_all()
     assert len(sent.credentials) == len(sent.signed) == CREDENTIALS_KEPT < many
     first, *others = watched.close()
     assert len(others) == many - 1
