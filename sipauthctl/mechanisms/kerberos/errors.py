@@ -53,7 +53,7 @@ KDC_UNREACHABLE = -1765328228
 
 _PROTOCOL = {
     1: KerberosCause.ACCOUNT_EXPIRED,  # KDC_ERR_NAME_EXP
-    2: KerberosCause.SPN_NOT_REGISTERED,  # KDC_ERR_SERVICE_EXP: the service's account has expired
+    2: KerberosCause.OTHER,  # KDC_ERR_SERVICE_EXP: the service's account has expired
     6: KerberosCause.USER_UNKNOWN,  # KDC_ERR_C_PRINCIPAL_UNKNOWN
     7: KerberosCause.SPN_NOT_REGISTERED,  # KDC_ERR_S_PRINCIPAL_UNKNOWN
     8: KerberosCause.SPN_DUPLICATE,  # KDC_ERR_PRINCIPAL_NOT_UNIQUE
