@@ -57,6 +57,8 @@ def words(clock: ClockReading) -> str:
 
 def span(seconds: float) -> str:
     """A length of time: `2.5 s`, `20 s`, `2 min 5 s`, `8 h 0 min`."""
+    if 0 < seconds < 0.05:
+        return "less than 0.1 s"
     if seconds < 10 and seconds != round(seconds):
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

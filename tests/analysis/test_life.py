@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -17,7 +19,7 @@ from sipauthctl.lab.deployment import Deployment
 from tests.analysis.lives import records_of_life
 from tests.analysis.sessions import GIVEN, NOTHING, Outcome, outcome
 from tests.probe.harness import Clock, run
-from tests.probe.test_life import HOUR, forget, held, restart, suspended
+from tests.probe.test_life import HOUR, forget, held, life, restart, suspended
 
 PROBES = ("SUBSCRIBE", "MESSAGE")
 
@@ -112,6 +114,30 @@ def test_a_server_whose_associations_live_shorter() -> None:
     assert "nothing tells" not in str([found.evidence for found in seen.findings])
     assert [step.remark for step in first.steps if step.remark.startswith("challenged")] == [first.ended_by]
     assert {signature.verdict for signature in seen.signatures} == {Verdict.VALID}
+
+
+@pytest.mark.parametrize(
+    ("faults", "lab", "drop"),
+    [
+        ((), {"sa_lifetime": timedelta(seconds=20)}, None),
+        (("expires-too-short=60",), {"sa_idle": timedelta(seconds=10)}, None),
+        ((), {}, forget),
+        ((), {}, restart),
+    ],
+    ids=["lifetime", "idle", "forgotten", "restart"],
+)
+def test_a_capture_says_of_each_end_what_the_live_run_says(
+    faults: tuple[str, ...], lab: dict[str, Any], drop: Callable[[Deployment], Awaitable[None]] | None
+) -> None:
+    clock = Clock(late=0.01)
+    if drop is not None:
+        clock.at(50, drop)
+    result = held(200, *faults, lab=lab, clock=clock)
+    name = "the association with hs2.litwareinc.com"
+    live = [made.detail.replace(name, "it") for made in life(result).handshakes if made.ended is not None]
+    seen = outcome(records_of_life(result), GIVEN)
+    assert live
+    assert [one.ended_by for one in home(seen) if one.ended_by] == [f"challenged again: {words}" for words in live]
 
 
 def test_one_early_end_is_explained_by_the_lifetime_that_was_given() -> None:
