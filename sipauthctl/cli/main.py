@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
@@ -93,6 +94,7 @@ def main(args: list[str]) -> int:
     """Runs the program; gives the exit code."""
     try:
         result: Any = cli.main(args, prog_name="sipauthctl", standalone_mode=False)
+        sys.stdout.flush()  # what cannot be written shows here, and not when nobody catches it any more
         return result if isinstance(result, int) else 0
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
@@ -101,15 +103,22 @@ def main(args: list[str]) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output is gone: nobody is left to be told
+        _give_up_output()  # its reader is gone: nobody is left to be told
         return EXIT_FAILED
     except Exception as error:  # the last resort
         if isinstance(error, OSError) and error.errno in _NO_SPACE:
+            _give_up_output()
             click.echo(f"Error: the output cannot be written: {os.strerror(error.errno)}.", err=True)
             return EXIT_FAILED
         what = f"version {__version__}, {_where(error)}"
         click.echo(f"Error: sipauthctl failed unexpectedly ({what}). Please report this.", err=True)
         return EXIT_FAILED
+
+
+def _give_up_output() -> None:
+    """What is still in the buffer would fail once more when the interpreter ends."""
+    with contextlib.suppress(OSError, ValueError):  # stdout may be closed, or no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -30,7 +30,7 @@ INVITE = (
     "Call-ID: 6d5b48eabee745c49dcf7e064c37cbe9\r\nCSeq: 1 INVITE\r\n"
 )
 # Values come from outside: bytes that are no text, quotes, backslashes, commas, but no line ends.
-TEXTS = st.text(st.characters(exclude_characters="\r\n\0"), max_size=40)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=40)
 
 
 def invite(text: str = INVITE) -> Message:

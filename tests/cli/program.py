@@ -20,7 +20,8 @@ class Result:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("SIPAUTHCTL_PASSWORD", "NO_COLOR")}
+    left_out = ("SIPAUTHCTL_PASSWORD", "NO_COLOR", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "PYTHONPATH": str(TOP), "PYTHONUTF8": "1", "COLUMNS": "80", **changes}
 
 

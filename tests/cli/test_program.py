@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -67,10 +68,11 @@ def test_an_unexpected_error_is_one_sentence() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_is_told_as_what_it_is() -> None:
+@pytest.mark.parametrize("command", [["explain"], ["explain", "clock-skew"], ["--version"]], ids=" ".join)
+def test_a_full_disk_is_told_as_what_it_is(command: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [*PROGRAM, "explain"],
+            [*PROGRAM, *command],
             env=environment(),
             stdout=full,
             stderr=subprocess.PIPE,
@@ -79,6 +81,21 @@ def test_a_full_disk_is_told_as_what_it_is() -> None:
         )
     assert done.returncode == 3
     assert done.stderr == "Error: the output cannot be written: No space left on device.\n"
+
+
+def test_a_reader_that_goes_away_is_no_error_worth_a_word() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        done = subprocess.run(
+            [*PROGRAM, "explain"],
+            env=environment(),
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 @pytest.mark.slow

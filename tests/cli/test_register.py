@@ -153,6 +153,12 @@ def test_a_trace_that_cannot_be_written_is_a_clear_failure() -> None:
     assert "Cannot write the trace" in result.err
 
 
+def test_a_password_that_is_no_text_is_refused() -> None:
+    result = sipauthctl("register", "--lab", SIPAUTHCTL_PASSWORD="Litware\udcff")
+    assert (result.code, result.out) == (3, "")
+    assert result.err.endswith("Error: Cannot use SIPAUTHCTL_PASSWORD: it must be text in UTF-8.\n")
+
+
 @pytest.mark.slow
 def test_a_password_can_come_from_a_file_or_stdin(tmp_path: Path) -> None:
     file = tmp_path / "password"

@@ -25,6 +25,13 @@ SECONDS = 30.0  # far more than anything here takes
 _POLL_INTERVAL = 0.02
 
 
+_OWN_SIGNALS = ("env", "--default-signal=HUP,INT")  # whatever the tests themselves were started with
+
+
+def _ignoring(name: str | None) -> tuple[str, ...]:
+    return ("sh", "-c", f'trap "" {name}; exec "$@"', "sh") if name else ()
+
+
 class LabProcess:
     """One command of the program that starts a lab.
 
@@ -38,7 +45,7 @@ class LabProcess:
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
-                [*(("sh", "-c", f'trap "" {ignored}; exec "$@"', "sh") if ignored else ()), *PROGRAM, *command],
+                [*_OWN_SIGNALS, *_ignoring(ignored), *PROGRAM, *command],
                 env=environment(TMPDIR=str(self.folder)),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
