@@ -102,7 +102,7 @@ def main(args: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # Click exits by itself, with 1
         _give_up_output()  # its reader is gone: nobody is left to be told
         return EXIT_FAILED
     except Exception as error:  # the last resort
