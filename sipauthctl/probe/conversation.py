@@ -6,36 +6,30 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from sipauthctl.association.associations import Answered, Checked, ClientAssociations, SendAgain, Signers
+from sipauthctl.association.associations import Answered, ClientAssociations, SendAgain, Signers
 from sipauthctl.association.choice import Choice, choose
 from sipauthctl.association.client import Challenged, SendNext, Stopped
 from sipauthctl.association.offers import Offer
-from sipauthctl.association.parameters import AuthParameters
-from sipauthctl.association.security_association import AssociationKey, SecurityAssociation, SignatureProblem
-from sipauthctl.association.signing import WireSignature
-from sipauthctl.association.verdict import Verdict
+from sipauthctl.association.security_association import AssociationKey, SecurityAssociation
 from sipauthctl.diagnosis.offers import OTHER_SCHEMES, rejection_words
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.network.transport import Connection
+from sipauthctl.probe.checks import note_checks, own_signatures
 from sipauthctl.probe.dialog import Dialog, SideDialog
 from sipauthctl.probe.events import (
     OfferPassedOver,
-    RequestReceived,
     RequestSent,
     ResponseReceived,
-    ResponseSent,
-    StrayResponse,
 )
 from sipauthctl.probe.facts import HopFacts
-from sipauthctl.probe.incoming import answer_to
+from sipauthctl.probe.incoming import Unasked
 from sipauthctl.probe.observing import challenge_words, offered, see, see_challenge, summary_of
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.reasons import Circumstances, note_handshake
-from sipauthctl.probe.results import FirstReason, ServerRequest, SignatureCheck
+from sipauthctl.probe.results import FirstReason, SignatureCheck
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import Answer, Wire
-from sipauthctl.sip.errors import SipError
-from sipauthctl.sip.message import Message, Request, Response
+from sipauthctl.sip.message import Message, Request
 
 
 class Conversation:
@@ -58,6 +52,7 @@ class Conversation:
         self._tools = tools
         self._facts = facts
         self._associations = ClientAssociations(token_bytes=tools.token_bytes, lifetime=options.association_lifetime)
+        self._unasked = Unasked(self._associations, tools, facts)
         self._signers = Signers()
         self._reattached = False
         self._begun: dict[AssociationKey, int] = {}  # of this request: which handshake of the facts it is
@@ -114,7 +109,7 @@ class Conversation:
             step = associations.receive(answer.response, signers, self._tools.now())
             see(answer, facts)
             see_challenge(handshake, answer, facts)
-            checks = self._judge(associations.on_challenge, answer.response)
+            checks = note_checks(associations.on_challenge, answer.response, facts)
             if isinstance(step, Challenged):
                 self._note(step, registered=registered)
                 self._report(answer, checks, self._challenge_remark(step))
@@ -140,7 +135,7 @@ class Conversation:
         signing = self._associations.signing
         if request.method == "REGISTER":
             self.association, self.registering = signing[-1] if signing else None, bool(signing)
-        own = _own_signatures(request)
+        own = own_signatures(request)
         first, *others = own or (None,)
         server = self.wire.connection.server
         self._tools.observer(RequestSent(server, request, purpose, first, tuple(filter(None, others))))
@@ -210,48 +205,12 @@ class Conversation:
                 index = self._begun[check.association.key]
                 life.handshakes[index] = replace(life.handshakes[index], association=made)
         life.replaced += [association.targetname for association in step.replaced]
-        self._report(answer, self._judge(step.checks, answer.response), "")
+        self._report(answer, note_checks(step.checks, answer.response, self._facts), "")
         if step.trusted:
             self._reattached = False
 
-    def _judge(self, checks: tuple[Checked, ...], message: Message) -> list[SignatureCheck]:
-        """Notes the checks of a message's signatures."""
-        made = []
-        for check in checks:
-            result = check.result
-            name = check.association.targetname
-            made.append(SignatureCheck("server", result.num, result.verdict, result.detail, name))
-            self._facts.unsound.add(message, result)
-        self._facts.signatures.add(made)
-        return made
-
     async def _aside(self, message: Message) -> None:
-        """What the server sends unasked: its requests are verified and answered, its old answers looked at."""
-        try:
-            checks = self._associations.verify(message, self._tools.now())
-            if isinstance(message, Request):
-                await self._answer(message, checks)
-            else:
-                replayed = [check for check in checks if check.result.problem is SignatureProblem.REPLAYED]
-                seen = tuple(self._judge(tuple(replayed), message))
-                self._tools.observer(StrayResponse(self.wire.connection.server, message, seen))
-        except SipError:
-            return  # what cannot be read is not answered
-
-    async def _answer(self, request: Request, checks: tuple[Checked, ...]) -> None:
-        server, made = self.wire.connection.server, tuple(self._judge(checks, request))
-        verdicts = tuple(check.verdict for check in made)
-        self._facts.life.server_requests.add(ServerRequest(request.method, verdicts))
-        self._tools.observer(RequestReceived(server, request, made))
-        response = answer_to(request, self._tools.token_bytes(5).hex())
-        if response is None:
-            return
-        for check in checks:
-            if check.result.trusted:
-                response = check.association.sign_client_response(response)
-        self._facts.signatures.add(_own_signatures(response))
-        self._tools.observer(ResponseSent(server, response))
-        await self.wire.send(response.to_bytes())
+        await self._unasked.take(message, self.wire.connection)
 
     def _report(self, answer: Answer, checks: list[SignatureCheck], remark: str) -> None:
         clock = self._facts.clock if len(self._facts.exchanges) == 1 else None
@@ -264,15 +223,3 @@ class Conversation:
 
     def _scheme_name(self) -> str:
         return self._facts.scheme.value if self._facts.scheme is not None else ""
-
-
-def _own_signatures(message: Request | Response) -> tuple[SignatureCheck, ...]:
-    """Our signatures on a message, which need no check."""
-    made = []
-    for name in ("Proxy-Authorization", "Authorization"):
-        for value in message.headers.get_all(name):
-            parameters = AuthParameters.parse(value)
-            wire = WireSignature.of_request(parameters)
-            if wire is not None:
-                made.append(SignatureCheck("client", wire.num, Verdict.VALID, "", parameters.get("targetname")))
-    return tuple(made)
