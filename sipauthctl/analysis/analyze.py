@@ -147,7 +147,7 @@ class Analysis:
 
     def _judge(self, tracked: Tracked) -> None:
         """Notes the findings on one association."""
-        tracked.one_way = not self._reconstruction.answers
+        tracked.one_way = not self._reconstruction.responses
         tracked.server_errors = self._server_errors.of(tracked.call_id)
         given = tracked.secret.given if tracked.secret is not None else None
         fitted = self._fitted.get(given, set()) if given is not None else set()
@@ -182,7 +182,7 @@ class Analysis:
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
             end = DialogEnd(
                 cut_off=self._just_now(dialog.last_time),
-                one_way=not self._reconstruction.answers,
+                one_way=not self._reconstruction.responses,
                 elsewhere=self._reconstruction.signed_in_otherwise(dialog),
             )
             found = of_dialog(dialog, end, local_times=local)

@@ -11,6 +11,7 @@ from sipauthctl.analysis.reading import SignedHeader, endpoint, start_line
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import take_server_token
 from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text, status_lines
+from sipauthctl.analysis.verdicts import write_missing
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import INFO_HEADERS
 from sipauthctl.association.verdict import Verdict
@@ -50,7 +51,7 @@ class AnswerWatch:
                 take_server_token(self._secrets, tracked, record, token)
             verdict = self._checker.check(tracked, record, message, header, beside=[*waiting, *signed])
             if verdict is None:
-                self._checker.missing(tracked, record, message, header.sender, "the message carries no signature")
+                write_missing(tracked, record, message, header.sender, "the message carries no signature")
             self._arrived(tracked, record, message, key)
             self._went_on(tracked, header, verdict, key)
         if message.status < 200:
@@ -92,8 +93,7 @@ class AnswerWatch:
         """A server that signs other answers took the last token, though the input lacks its answer to that."""
         waiting = tracked.step in (Step.TOKEN_GIVEN, Step.FINAL_SENT) and tracked.final != key
         if waiting and header.sender is Sender.SERVER and verdict not in (None, Verdict.INVALID):
-            tracked.step = Step.ESTABLISHED
-            tracked.slim()
+            tracked.accepted()
 
     def _replacement(self, tracked: Tracked, answered: list[Tracked], key: Transaction) -> Tracked | None:
         """The association with another server that was made within a re-registration, in place of this one."""
@@ -115,7 +115,7 @@ class AnswerWatch:
             return
         detail = "the answer carries no signature"
         tracked.touch(record, Sender.SERVER)
-        self._checker.missing(tracked, record, message, Sender.SERVER, detail)
+        write_missing(tracked, record, message, Sender.SERVER, detail)
         told = f"The {start_line(message)} of {tracked.where} to {key[2]}: {detail}."
         redirect = 300 <= message.status < 400
         # Between servers it may still lack the signature that the next one adds.

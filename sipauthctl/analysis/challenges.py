@@ -18,8 +18,8 @@ from sipauthctl.analysis.tokens import take_server_token
 from sipauthctl.analysis.tracked import ChallengeSeen, Problem, Step, Tracked, address_text, place_text
 from sipauthctl.analysis.unreadable import note_unreadable
 from sipauthctl.analysis.words import Sender
-from sipauthctl.association.offers import OWN_VERSION, Offer, offers
-from sipauthctl.association.redaction import quoted
+from sipauthctl.association.offers import OWN_VERSION, Offer, host_of, offers
+from sipauthctl.association.redaction import quoted, without_tokens
 from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
@@ -76,8 +76,7 @@ class ChallengeWatch:
     def _passed(tracked: Tracked, key: Transaction) -> None:
         """A server behind this one has the request, so that this one took the client's last token."""
         if tracked.final == key and tracked.step is Step.FINAL_SENT:
-            tracked.step = Step.ESTABLISHED
-            tracked.slim()
+            tracked.accepted()
 
     def _first_challenge(
         self,
@@ -101,7 +100,7 @@ class ChallengeWatch:
             sent=None if sent is None else sent.time,
             received=record.time,
             where=place_text(record),
-            server=(where or "").partition("/")[2] or where or address_text(record.source) or "the server",
+            server=without_tokens(host_of(where or "")) or address_text(record.source) or "the server",
             input=record.input,
         )
         dialog.went_on, dialog.answered = False, True
@@ -178,10 +177,8 @@ class ChallengeWatch:
             self._memory.open.remove(tracked)
             self._memory.done += over
             return
-        if tracked.final == key:
-            tracked.step, tracked.answer = Step.REFUSED, message
-        else:
-            tracked.step, tracked.answer = Step.STARTED_OVER, message
+        tracked.step = Step.REFUSED if tracked.final == key else Step.STARTED_OVER
+        tracked.answer = message
         tracked.draw(record, Sender.SERVER, start_line(message), "", None)
         self._memory.finish(tracked)
 

@@ -30,10 +30,6 @@ class SignatureChecker:
         self._search = MistakeSearch()
         self._relation = RelationJudge(self._search)
 
-    def missing(self, tracked: Tracked, record: Record, message: Message, sender: Sender, detail: str) -> None:
-        """Writes down that a message which must be signed is not."""
-        write_down(tracked, record, message, sender, None, Verdict.MISSING, None, detail)
-
     def check(
         self,
         tracked: Tracked,

@@ -34,7 +34,7 @@ Transaction = tuple[str, int, str]
 
 
 class Bounded(Generic[K, V]):
-    """A table of at most `size` entries. `pushed_out` has the last entry that gave way."""
+    """A table of at most `size` entries."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -42,7 +42,7 @@ class Reconstruction:
         self._requests = RequestWatch(self.memory, secrets, self._checker)
         self._challenges = ChallengeWatch(self.memory, secrets, self._checker)
         self._answers = AnswerWatch(self.memory, secrets, self._checker)
-        self.answers = 0
+        self.responses = 0
         """How many responses there were."""
 
     def feed(self, record: Record) -> list[Tracked]:
@@ -57,7 +57,7 @@ class Reconstruction:
         self.memory.done += self._digest.feed(record, message, key, headers)
         headers = [header for header in headers if header.scheme in SIGNING]
         self.memory.expire(record.time)
-        self.answers += isinstance(message, Response)
+        self.responses += isinstance(message, Response)
         if isinstance(message, Response) and message.status >= 200 and key[2] == "REGISTER":
             self.memory.life.answered(client_of(message, Sender.SERVER), record, key)
         if isinstance(message, Request):

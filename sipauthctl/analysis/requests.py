@@ -10,6 +10,7 @@ from sipauthctl.analysis.reading import Endpoint, SignedHeader, client_of, name_
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import open_key
 from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.analysis.verdicts import write_missing
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import CREDENTIALS_HEADERS
 from sipauthctl.association.offers import OWN_VERSION, read_version
@@ -131,7 +132,7 @@ class RequestWatch:
             tracked.draw(record, header.sender, start_line(message), remark, None)
             self._remember_unsigned(tracked, message, header)
             return
-        self._checker.missing(tracked, record, message, header.sender, detail)
+        write_missing(tracked, record, message, header.sender, detail)
         told = f"The {start_line(message)} of {tracked.who} to {tracked.where}: {detail}."
         tracked.report(Problem("signature-missing", told, (place_text(record),)))
 

@@ -18,7 +18,7 @@ from sipauthctl.analysis.tls_dsk import TlsDskSeen
 from sipauthctl.analysis.verification import KeytabCheck, NoKey, SecretCheck
 from sipauthctl.analysis.verifier import SignatureVerifier
 from sipauthctl.analysis.words import Sender
-from sipauthctl.association.offers import Offer
+from sipauthctl.association.offers import Offer, host_of
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.association.window import WINDOW_SIZE, NumState, ReplayWindow
@@ -228,6 +228,11 @@ class Tracked:
         client, server = ends if sender is Sender.CLIENT else ends[::-1]
         self.client, self.server = self.client or client, self.server or server
 
+    def accepted(self) -> None:
+        """Notes that the server took the client's last token."""
+        self.step = Step.ESTABLISHED
+        self.slim()
+
     def slim(self) -> None:
         """Lets go of the bytes of the tokens, once the keys are known: thousands of associations may be open."""
         if self.challenge is not None:
@@ -275,8 +280,7 @@ class Tracked:
     def where(self) -> str:
         """The server, for a sentence."""
         digest_realm = self.name.realm if self.scheme is Scheme.DIGEST else ""
-        named = self.name.targetname.partition("/")[2] or self.name.targetname or digest_realm or "the server"
-        return without_tokens(named)
+        return without_tokens(host_of(self.name.targetname) or digest_realm) or "the server"
 
     def result(self) -> AssociationResult:
         """What is shown of it."""

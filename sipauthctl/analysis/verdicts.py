@@ -30,6 +30,11 @@ def write_down(
     return tracked.signatures.add(checked)
 
 
+def write_missing(tracked: Tracked, record: Record, message: Message, sender: Sender, detail: str) -> None:
+    """Notes that a message which must be signed is not."""
+    write_down(tracked, record, message, sender, None, Verdict.MISSING, None, detail)
+
+
 def write_over(tracked: Tracked, row: int, verdict: Verdict, detail: str) -> None:
     """Notes another verdict on a signature that could not be judged when it came."""
     tracked.verdicts[Verdict.UNVERIFIABLE] -= 1

@@ -32,7 +32,6 @@ class NoKey(Enum):
     ANONYMOUS = "the AUTHENTICATE is anonymous"
     REMOVED = "the token was taken out of this trace"
     DAMAGED = "the tokens of the handshake are damaged"
-    NOT_SUPPORTED = "signatures of this scheme are not verified here"
     NO_HELLOS = "the hellos of the TLS handshake are not in the input"
     NO_KEY_LOG = "no key log was given that has the secret of the TLS handshake"
     NOT_IN_KEY_LOG = "the key log does not have the secret of this TLS handshake"

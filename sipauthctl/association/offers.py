@@ -71,6 +71,11 @@ def read_version(text: str | None) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else -1
 
 
+def host_of(targetname: str) -> str:
+    """The server that a targetname names, without the service of Kerberos."""
+    return targetname.partition("/")[2] or targetname
+
+
 def _offer(parameters: AuthParameters) -> Offer:
     return Offer(
         scheme=Scheme.parse(parameters.scheme_text),

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from sipauthctl.capture.record import Record
 from sipauthctl.capture.source import Line
-from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.limits import DEFAULT_LIMITS
-from sipauthctl.sip.message import Message, parse_head, parse_message
 
 START_LINE = re.compile(
     rb"SIP/2\.0 +[1-6][0-9]{2}(?: [^\r\n]*)?|[A-Za-z0-9.!%*_+`'~-]{1,64} [A-Za-z][A-Za-z0-9+.-]*:[^\s<>]+ SIP/2\.0",
@@ -191,21 +188,6 @@ def transport_of(raw: bytes) -> str | None:
     """The transport in the topmost Via, which speaks of the connection that the message came over."""
     via = _TOP_VIA.search(raw)
     return _TRANSPORTS.get(via[1].lower()) if via else None
-
-
-def message_of(record: Record) -> Message:
-    """The message of a record; the body may be missing or cut, since logs leave bodies out.
-
-    Raises:
-        ParseError, LimitExceeded: it is not SIP, or too large.
-    """
-    try:
-        return parse_message(record.raw)
-    except SipError:
-        head, blank, body = record.raw.partition(b"\r\n\r\n")
-        if not blank:
-            head = record.raw.rstrip(_CRLF)
-        return replace(parse_head(head), body=body[: DEFAULT_LIMITS.body], raw=record.raw)
 
 
 def _unwrapped(lines: list[bytes]) -> list[list[bytes]]:

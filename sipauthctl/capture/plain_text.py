@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
 
 from sipauthctl.capture.messages import Assembled, Assembler
 from sipauthctl.capture.record import InputKind, Notice, ReadError, Record
@@ -49,12 +48,6 @@ class PlainTextReader(TextReader):
             return
         server = address(heading[3], heading[4])
         source, destination = (LOCAL, server) if heading[1] == b">>>" else (server, LOCAL)
-        for found in self._message(message, self._time(heading[2]), source, destination):
+        for found in self._message(message, self._iso_time(heading[2]), source, destination):
             # Over what the message went is known better from here than from a Via.
             yield replace(found, transport=heading[5].decode("ascii")) if isinstance(found, Record) else found
-
-    def _time(self, text: bytes) -> datetime | None:
-        try:
-            return self._utc(datetime.fromisoformat(text.decode("ascii")))
-        except ValueError:
-            return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 
 from sipauthctl.capture.messages import Assembler
 from sipauthctl.capture.record import Address, InputKind, Notice, Record
@@ -50,10 +49,4 @@ class SipeLogReader(TextReader):
             return
         server = Address(f"connection {text_of(start[4])}", None) if start[4] else REMOTE
         source, destination = (LOCAL, server) if start[2] else (server, LOCAL)
-        yield from self._message(message, self._time(start[5]), source, destination)
-
-    def _time(self, text: bytes) -> datetime | None:
-        try:
-            return self._utc(datetime.fromisoformat(text.decode("ascii")))
-        except ValueError:
-            return None
+        yield from self._message(message, self._iso_time(start[5]), source, destination)

@@ -73,6 +73,13 @@ class TextReader(ABC):
         except (OverflowError, ValueError):  # at the ends of the calendar
             return None
 
+    def _iso_time(self, text: bytes) -> datetime | None:
+        """A time as ISO 8601 writes it, None for anything else."""
+        try:
+            return self._utc(datetime.fromisoformat(text.decode("ascii")))
+        except ValueError:
+            return None
+
     def _local_time(self, place: int) -> Iterator[Notice]:
         yield from self._once(
             "local-time", f"The log has local times without a zone; they are taken to be in {self._zone}.", place

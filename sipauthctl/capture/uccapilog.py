@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from sipauthctl.capture.messages import Assembled, Assembler
-from sipauthctl.capture.record import Address, InputKind, Notice, Record
+from sipauthctl.capture.record import InputKind, Notice, Record
 from sipauthctl.capture.source import Line
-from sipauthctl.capture.text_reader import TextReader, address
+from sipauthctl.capture.text_reader import LOCAL, TextReader, address
 
 PREFIX = re.compile(
     rb"(\d{1,2}/\d{1,2}/\d{4})\|(\d\d:\d\d:\d\d\.\d{1,6}) +([0-9A-Fa-f]+:[0-9A-Fa-f]+) +[A-Z]+ *::(?: (.*))?",
@@ -32,7 +32,7 @@ _MAX_OPEN = 16  # packets at a time, each of them bounded
 class _Packet:
     def __init__(self, begin: re.Match[bytes], time: datetime | None, place: int) -> None:
         remote = address(begin[2], begin[3])
-        local = address(begin[4], begin[5]) if begin[4] else Address("local", None)
+        local = address(begin[4], begin[5]) if begin[4] else LOCAL
         sent = begin[1].startswith(b"Sending")
         self.source, self.destination = (local, remote) if sent else (remote, local)
         self.size = int(begin[6]) if begin[6] else None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sipauthctl.association.associations import Answered
 from sipauthctl.association.family import HeaderFamily
+from sipauthctl.association.offers import host_of
 from sipauthctl.association.refreshing import granted_seconds, keep_alive_after, refresh_after
 from sipauthctl.diagnosis.clock import span
 from sipauthctl.network.errors import NetworkError
@@ -15,7 +16,6 @@ from sipauthctl.network.transport import Connection
 from sipauthctl.probe.conversation import Conversation
 from sipauthctl.probe.events import ConnectionLost, Holding
 from sipauthctl.probe.facts import HopFacts
-from sipauthctl.probe.reasons import host_of
 from sipauthctl.probe.results import Lapse, Refresh
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import KEEP_ALIVE

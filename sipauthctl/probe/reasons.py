@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sipauthctl.association.client import Challenged
+from sipauthctl.association.offers import host_of
 from sipauthctl.association.security_association import EndReason, SecurityAssociation
 from sipauthctl.diagnosis.ending import AssociationEnd, end_of, in_hindsight
 from sipauthctl.probe.results import FirstReason, Handshake
@@ -40,11 +41,6 @@ def note_handshake(made: list[Handshake], step: Challenged, seen: Circumstances)
     if hindsight is not None:
         made[place] = replace(made[place], why=hindsight, detail=hindsight.words)
     made.append(Handshake(seen.now, host, end, end.words))
-
-
-def host_of(targetname: str) -> str:
-    """The server that a targetname names, without the service of Kerberos."""
-    return targetname.partition("/")[2] or targetname
 
 
 def _first(step: Challenged, seen: Circumstances) -> Handshake:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sipauthctl.capture.messages import message_of
+from sipauthctl.analysis.reading import read_head
 from sipauthctl.capture.record import Address
 from tests.capture.reading import notices, raws, records
 from tests.capture.samples import (
@@ -130,7 +130,7 @@ def test_bodies_of_a_server_trace() -> None:
     log = trace_record(MESSAGE, body=b"----****MESSAGE BODY DELETED****----") * 3
     assert raws(log) == [MESSAGE.split(b"\r\n\r\n")[0] + b"\r\n\r\n"] * 3
     assert [n.kind for n in notices(log)] == ["local-time", "truncated"]
-    assert message_of(records(log)[0]).headers.get("Content-Length") == "22"
+    assert read_head(records(log)[0].raw).headers.get("Content-Length") == "22"
 
 
 def test_a_security_error_of_a_server_trace_is_a_notice() -> None:
