@@ -34,13 +34,21 @@ class ClientRegistration:
     _numbers: dict[Sender, int] = field(default_factory=dict)  # the highest of each side when that answered
     _unanswered: Unanswered | None = None
     _last: Record | None = None  # the client's last request
+    _sent: tuple[str, int] | None = None  # Call-ID and CSeq number of its last REGISTER
+    _skipped: bool = False  # CSeq numbers of REGISTERs are missing since that answer
 
     def requested(self, record: Record, key: Transaction) -> None:
         """Notes a request of the client."""
         if record.time is None:
             return
         self._last = record
-        if key[2] == "REGISTER" and self.until is not None and not self.lapsed(record.time):
+        if key[2] != "REGISTER":
+            return
+        call_id, number, _ = key
+        before, self._sent = self._sent, (call_id, number)
+        # Refreshes keep their Call-ID, and count.
+        self._skipped |= before is not None and before[0] == call_id and number > before[1] + 1
+        if self.until is not None and not self.lapsed(record.time):
             self._unanswered = Unanswered(key, record)
 
     def answered(self, key: Transaction) -> None:
@@ -59,7 +67,7 @@ class ClientRegistration:
         if not self.standing and granted is not None and granted < SHORT_GRANTED:
             every = refresh_after(granted)
             holder.report(_problem(granted_too_short(granted, every, host=holder.where), record))
-        self.standing, self._holder, self._unanswered = True, holder, None
+        self.standing, self._holder, self._unanswered, self._skipped = True, holder, None, False
         self._numbers = {sender: side.window.highest for sender, side in holder.sides.items()}
         self.until = None if granted is None else record.time + timedelta(seconds=granted)
 
@@ -85,7 +93,7 @@ class ClientRegistration:
         holder = signed[0] if signed else self._holder
         found = lapse(self.until, None if record is None else record.time, host=holder.where, user=holder.who)
         doubt = ""
-        if lacking or any(one is not self._holder and not one.handshake_seen for one in signed):
+        if lacking or self._skipped or any(one is not self._holder and not one.handshake_seen for one in signed):
             doubt = "But the input lacks messages of that time, and with them perhaps the answer that renewed it."
         elif self._unanswered is not None and self._answer_may_lack(self._unanswered.record, record or self._last):
             sent = self._unanswered.record

@@ -47,9 +47,9 @@ def without(records: list[Record], *gone: Record) -> list[Record]:
 
 
 def renumbered(record: Record, side: str, by: int) -> Record:
-    """Another number of the client's or the server's signature and, of the client, another CSeq."""
+    """Another number of the client's or the server's signature and, of the client, another CSeq, or that alone."""
     raw = re.sub(rb'%s="(\d+)"' % side.encode(), lambda m: b'%s="%d"' % (side.encode(), int(m[1]) + by), record.raw)
-    if side == "cnum":
+    if side != "snum":
         raw = re.sub(rb"CSeq: (\d+)", lambda m: b"CSeq: %d" % (int(m[1]) + by), raw)
     return replace(record, raw=raw)
 
@@ -101,9 +101,9 @@ def test_a_refresh_without_an_answer_on_a_connection_that_broke_is_a_lapse(addre
     """The client was away, and came back by another connection; where that is not known, the answer may be missing."""
     records = records_of_life(suspended())
     last = max(place for place, one in enumerate(records) if seconds(one) < 7000 and b"cnum" in one.raw)
-    sent = records[last]
-    raw = re.sub(rb"CSeq: \d+", b"CSeq: 900", sent.raw)
-    records.append(replace(sent, raw=raw, time=_START + timedelta(seconds=7170), place=998))
+    sent = replace(renumbered(records[last], "cnum", 1), time=_START + timedelta(seconds=7170), place=998)
+    records = [one if seconds(one) < 7000 else renumbered(one, "cnum", 1) for one in records]
+    records.append(sent)
     records.sort(key=seconds)
     if not addresses:
         records = [replace(one, source=None, destination=None) for one in records]
@@ -111,6 +111,19 @@ def test_a_refresh_without_an_answer_on_a_connection_that_broke_is_a_lapse(addre
     assert found is not None
     assert found.severity.value == severity
     assert ("has no answer to the REGISTER at life.pcap:998" in found.detail) is not addresses
+
+
+def test_a_pause_of_the_capture_shows_by_the_numbers_of_the_registers() -> None:
+    """The client came back on another connection and signed in anew, in a capture that had been stopped meanwhile."""
+    records = records_of_life(suspended())
+    anew = [one for one in records if b"gssapi-data" in one.raw and seconds(one) > 7000]
+    answer = next(one for one in records if seconds(one) > 7000 and one.raw.startswith(b"SIP/2.0 200"))
+    before = [one for one in records if seconds(one) < 7000]
+    for by, severity in ((-1, "error"), (3, "warning")):  # the first: as if they followed at once
+        after = [renumbered(one, "CSeq", by) for one in (*anew, answer)]
+        found = lapse([*before, *after])
+        assert found is not None
+        assert found.severity.value == severity
 
 
 @needs_tshark
