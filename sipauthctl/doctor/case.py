@@ -124,6 +124,7 @@ class Case:
     in_workgroup: bool | None = None  # machine: this computer is joined to no domain, as far as it could be read
     kdc: KdcTalk | None = None  # kdc
     kdc_clock: ClockReading | None = None  # kdc
+    kdc_shared: bool = False  # kerberos.kerberos_login: libkrb5 was told of it
     directory: DirectoryFacts | None = None  # directory
     logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
     registered: bool | None = None  # sign-in: under the logon name that was asked about; None where none was tried

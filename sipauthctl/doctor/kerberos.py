@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.realms import principals
+from sipauthctl.doctor.this_machine import machine_of
 from sipauthctl.mechanisms.base import MechanismError
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
@@ -84,8 +85,25 @@ async def kerberos_login(case: Case, name: LogonName) -> KerberosLogin | str:
             keytab=given.keytab,
             name_given=case.asked.name_given,
         )
+        await _share_kdc(case)
         login = case.logins[name.text] = case.tools.closing.enter_context(KerberosLogin(source))
     return login
+
+
+async def _share_kdc(case: Case) -> None:
+    """Lets libkrb5 ask the KDC that answered, where only the name server that the user gave knows it.
+
+    libkrb5 asks the name servers of this computer, and would not find it.
+    """
+    if case.kdc is None or case.kdc_shared or case.asked.kdc is not None or case.asked.probe.nameserver is None:
+        return
+    from sipauthctl.mechanisms.kerberos.configuration import private_configuration
+
+    place, realm = case.kdc.place, case.kdc.name.realm
+    if (await machine_of(case)).krb5.kdcs.get(realm):
+        return
+    case.tools.closing.enter_context(private_configuration(realm, place.address, place.port))
+    case.kdc_shared = True
 
 
 async def _principal(case: Case, name: LogonName) -> KerberosName:

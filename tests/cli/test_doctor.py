@@ -11,8 +11,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from sipauthctl.lab.kdc import Kdc
 from sipauthctl.report.json_output import schema
 from tests.cli.program import PROGRAM, Result, environment, sipauthctl
+from tests.external import DEMANDED
+from tests.lab.lab_process import running
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -199,3 +202,18 @@ def test_a_host_without_network_gets_a_clear_report() -> None:
     assert (done.returncode, loaded["root_cause"]) == (1, "dns-server-unreachable")
     assert statuses(loaded)["sign-in"] == "skipped"
     assert all(check["detail"] for check in loaded["checks"])
+
+
+@pytest.mark.external
+@pytest.mark.skipif(Kdc.missing() is not None and not DEMANDED, reason=str(Kdc.missing()))
+def test_a_kdc_that_only_the_given_name_server_knows_gives_tickets_too() -> None:
+    with running() as lab:
+        result = sipauthctl(
+            *("doctor", "ned@litwareinc.com", "--username", "LITWAREINC\\ned", "--json"),
+            *("--nameserver", lab.document["nameserver"], "--ca-file", lab.document["ca_file"]),
+            KRB5_CONFIG="/nonexistent",
+            SIPAUTHCTL_PASSWORD="Litware-Ned-1",
+        )
+    loaded = document(result)
+    assert (result.code, loaded["root_cause"]) == (0, None)
+    assert (statuses(loaded)["kdc"], statuses(loaded)["spn"]) == ("passed", "passed")
