@@ -7,10 +7,11 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import SentRequest, Transaction, leg_of
 from sipauthctl.analysis.memory import Memory
+from sipauthctl.analysis.problem import Problem, place_text, status_lines
 from sipauthctl.analysis.reading import SignedHeader, endpoint, start_line
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import take_server_token
-from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text, status_lines
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verdicts import write_missing
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import INFO_HEADERS

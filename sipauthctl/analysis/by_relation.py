@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from sipauthctl.analysis.explanation import Explanation, RelationCheck, explain, explain_together
 from sipauthctl.analysis.keyless import CrcRelation, stream_of
+from sipauthctl.analysis.side import PENDING_KEPT, Pending, Side
 from sipauthctl.analysis.signed_string import ASSUMED_VERSION, VERSIONS, Signature, to_search
-from sipauthctl.analysis.tracked import PENDING_KEPT, Pending, Side, Tracked
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.verdicts import accept, write_down, write_over
 from sipauthctl.analysis.words import Method, Sender
 from sipauthctl.analysis.wrong_signatures import MistakeSearch, tell_mistake

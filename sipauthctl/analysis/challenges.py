@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import Dialog, SentRequest, Transaction
 from sipauthctl.analysis.memory import Memory
+from sipauthctl.analysis.problem import Problem, address_text, place_text
 from sipauthctl.analysis.reading import (
     SIGNING,
     AssociationName,
@@ -15,7 +16,7 @@ from sipauthctl.analysis.reading import (
 )
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import take_server_token
-from sipauthctl.analysis.tracked import ChallengeSeen, Problem, Step, Tracked, address_text, place_text
+from sipauthctl.analysis.tracked import ChallengeSeen, Step, Tracked
 from sipauthctl.analysis.unreadable import note_unreadable
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.offers import OWN_VERSION, Offer, host_of, offers

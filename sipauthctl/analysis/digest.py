@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sipauthctl.analysis.dialogs import Bounded, Transaction
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import AssociationName, Endpoint, SignedHeader, endpoint, start_line
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.signature_log import CheckedSignature
-from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.digest import DigestChallenge, DigestCredentials, DigestInfo, is_anonymous_join
 from sipauthctl.association.family import INFO_HEADERS, HeaderFamily

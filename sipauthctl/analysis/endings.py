@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sipauthctl.analysis.dialogs import Bounded
+from sipauthctl.analysis.problem import Problem
 from sipauthctl.analysis.reading import AssociationName, Endpoint
-from sipauthctl.analysis.tracked import Problem, Tracked
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.diagnosis.ending import AssociationEnd, EndCause, in_hindsight
 from sipauthctl.findings import Severity
 

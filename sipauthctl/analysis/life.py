@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from sipauthctl.analysis.dialogs import Bounded, Transaction
 from sipauthctl.analysis.endings import Ending, HeldEndings, made_again
+from sipauthctl.analysis.problem import place_text, status_lines
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.registrations import ClientRegistration
-from sipauthctl.analysis.tracked import Tracked, place_text, status_lines
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import Record
 from sipauthctl.diagnosis.ending import AssociationEnd, end_of

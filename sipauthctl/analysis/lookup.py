@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import AssociationName, Endpoint, SignedHeader, client_of, name_of
 from sipauthctl.analysis.table import AssociationTable
-from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.association.redaction import quoted
 from sipauthctl.capture.record import Record
 from sipauthctl.sip.message import Message

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import start_line
-from sipauthctl.analysis.tracked import RECENT_KEPT, Copy, Problem, Side, Tracked, place_text
+from sipauthctl.analysis.side import RECENT_KEPT, Copy, Side
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.signing import WireSignature
 from sipauthctl.association.window import NumState, ReplayWindow

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sipauthctl.analysis.dialogs import Transaction
-from sipauthctl.analysis.tracked import Problem, Tracked, place_text
+from sipauthctl.analysis.problem import Problem, place_text
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after, told_seconds
 from sipauthctl.capture.record import Record

@@ -6,10 +6,11 @@ from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import LEGS_KEPT, Dialog, SentRequest, Transaction, leg_of
 from sipauthctl.analysis.lookup import note_opaque
 from sipauthctl.analysis.memory import Memory
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import Endpoint, SignedHeader, client_of, name_of, start_line
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import open_key
-from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verdicts import write_missing
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import CREDENTIALS_HEADERS

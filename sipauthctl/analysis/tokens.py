@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tls_dsk import TlsDskSeen
-from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verification import NoKey, kerberos_verifier, ntlm_verifier
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.redaction import was_removed

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
-from typing import NamedTuple
 
-from sipauthctl.analysis.keyless import CrcRelation, Stream
-from sipauthctl.analysis.mistakes import Fields, SignedMessage
+from sipauthctl.analysis.mistakes import Fields
+from sipauthctl.analysis.problem import PROBLEMS_KEPT, Problem, address_text
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, LadderStep, State
+from sipauthctl.analysis.side import Side
 from sipauthctl.analysis.signature_log import SignatureLog
 from sipauthctl.analysis.tls_dsk import TlsDskSeen
 from sipauthctl.analysis.verification import KeytabCheck, NoKey, SecretCheck
@@ -21,21 +20,14 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.association.offers import Offer, host_of
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.association.window import WINDOW_SIZE, NumState, ReplayWindow
 from sipauthctl.capture.record import Address, Notice, Record
-from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts, ChallengeFacts
-from sipauthctl.sip.message import Message, Response
+from sipauthctl.sip.message import Response
 
 STEPS_KEPT = 40
-PROBLEMS_KEPT = 12
 EXPLAINED_KEPT = 20
 EARLIER_KEPT = 4
-RECENT_KEPT = 8
-PENDING_KEPT = 6
-WRONG_KEPT = 64
-LATEST_KEPT = 256
 _ALWAYS_OTHER = frozenset({"rand", "num", "CSeq number"})
 
 
@@ -57,17 +49,6 @@ _FAILED = (Step.REFUSED, Step.STARTED_OVER, Step.TLS_FAILED)
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that becomes a finding of this id."""
-
-    id: str
-    detail: str
-    evidence: tuple[str, ...] = ()
-    severity: Severity | None = None
-    fields: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class ChallengeSeen:
     """The first challenge of a dialog: what it offers and when it came. `sent` is the time of the request."""
 
@@ -78,70 +59,6 @@ class ChallengeSeen:
     where: str
     server: str
     input: str
-
-
-class Copy(NamedTuple):
-    """A signature seen before, to tell a copy of a message from a replay."""
-
-    value: bytes
-    input: str
-    source: Address | None
-    destination: Address | None
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A signature that waits for a second one to compare with."""
-
-    row: int | None  # of the log, once it is there
-    signed: SignedMessage
-    signature: bytes
-    num: int
-    stream: Stream
-    record: Record
-
-
-@dataclass(slots=True)
-class Side:
-    """One direction of an association."""
-
-    window: ReplayWindow = field(default_factory=ReplayWindow)
-    relation: CrcRelation = field(default_factory=CrcRelation)
-    pending: list[Pending] = field(default_factory=list)
-    sample: Pending | None = None  # one that agrees with others of its side
-    hopeless: bool = False  # no two of its signatures agree
-    copies: OrderedDict[int, Copy] = field(default_factory=OrderedDict)
-    wrong: OrderedDict[int, None] = field(default_factory=OrderedDict)  # numbers of signatures that do not hold
-    windows: dict[str, ReplayWindow] = field(default_factory=dict)  # by input
-    gaps: list[tuple[set[int], Problem]] = field(default_factory=list)
-
-    def skip(self, first: int, end: int, problem: Problem) -> None:
-        """Notes numbers that are missing, from `first` up to `end`, which is not counted; they may still come."""
-        if len(self.gaps) < PROBLEMS_KEPT:
-            self.gaps.append((set(range(max(first, end - LATEST_KEPT), end)), problem))
-
-    def came(self, num: int) -> None:
-        """Notes that a number came late."""
-        for missing, _ in self.gaps:
-            missing.discard(num)
-
-    def lacks_after(self, num: int) -> bool:
-        """Whether a number above this one was passed over, and has not come."""
-        skipped = any(number > num for missing, _ in self.gaps for number in missing)
-        recent = range(max(num, self.window.highest - WINDOW_SIZE) + 1, self.window.highest)
-        return skipped or any(
-            self.window.classify(number) is NumState.LATE and number not in self.wrong for number in recent
-        )
-
-    def spend(self, num: int) -> None:
-        """Notes the number of a signature that does not hold: the window does not take it, and it is used."""
-        self.wrong[num] = None
-        if len(self.wrong) > WRONG_KEPT:
-            self.wrong.popitem(last=False)
-
-    def spent(self, first: int, end: int) -> bool:
-        """Whether all numbers from `first` up to `end`, which is not counted, were those of wrong signatures."""
-        return end - first <= len(self.wrong) and all(num in self.wrong for num in range(first, end))
 
 
 @dataclass(slots=True)
@@ -311,23 +228,3 @@ class Tracked:
             steps_left_out=self.steps_left_out,
             inner_tls=self.tls.facts if self.tls is not None else None,
         )
-
-
-def address_text(address: Address | None) -> str | None:
-    """`192.0.2.1:5061`, `[2001:db8::1]:5061`, or the host alone where the port is not known."""
-    if address is None:
-        return None
-    if address.port is None:
-        return address.host
-    return f"[{address.host}]:{address.port}" if ":" in address.host else f"{address.host}:{address.port}"
-
-
-def place_text(record: Record) -> str:
-    """Where a record stands, for evidence."""
-    return f"{record.input}:{record.place}"
-
-
-def status_lines(message: Message, names: tuple[str, ...]) -> tuple[str, ...]:
-    """The status line and these headers as they stand, for evidence."""
-    first = f"SIP/2.0 {message.status} {message.reason}" if isinstance(message, Response) else message.method
-    return (first, *(f"{name}: {value}" for name in names for value in message.headers.get_all(name)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sipauthctl.analysis.dialogs import Transaction
 from sipauthctl.analysis.memory import Memory
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import endpoint, start_line
-from sipauthctl.analysis.tracked import Problem, Step, Tracked, place_text
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.words import Sender
 from sipauthctl.capture.record import Record

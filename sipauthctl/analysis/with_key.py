@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from sipauthctl.analysis.explanation import KeyCheck
 from sipauthctl.analysis.mistakes import SignedMessage
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import start_line
 from sipauthctl.analysis.signed_string import Signature, other_versions
-from sipauthctl.analysis.tracked import Problem, Tracked, place_text
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.verdicts import accept, refuse, write_down
 from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.verifier import SignatureVerifier

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sipauthctl.analysis.explanation import UNEXPLAINED, Explanation, KeyCheck, RelationCheck, explain
 from sipauthctl.analysis.mistakes import SignedMessage
+from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import start_line
 from sipauthctl.analysis.results import ExplainedSignature
-from sipauthctl.analysis.tracked import EXPLAINED_KEPT, Problem, Tracked, place_text
+from sipauthctl.analysis.tracked import EXPLAINED_KEPT, Tracked
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.capture.record import Record

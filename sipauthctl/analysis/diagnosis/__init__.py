@@ -16,8 +16,9 @@ from sipauthctl.analysis.diagnosis import (
     tls_dsk,
     trace,
 )
+from sipauthctl.analysis.problem import Problem
 from sipauthctl.analysis.results import State
-from sipauthctl.analysis.tracked import Problem, Tracked
+from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.findings import Finding, Severity, finding
 
 # In the order in which a cause comes before its consequences.
