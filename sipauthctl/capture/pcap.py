@@ -77,6 +77,8 @@ class PcapReader:
             yield lost
         if overlong := self._overlong(given):
             yield overlong
+        if cutter.waiting is not None:
+            yield self._waiting(given.frame(cutter.waiting))
         if given.damage is not None:
             yield Notice(*given.damage, self._path)
         yield from problems
@@ -148,6 +150,14 @@ class PcapReader:
             "are missing here, which need not have been missing on the wire."
         )
         return Notice("lost-segments", text, self._path, min(frames))
+
+    def _waiting(self, frame: int) -> Notice:
+        """What is said of a message in TLS for whose end tshark waits; what comes after it is not given."""
+        text = (
+            f"The message in frame {frame} has a Content-Length that is larger than what follows it: neither it nor "
+            "what comes after it in its TLS connection is read."
+        )
+        return Notice("content-length-too-large", text, self._path, frame)
 
     def _exported(self, given: CaptureInput, preferences: dict[str, str], problems: list[Notice]) -> Iterator[Pdu]:
         """What tshark exports, up to its end or to a problem, which is noted."""

@@ -39,8 +39,13 @@ class MessageCutter:
     def __init__(self, after_loss: Callable[[Pdu], bool] = lambda _: False) -> None:
         self._after_loss = after_loss
         self.decrypted: set[Flow] = set()
-        self._streams: OrderedDict[Flow, bytes] = OrderedDict()  # messages that have begun, of TLS
+        self._streams: OrderedDict[Flow, tuple[int, bytes]] = OrderedDict()  # messages that have begun, of TLS
         self._held = 0
+
+    @property
+    def waiting(self) -> int | None:
+        """The first frame with a message in TLS whose body is not there to its end, None where all are whole."""
+        return min((frame for frame, begun in self._streams.values() if HEAD_END.search(begun)), default=None)
 
     def messages(self, payloads: Iterable[Pdu]) -> Iterator[Found]:
         """The messages in the order of the frames that complete them."""
@@ -78,7 +83,7 @@ class MessageCutter:
     def _tls(self, pdu: Pdu) -> Iterator[Found]:
         if len(self.decrypted) < _MOST_FLOWS:
             self.decrypted.add(pdu.flow)
-        begun = self._streams.pop(pdu.flow, b"")
+        frame, begun = self._streams.pop(pdu.flow, (pdu.frame, b""))
         self._held -= len(begun)
         # tshark puts what has begun before what comes, unless it did not take it for SIP.
         data = pdu.data if pdu.data.startswith(begun) else begun + pdu.data
@@ -86,10 +91,10 @@ class MessageCutter:
         for raw in raws:
             yield pdu, raw, True
         if rest:
-            self._streams[pdu.flow] = rest
+            self._streams[pdu.flow] = (pdu.frame if raws else frame), rest
             self._held += len(rest)
             while self._held > _MOST_HELD or len(self._streams) > _MOST_STREAMS:
-                self._held -= len(self._streams.popitem(last=False)[1])
+                self._held -= len(self._streams.popitem(last=False)[1][1])
 
 
 def _datagram(data: bytes) -> tuple[list[bytes], bytes]:

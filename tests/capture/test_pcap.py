@@ -237,6 +237,13 @@ def test_tls_is_decrypted_with_a_key_log(read: Read, tmp_path: Path, port: int) 
     assert notices == []
 
 
+def test_what_a_message_in_tls_hides_that_claims_to_be_longer_is_told(read: Read, tmp_path: Path) -> None:
+    keylog, longer = tmp_path / "keys", request(2).replace(b"Content-Length: 0", b"Content-Length: 9000")
+    records, notices = read(tls_session(keylog, 5061, [request(1), longer, request(3)], [response(1)]), keylog=keylog)
+    assert [record.raw for record in records] == [request(1), response(1)]
+    assert [(notice.kind, notice.place) for notice in notices] == [("content-length-too-large", records[0].place + 1)]
+
+
 def test_tls_without_a_key_log_is_told(read: Read, tmp_path: Path) -> None:
     records, (notice,) = read(tls_session(tmp_path / "keys", 5061, [request(1)], [response(1)]))
     assert records == []
