@@ -86,7 +86,7 @@ class PcapReader:
         if unread:
             yield self._undecrypted(given, unread)
         elif not found:
-            hint = "" if given.sip_ports else "; --decode-as names its port"
+            hint = "" if given.sip_ports or cutter.waiting is not None else "; --decode-as names its port"
             yield Notice("no-sip", f"The capture holds no SIP that can be read{hint}.", self._path)
         yield from kerberos_errors(given.path, self._path, given.frame)
 

@@ -124,3 +124,21 @@ def test_a_message_that_is_too_large_is_noticed_behind_one_that_is_too_long() ->
     large = WITH_BODY.replace(b"l: 40", b"l: 300000")
     assert followed(LONGER, PLAIN, large, *[bytes(50_000)] * 5).too_large
     assert not followed(LONGER, PLAIN, large, *[bytes(50_000)] * 3).too_large
+
+
+@needs_tshark
+@pytest.mark.external
+def test_one_direction_lacks_a_segment_and_the_other_has_a_message_that_is_too_long(tmp_path: Path) -> None:
+    pcap, records = Pcap(), session()
+    flow = TcpFlow(pcap)
+    flow.open()
+    sent = [record.raw for record in records]
+    sent[6] = sent[6].replace(b"Content-Length: 0", b"Content-Length: 9000")
+    for number, raw in enumerate(sent):
+        flow.send(raw, from_client=records[number].source == records[0].source)
+    del pcap.frames[3 + 5]  # an answer
+    (tmp_path / "x.pcap").write_bytes(pcap.to_bytes())
+    items = list(PcapReader(str(tmp_path / "x.pcap")))
+    assert [item.raw for item in items if isinstance(item, Record)] == sent[:5] + sent[6:]
+    kinds = [item.kind for item in items if isinstance(item, Notice)]
+    assert kinds == ["lost-segments", "content-length-too-large"]
