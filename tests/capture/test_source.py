@@ -141,6 +141,7 @@ def test_a_capture_from_a_pipe_comes_as_a_file_and_keeps_its_name() -> None:
         (gzip.compress(gzip.compress(LOG)), "twice"),
         (b"line\n" * 300_000, "no SIP messages"),
     ],
+    ids=["empty", "empty gzip", "begun gzip", "text", "program", "UTF-16 without BOM", "ZIP", "packed twice", "long"],
 )
 def test_what_cannot_be_read_is_told_in_a_sentence(data: bytes, words: str) -> None:
     with pytest.raises(ReadError, match=words):

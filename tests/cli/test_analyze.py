@@ -108,7 +108,8 @@ def test_what_can_be_read_is_told_beside_what_cannot(session: Path, tmp_path: Pa
     result = sipauthctl("analyze", str(empty), str(session), "/nonexistent/file")
     assert result.code == 3
     assert "sip:user@cosmo.local" in result.out
-    assert f"note {empty}" in result.out
+    told = "".join(result.out.split())  # however long the path is, and wherever its line breaks
+    assert f"note{empty}" in told
     assert f"{empty} is empty." in result.err
     assert "/nonexistent/file cannot be read" in result.err
 
