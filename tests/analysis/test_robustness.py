@@ -38,6 +38,7 @@ def test_garbage_is_counted_and_passed_over(blobs: list[bytes]) -> None:
         assert count.unreadable <= len(blobs)
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 @pytest.mark.parametrize("extended", [True, False])
@@ -180,6 +181,7 @@ def test_credentials_that_cannot_be_read_are_the_cause_of_a_refusal() -> None:
     assert [one.stopped_at for one in seen.associations] == [Step.REFUSED.value]
 
 
+@pytest.mark.slow
 def test_a_key_out_of_a_damaged_token_makes_no_signature_wrong() -> None:
     """The last bytes of the AUTHENTICATE are those of the encrypted session key; its MIC shows the damage."""
     records = session()

@@ -59,6 +59,7 @@ def test_a_real_session_is_verified_with_its_password(session: Path, tmp_path: P
     assert verdicts(document) == [("client", "valid", "password"), ("server", "valid", "password")]
 
 
+@pytest.mark.slow
 def test_a_password_file_as_an_editor_of_windows_writes_it(session: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text(f"{recorded.PASSWORD}\r\n", "utf-8-sig")
@@ -66,6 +67,7 @@ def test_a_password_file_as_an_editor_of_windows_writes_it(session: Path, tmp_pa
     assert {verdict for _, verdict, _ in verdicts(document)} == {"valid"}
 
 
+@pytest.mark.slow
 def test_without_a_secret_nothing_is_claimed(session: Path) -> None:
     assert verdicts(analyze(str(session))) == [("client", "unverifiable", None), ("server", "unverifiable", None)]
 
@@ -81,6 +83,7 @@ def test_a_changed_field_makes_exactly_its_message_invalid(session: Path, tmp_pa
     assert "signature-invalid" in [finding["id"] for finding in findings]
 
 
+@pytest.mark.slow
 def test_the_secret_is_in_no_output(session: Path, tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("not-the-password", "utf-8")
@@ -90,6 +93,7 @@ def test_the_secret_is_in_no_output(session: Path, tmp_path: Path) -> None:
         assert recorded.AUTHENTICATE_BASE64 not in result.out + result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "words"), [(b"", "empty"), (b"no sip in here\n" * 100, "SIP"), (b"\x00\x01\x02" * 50, "")]
 )

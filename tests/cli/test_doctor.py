@@ -35,6 +35,7 @@ def test_a_healthy_lab_is_healthy() -> None:
     assert "dns: passed" in result.err.splitlines()
 
 
+@pytest.mark.slow
 def test_a_fault_is_the_first_finding_and_says_what_to_type() -> None:
     result = sipauthctl("doctor", "--lab", "--fault", "tls-expired")
     assert result.code == 1
@@ -45,6 +46,7 @@ def test_a_fault_is_the_first_finding_and_says_what_to_type() -> None:
     assert "\x1b" not in result.out + result.err
 
 
+@pytest.mark.slow
 def test_the_document_names_causes_and_effects() -> None:
     result = sipauthctl("doctor", "--lab", "--fault", "clock-skew", "--json")
     loaded = document(result)
@@ -66,6 +68,7 @@ def test_one_check_brings_what_it_needs_and_shows_itself_alone() -> None:
     assert failed["root_cause"] == "dns-no-srv"
 
 
+@pytest.mark.slow
 def test_the_checks_are_listed() -> None:
     result = sipauthctl("doctor", "--list")
     listed = [line.split()[0] for line in result.out.splitlines()]
@@ -99,6 +102,7 @@ def running_lab() -> Any:
     lab.communicate(timeout=30)
 
 
+@pytest.mark.slow
 def test_without_credentials_all_else_is_checked(running_lab: Any) -> None:
     lab, _ = running_lab
     reach = ("--nameserver", lab["nameserver"], "--ca-file", lab["ca_file"])
@@ -112,6 +116,7 @@ def test_without_credentials_all_else_is_checked(running_lab: Any) -> None:
     assert "litwareinc.com" in reasons["name"]
 
 
+@pytest.mark.slow
 def test_a_wrong_password_is_tried_once(running_lab: Any) -> None:
     lab, process = running_lab
     reach = ("--nameserver", lab["nameserver"], "--ca-file", lab["ca_file"])
@@ -172,6 +177,7 @@ def test_evidence_about_another_user_decides_nothing_but_what_is_the_servers(tmp
     assert document(by_another_spelling)["root_cause"] == "credentials-refused"
 
 
+@pytest.mark.slow
 def test_evidence_that_cannot_be_read(tmp_path: Path) -> None:
     nothing = tmp_path / "empty.log"
     nothing.write_text("")

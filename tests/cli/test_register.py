@@ -31,6 +31,7 @@ def test_the_lab_run_registers() -> None:
     assert "signed cnum=1" in result.err
 
 
+@pytest.mark.slow
 def test_a_healthy_run_fits_80_columns_and_has_no_colour_in_a_pipe() -> None:
     result = sipauthctl("register", "--lab", "--refresh", "1")
     lines = (result.out + result.err).splitlines()
@@ -49,6 +50,7 @@ def test_the_json_document_follows_its_schema_whatever_the_fault(fault: str) -> 
     assert result.code == int(bad)
 
 
+@pytest.mark.slow
 def test_the_fixed_keys_are_there() -> None:
     document = json.loads(sipauthctl("register", "--lab", "--json").out)
     assert document["schema"] == "sipauthctl/register/1"
@@ -71,6 +73,7 @@ def test_the_fixed_keys_are_there() -> None:
     assert abs(home["clock"]["skew_seconds"]) <= home["clock"]["uncertainty_seconds"] + 1
 
 
+@pytest.mark.slow
 def test_hostile_text_never_acts_on_the_terminal() -> None:
     result = sipauthctl("register", "--lab", "--fault", "terminal-escapes", "--fault", "bad-rspauth")
     assert result.code == 1
@@ -81,6 +84,7 @@ def test_hostile_text_never_acts_on_the_terminal() -> None:
     assert not CONTROL.search(as_json)
 
 
+@pytest.mark.slow
 def test_a_trace_holds_every_message_and_no_secret(tmp_path: Path) -> None:
     trace = tmp_path / "trace.txt"
     assert sipauthctl("register", "--lab", "--trace", str(trace)).code == 0
@@ -93,6 +97,7 @@ def test_a_trace_holds_every_message_and_no_secret(tmp_path: Path) -> None:
     assert "Litware-Ned-1" not in text
 
 
+@pytest.mark.slow
 def test_the_password_is_in_no_output() -> None:
     result = sipauthctl(
         "-v", "register", "--lab", "--fault", "credentials-refused", SIPAUTHCTL_PASSWORD="s3cr3t-words"
@@ -101,6 +106,7 @@ def test_the_password_is_in_no_output() -> None:
     assert "s3cr3t-words" not in result.out + result.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -153,6 +159,7 @@ def test_a_trace_that_cannot_be_written_is_a_clear_failure() -> None:
     assert "Cannot write the trace" in result.err
 
 
+@pytest.mark.slow
 def test_a_password_that_is_no_text_is_refused() -> None:
     result = sipauthctl("register", "--lab", SIPAUTHCTL_PASSWORD="Litware\udcff")
     assert (result.code, result.out) == (3, "")
@@ -168,6 +175,7 @@ def test_a_password_can_come_from_a_file_or_stdin(tmp_path: Path) -> None:
     assert sipauthctl("register", "--lab", "--password-file", "-", stdin="wrong\n").code == 1
 
 
+@pytest.mark.slow
 def test_a_profile_gives_options(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('[profile.test]\nlab = true\nfault = ["no-date"]\nrefresh = 1\njson = true\n', "utf-8")
@@ -203,6 +211,7 @@ def test_an_interruption_ends_with_130_and_leaves_nothing_registered(number: sig
     assert "registration-left" not in out
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colour_unless_told_otherwise() -> None:
     assert "\x1b[" in on_a_terminal()
     assert "\x1b[" not in on_a_terminal(NO_COLOR="1")
@@ -265,6 +274,7 @@ def test_a_held_registration_tells_its_life_in_json() -> None:
     assert (hop["lapses"], result.code) == ([], 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -316,6 +316,7 @@ def test_an_endless_header_is_cut_off_at_the_limit_of_a_line() -> None:
     run(scenario())
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_no_data_does_not_hold_up_the_sender() -> None:
     async def scenario() -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -354,6 +354,7 @@ def test_a_ca_file_that_cannot_be_used_is_told_with_its_reason(tmp_path: Path) -
         TlsPolicy(text, verify=False).context()
 
 
+@pytest.mark.slow
 def test_closing_twice_is_no_error_where_the_server_never_closes(authority: Authority) -> None:
     """The first call gives up waiting for it."""
 
