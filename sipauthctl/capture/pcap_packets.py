@@ -232,7 +232,7 @@ class Sieve:
             direction = self._directions[ends] = Direction(number)
         if settled:
             self._settled[ends] = direction
-            if self._numbered[number].sip_port is not None:
+            if direction.framing is None and self._numbered[number].sip_port is not None:
                 direction.framing = Framing()
         direction.take(data, offset, end, captured, frame)
 

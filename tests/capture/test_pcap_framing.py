@@ -16,7 +16,7 @@ from sipauthctl.capture.pcap import PcapReader
 from sipauthctl.capture.pcap_framing import Framing
 from sipauthctl.capture.record import Notice, Record
 from tests.analysis.sessions import session
-from tests.capture.frames import Pcap, TcpFlow
+from tests.capture.frames import CLIENT, SERVER, Pcap, TcpFlow
 
 OFFERED = (
     b"NOTIFY sip:alice@contoso.com SIP/2.0\r\nContent-Type: message/sipfrag\r\nContent-Length: 16\r\n\r\n"
@@ -77,11 +77,14 @@ def test_nothing_is_said_of_a_body_of_which_a_segment_is_missing() -> None:
 
 
 def read(
-    folder: Path, changed: Callable[[int, bytes], bytes], size: int
+    folder: Path,
+    changed: Callable[[int, bytes], bytes],
+    size: int,
+    ends: tuple[tuple[str, int], ...] = (CLIENT, SERVER),
 ) -> tuple[list[bytes], list[bytes], list[Notice]]:
     """The messages of a sign-in as they were sent, in segments of a size; those that are read; the notices."""
     pcap, records, sent = Pcap(), session(), []
-    flow = TcpFlow(pcap)
+    flow = TcpFlow(pcap, *ends)
     flow.open()
     for number, record in enumerate(records):
         sent.append(changed(number, record.raw))
@@ -103,6 +106,18 @@ def test_a_content_length_larger_than_what_follows_hides_no_message(
         return raw.replace(b"Content-Length: 0", b"Content-Length: 9000") if number in which else raw
 
     sent, found, notices = read(tmp_path, longer, size)
+    assert found == sent
+    assert [notice.kind for notice in notices] == ["content-length-too-large"]
+
+
+@needs_tshark
+@pytest.mark.external
+@pytest.mark.parametrize("size", [2000, 350])
+def test_by_ipv6_it_hides_no_message_either(size: int, tmp_path: Path) -> None:
+    def longer(number: int, raw: bytes) -> bytes:
+        return raw.replace(b"Content-Length: 0", b"Content-Length: 9000") if number in {3, 4} else raw
+
+    sent, found, notices = read(tmp_path, longer, size, (("2001:db8::7", 40000), ("2001:db8::1", 5061)))
     assert found == sent
     assert [notice.kind for notice in notices] == ["content-length-too-large"]
 
