@@ -47,6 +47,20 @@ def test_a_way_that_fails_is_told_with_what_ended_it(fault: str, ended_by: str) 
     assert examined.verdict.root_cause == "clock-skew"
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("bad-rspauth", "signature-invalid"),
+        ("wrong-proxy-signs", "wrong-signer"),
+        ("skipped-snum", "num-gap"),
+        ("unsigned-redirect", "redirect-unsigned"),
+    ],
+)
+def test_what_is_wrong_with_signatures_is_told_by_their_check(fault: str, told: str) -> None:
+    verdict = asyncio.run(examine_row(Row("", "", None, faults=(fault,)))).verdict
+    assert [check.id for check in verdict.checks if told in [one.id for one in check.findings]] == ["signatures"]
+
+
 def test_an_interruption_takes_the_registration_back() -> None:
     async def main() -> list[str]:
         seen: list[str] = []

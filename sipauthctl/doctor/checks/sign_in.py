@@ -14,24 +14,13 @@ from sipauthctl.doctor.probing import probe
 from sipauthctl.findings import Finding, Severity, finding, rank, sentence
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.probe.diagnosis import diagnose
+from sipauthctl.probe.diagnosis import diagnose, signatures
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.initiators import InitiatorMaker, ntlm_maker
 from sipauthctl.probe.options import ServerChoice
 from sipauthctl.probe.results import HopResult
 
-SIGNATURES = frozenset(
-    {
-        "signature-invalid",
-        "signature-missing",
-        "signature-malformed",
-        "unknown-association",
-        "num-replayed",
-        "num-gap",
-        "num-not-from-one",
-        "redirect-unsigned",
-    }
-)
+SIGNATURES = signatures.ALL | {"redirect-unsigned"}
 """Findings that are for the check of the signatures to tell."""
 _FAMILY = frozenset({Scheme.KERBEROS, Scheme.NTLM})
 _WANTED = {Scheme.KERBEROS: Wanted.KERBEROS, Scheme.NTLM: Wanted.NTLM}

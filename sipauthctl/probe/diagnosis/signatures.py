@@ -23,6 +23,9 @@ _IDS = {
     SignatureProblem.OTHER_SIGNER: "wrong-signer",
 }
 
+ALL = frozenset(_IDS.values())
+"""The ids of the findings that there can be."""
+
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     """Each message of a server that is not signed as it should be; redirects are judged with the flow."""
