@@ -61,7 +61,7 @@ class LifeWatch:
         self._held = HeldEndings()
         self._over: Bounded[tuple[str, Endpoint, AssociationName, str | None], bool] = Bounded(CLIENTS)
         self._clients: Bounded[tuple[str, Endpoint], ClientLife] = Bounded(CLIENTS)
-        self._gone: Bounded[str, dict[Endpoint, datetime]] = Bounded(SERVERS)
+        self._gone: Bounded[str, dict[Endpoint, tuple[datetime, AssociationEnd]]] = Bounded(SERVERS)
 
     def began(self, tracked: Tracked, record: Record) -> None:
         """Notes that a handshake begins, and with the association which one it is and why."""
@@ -107,7 +107,7 @@ class LifeWatch:
             others=self._others(tracked, record),
         )
         if not end.cause.expected:
-            self._note_gone(tracked, record)
+            self._note_gone(tracked, record, end)
         server.ended, server.renewed = end, False
         ending = Ending(tracked, end, method, place_text(record), status_lines(message, ()))
         return self._held.add(record.input, ending)
@@ -147,25 +147,26 @@ class LifeWatch:
             self._over.put(key, True)
         return known
 
-    def _others(self, tracked: Tracked, record: Record) -> int:
-        """How many other clients this server challenged again shortly before, but after it last used this association:
-        only those can have lost theirs with it."""
+    def _others(self, tracked: Tracked, record: Record) -> list[AssociationEnd]:
+        """The ends of other clients' associations that this server challenged again shortly before, but after it last
+        used this one: only those can have lost theirs with it."""
         if record.time is None:
-            return 0
+            return []
         gone = self._gone.get(tracked.name.targetname.lower()) or {}
         since = record.time - _AT_ONCE
         if tracked.used is not None:
             since = max(since, tracked.used)
-        return sum(since <= time <= record.time for client, time in gone.items() if client != tracked.endpoint)
+        others = (one for client, one in gone.items() if client != tracked.endpoint)
+        return [end for time, end in others if since <= time <= record.time]
 
-    def _note_gone(self, tracked: Tracked, record: Record) -> None:
+    def _note_gone(self, tracked: Tracked, record: Record, end: AssociationEnd) -> None:
         """Notes for the next client that the server dropped an association, and no rule explains it."""
         if record.time is None:
             return
         server, now = tracked.name.targetname.lower(), record.time
         gone = self._gone.get(server) or {}
-        gone = {client: time for client, time in gone.items() if timedelta() <= now - time <= _AT_ONCE}
-        gone[tracked.endpoint] = now
+        gone = {client: one for client, one in gone.items() if timedelta() <= now - one[0] <= _AT_ONCE}
+        gone[tracked.endpoint] = now, end
         self._gone.put(server, gone)
 
 

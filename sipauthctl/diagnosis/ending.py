@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import Enum
@@ -54,7 +55,7 @@ def end_of(
     lifetime: timedelta = LIFETIME,
     ticket_ended: bool = False,
     new_connection: bool = False,
-    others: int = 0,
+    others: Sequence[AssociationEnd] = (),
     name: str = "it",
 ) -> AssociationEnd:
     """Why an association was challenged again.
@@ -68,7 +69,8 @@ def end_of(
         ticket_ended: the Kerberos ticket behind it had ended.
         new_connection: the client came by another connection than before, while its registration still stood: a client
             that was away for longer comes back so, too.
-        others: how many other clients the same server challenged again shortly before.
+        others: the ends of associations of other clients that the same server challenged again shortly before. They
+            show a restart, unless a limit of the server for age or rest may have brought this one and them.
         name: of the association in the words.
     """
     words = f"how old {name} was is not known" if age is None else f"{name} was {span(age)} old"
@@ -81,15 +83,16 @@ def end_of(
         return end(EndCause.TICKET_ENDED, ", and the ticket behind it had ended")
     if age is not None and age >= lifetime.total_seconds():
         return end(EndCause.LIFETIME, f"; associations live {span(lifetime.total_seconds())} at most")
-    if others:
-        clients = "another client was" if others == 1 else f"{others} other clients were"
+    used = "" if idle is None else f" and last known to the server {span(idle)} before"
+    unknown = end(EndCause.UNKNOWN, used, "; nothing tells why the server dropped it")
+    lost = sum(not _by_limit(unknown, other) for other in others)
+    if lost:
+        clients = "another client was" if lost == 1 else f"{lost} other clients were"
         return end(EndCause.RESTART, f"; {clients} challenged again at the same time, as after a restart")
     if new_connection:
         return end(EndCause.RESTART, "; the client had a new connection, as after a restart of the server")
     if age is None:
         return end(EndCause.UNSEEN)
-    used = "" if idle is None else f" and last known to the server {span(idle)} before"
-    unknown = end(EndCause.UNKNOWN, used, "; nothing tells why the server dropped it")
     explained = None if before is None else _explained(unknown, before, "the one before", name)
     return explained or unknown
 
@@ -113,6 +116,11 @@ def _explained(end: AssociationEnd, other: AssociationEnd, which: str, name: str
         words = f"{name} was {span(end.age)} old, as {which}; it seems that this server lets none live longer"
         return replace(end, cause=EndCause.LIFETIME, words=words, alike=True)
     return None
+
+
+def _by_limit(end: AssociationEnd, other: AssociationEnd) -> bool:
+    """Whether a limit of the server, for the age of associations or for their rest, may have ended both."""
+    return _alike(end.age, other.age) or (end.rested_longest and other.rested_longest)
 
 
 def _alike(one: float | None, other: float | None) -> bool:

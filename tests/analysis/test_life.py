@@ -199,17 +199,49 @@ def test_a_client_that_was_away_for_longer_than_its_registration_saw_no_restart(
     assert found["association-expired"].detail.endswith("nothing tells why the server dropped it.")
 
 
+def of_two(life: Callable[[str], list[Record]], by: timedelta) -> tuple[list[str], list[AssociationResult]]:
+    """Why the associations of ned and of nina, who came later, ended; and all of them."""
+    later = [replace(one, time=one.time + by) for one in life("nina") if one.time is not None]
+    seen = outcome(sorted([*life("ned"), *later], key=lambda record: str(record.time)), NOTHING)
+    return [found.detail for found in seen.findings if found.id == "association-expired"], home(seen)
+
+
 def test_a_restart_shows_by_the_other_clients() -> None:
+    by = timedelta(seconds=1000)
+
     def life(user: str) -> list[Record]:
         clock = Clock()
-        clock.at(100, forget)
-        return records_of_life(held(2 * HOUR, clock=clock, user=user))
+        clock.at(1500 if user == "ned" else 500, forget)
+        return records_of_life(held(1600, "expires-too-short=60", clock=clock, user=user))
 
-    both = sorted([*life("ned"), *life("nina")], key=lambda record: str(record.time))
-    details = [found.detail for found in outcome(both, NOTHING).findings if found.id == "association-expired"]
+    details, _ = of_two(life, by)
     told = [detail for detail in details if "another client was challenged again at the same time" in detail]
     assert len(details) == 2
-    assert ["nina" in detail for detail in told] == [True]  # who was challenged after ned
+    assert len(told) == 1  # of whoever was challenged after the other
+
+
+def test_associations_of_two_clients_that_end_at_the_same_age_show_no_restart() -> None:
+    hour = timedelta(hours=1)
+
+    def life(user: str) -> list[Record]:
+        short = {"lab": {"sa_lifetime": hour}, "options": {"association_lifetime": hour}}
+        return records_of_life(held(4 * HOUR, clock=Clock(late=0.01), user=user, **short))
+
+    details, ends = of_two(life, timedelta(minutes=2))
+    assert all("it seems that this server lets none live longer" in detail for detail in details)
+    assert len([end for end in ends if "lets none live longer" in end.ended_by]) == 6
+
+
+def test_idle_associations_of_two_clients_show_no_restart() -> None:
+    """They are dropped where they were not used for 10 s, at different ages."""
+
+    def life(user: str) -> list[Record]:
+        idle = {"lab": {"sa_idle": timedelta(seconds=10)}}
+        return records_of_life(held(100, "expires-too-short=60", user=user, **idle))
+
+    _, ends = of_two(life, timedelta(seconds=45))
+    assert len([end for end in ends if "unused for" in end.ended_by or "last known" in end.ended_by]) == 8
+    assert not any("another client" in end.ended_by for end in ends)
 
 
 def test_what_another_client_lost_before_explains_nothing() -> None:
