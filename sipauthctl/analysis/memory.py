@@ -113,6 +113,7 @@ class Memory:
         if now is None or (self._looked_at is not None and now - self._looked_at < LINGER):
             return
         self._looked_at = now
+        self.leaving = [one for one in self.leaving if one.deregistered]  # and did not come back
         gone = [one for one in self.leaving if one.ended is None or now - one.ended >= LINGER]
         self.leaving = [one for one in self.leaving if one.ended is not None and now - one.ended < LINGER]
         for tracked in gone:

@@ -110,7 +110,7 @@ class RequestWatch:
         if verdict is None:
             self._unsigned_request(tracked, record, message, key, header, token)
         elif header.sender is Sender.CLIENT and message.method == "REGISTER":
-            tracked.deregistered |= message.headers.get("Expires") == "0"
+            tracked.deregistered = message.headers.get("Expires") == "0"
         # A server has to sign the answers to what its client signed.
         sent.carries(tracked, signed=verdict is not None and header.sender is Sender.CLIENT)
 

@@ -17,7 +17,7 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Record
 from sipauthctl.lab.deployment import Deployment
 from tests.analysis.lives import records_of_life
-from tests.analysis.sessions import GIVEN, NOTHING, Outcome, outcome
+from tests.analysis.sessions import GIVEN, NOTHING, Outcome, changed, outcome, session
 from tests.probe.harness import Clock, run
 from tests.probe.test_life import HOUR, forget, held, life, restart, suspended
 
@@ -278,6 +278,16 @@ def test_a_dropped_association_leaves_the_cause_open() -> None:
     (found,) = outcome(records_of_life(held(2 * HOUR, clock=clock)), GIVEN).findings
     assert "it was 1 h 59 min old and last known to the server" in found.detail
     assert "nothing tells why the server dropped it" in found.detail
+
+
+def test_a_client_that_takes_its_registration_back_and_registers_anew_keeps_its_association() -> None:
+    """Both REGISTERs are signed with it, and so is a refresh that comes an hour later."""
+    records = session()[:12]
+    for place, old, new in ((7, b"CSeq:", b"Expires: 0\r\nCSeq:"), (8, b"Expires: 7200", b"Expires: 0")):
+        records = changed(records, place, old, new)
+    later = [replace(one, time=one.time + timedelta(hours=1)) for one in records[10:] if one.time is not None]
+    seen = outcome([*records[:10], *later], NOTHING)
+    assert [one.handshake_seen for one in seen.associations] == [True]
 
 
 def test_of_a_life_that_was_seen_in_part_no_age_is_told() -> None:
