@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -101,23 +102,37 @@ def test_a_file_of_which_no_message_can_be_read_is_an_error(tmp_path: Path) -> N
     assert "No SIP message could be read." in result.err
 
 
-@pytest.mark.external
-@pytest.mark.skipif(shutil.which("tshark") is None and not DEMANDED, reason="tshark")
-def test_a_message_that_tshark_cannot_hand_over_is_told(tmp_path: Path) -> None:
-    """tshark ends there, with status 0."""
+def large_messages(more: bytes, length: int, body: bytes, path: Path) -> dict[str, Any]:
+    """What is read of two messages and a third one with these header lines and this body."""
     first, second = session()[:2]
     pcap = Pcap()
     flow = TcpFlow(pcap)
     flow.open()
     flow.send(first.raw)
     flow.send(second.raw, from_client=False)
-    body = b"x" * 300_000
-    large = second.raw.replace(b"Content-Length: 0", b"Content-Length: %d" % len(body)) + body
+    large = second.raw.replace(b"Content-Length: 0", more + b"Content-Length: %d" % length) + body
     for start in range(0, len(large), 1400):
         flow.send(large[start : start + 1400], from_client=False)
-    (tmp_path / "x.pcap").write_bytes(pcap.to_bytes())
-    document = json.loads(sipauthctl("analyze", str(tmp_path / "x.pcap"), "--json").out)
+    path.write_bytes(pcap.to_bytes())
+    document: dict[str, Any] = json.loads(sipauthctl("analyze", str(path), "--json").out)
+    return document
+
+
+@pytest.mark.external
+@pytest.mark.skipif(shutil.which("tshark") is None and not DEMANDED, reason="tshark")
+def test_a_message_that_tshark_cannot_hand_over_is_told(tmp_path: Path) -> None:
+    """tshark ends there, with status 0."""
+    more = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(300))
+    document = large_messages(more, 0, b"", tmp_path / "x.pcap")
     assert document["inputs"][0]["messages"] == 2
     (notice,) = document["notices"]
     assert notice["kind"] == "reader-failed"
     assert "larger" in notice["text"]
+
+
+@pytest.mark.external
+@pytest.mark.skipif(shutil.which("tshark") is None and not DEMANDED, reason="tshark")
+def test_a_message_with_a_body_that_tshark_cannot_hand_over_is_read(tmp_path: Path) -> None:
+    document = large_messages(b"", 300_000, b"x" * 300_000, tmp_path / "x.pcap")
+    assert document["inputs"][0]["messages"] == 3
+    assert [notice["kind"] for notice in document["notices"]] == ["large-message"]
