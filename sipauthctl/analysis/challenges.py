@@ -102,6 +102,7 @@ class ChallengeWatch:
             received=record.time,
             where=place_text(record),
             server=without_tokens(host_of(where or "")) or address_text(record.source) or "the server",
+            port=record.source.port if record.source is not None else None,
             input=record.input,
         )
         dialog.went_on, dialog.answered = False, True

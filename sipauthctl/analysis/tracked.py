@@ -58,6 +58,7 @@ class ChallengeSeen:
     received: datetime | None
     where: str
     server: str
+    port: int | None  # of the server, where the input tells it
     input: str
 
 

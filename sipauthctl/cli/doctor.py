@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sipauthctl.cli import completion
 from sipauthctl.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.cli.parameters import sip_uri
@@ -17,9 +18,12 @@ def _known(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     """A Click callback: refuses what is no check."""
     if value:
         from sipauthctl.doctor.checks import CHECKS
+        from sipauthctl.doctor.evidence import EVIDENCE
 
         known = [check.id for check in CHECKS]
         for id_ in value:
+            if id_ == EVIDENCE:
+                raise click.BadParameter(f"{id_!a} is no check to choose: --from FILE without SIP_URI takes it alone.")
             if id_ not in known:
                 raise click.BadParameter(f"{id_!a} is not one of {', '.join(known)}.")
     return value
@@ -37,7 +41,12 @@ def _known(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     help="Take a capture or log as evidence, too; without SIP_URI alone. Can be given several times.",
 )
 @click.option(
-    "--only", multiple=True, callback=_known, metavar="CHECK", help="Run this check and what it needs; repeatable."
+    "--only",
+    multiple=True,
+    callback=_known,
+    metavar="CHECK",
+    shell_complete=completion.checks,
+    help="Run this check and what it needs; repeatable.",
 )
 @click.option("--list", "list_checks", is_flag=True, help="List the checks.")
 @click.option(

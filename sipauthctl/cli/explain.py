@@ -6,6 +6,7 @@ import difflib
 
 import click
 
+from sipauthctl.cli import completion
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.findings import catalogue
 from sipauthctl.report.console import stdout
@@ -13,7 +14,7 @@ from sipauthctl.report.findings import print_catalogue, print_entry
 
 
 @click.command("explain")
-@click.argument("finding", required=False)
+@click.argument("finding", required=False, shell_complete=completion.findings)
 @click.pass_obj
 def command(options: GlobalOptions, finding: str | None) -> None:
     """Explain a finding, or list them all.

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sipauthctl.cli import completion
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.parameters import duration
 
@@ -59,6 +60,7 @@ fault_option = click.option(
     multiple=True,
     metavar="NAME[=SECONDS]",
     callback=check_faults,
+    shell_complete=completion.faults,
     help="Let the lab misbehave; can be given several times.",
 )
 

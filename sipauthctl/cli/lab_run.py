@@ -106,8 +106,9 @@ def _print(out: Console, deployment: Deployment) -> None:
     out.print()
     put(out, "From another terminal:")
     first = document["accounts"][0]
+    kerberos = f"KRB5_CONFIG={document['krb5_config']} " if document["krb5_config"] else ""
     command = (
-        f"SIPAUTHCTL_PASSWORD={first['password']} sipauthctl register {first['sip_uri']}"
+        f"{kerberos}SIPAUTHCTL_PASSWORD={first['password']} sipauthctl register {first['sip_uri']}"
         f" --username '{first['domain']}\\{first['username']}'"
         f" --nameserver {document['nameserver']} --ca-file {document['ca_file']}"
     )

@@ -91,7 +91,9 @@ def sip_uri(ctx: click.Context, param: click.Parameter, value: str | None) -> st
 def _split(text: str) -> tuple[str, int | None]:
     """Host and port; an IPv6 address with a port stands in brackets. A port that is no number gives 0."""
     if text.startswith("["):
-        host, _, rest = text[1:].partition("]")
+        host, end, rest = text[1:].partition("]")
+        if not end:
+            return text, None
         port = rest.removeprefix(":") if rest else ""
     elif text.count(":") == 1:
         host, _, port = text.partition(":")

@@ -82,6 +82,12 @@ def test_no_check_of_this_name() -> None:
     assert "'weather' is not one of name, dns" in " ".join(result.err.split())
 
 
+def test_the_evidence_is_no_check_to_choose() -> None:
+    result = sipauthctl("doctor", "--lab", "--only", "evidence")
+    assert result.code == 2
+    assert "--from FILE without SIP_URI takes it alone" in " ".join(result.err.split())
+
+
 @pytest.fixture
 def running_lab() -> Any:
     lab = subprocess.Popen(

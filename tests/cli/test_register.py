@@ -113,6 +113,7 @@ def test_the_password_is_in_no_output() -> None:
         (["register"], "Missing the SIP address"),
         (["register", "ned"], "is not an address such as"),
         (["register", "sip:ned@litwareinc.com", "--server", "hs1:0"], "is not HOST or HOST:PORT"),
+        (["register", "sip:ned@litwareinc.com", "--server", "[::1"], "is not HOST or HOST:PORT"),
         (["register", "sip:ned@litwareinc.com", "--nameserver", "ns1.invalid"], "has no address"),
         (["register", "sip:ned@litwareinc.com"], "No password"),
         (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),

@@ -71,7 +71,8 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
 def _incomplete(what: str, dialog: Dialog, end: DialogEnd, host: str) -> Finding:
     evidence = [dialog.challenge.where] if dialog.challenge is not None else [f"Call-ID: {dialog.call_id}"]
     severity = Severity.WARNING if end.cut_off or end.one_way else None
-    return finding("handshake-incomplete", what + _ending(end), evidence, severity=severity, host=host)
+    port = dialog.challenge.port if dialog.challenge is not None else None
+    return finding("handshake-incomplete", what + _ending(end), evidence, severity=severity, host=host, port=port)
 
 
 def _ending(end: DialogEnd) -> str:
