@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sipauthctl.association.offers import Offer
 from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.digest import DigestAlgorithm, DigestValues, request_digest, response_digest
@@ -231,12 +230,6 @@ def is_anonymous_join(message: Message) -> bool:
         return False
     anonymous = sender.host.lower() == ANONYMOUS_HOST
     return anonymous and method == "INVITE" and (conference.param("opaque") or "").lower().startswith(CONFERENCE)
-
-
-def digest_text(offer: Offer) -> str:
-    """`Digest, realm=..., algorithm=MD5-sess`: an offer in words, for evidence."""
-    named = (("realm", offer.realm), ("algorithm", offer.algorithm), ("qop", offer.qop))
-    return ", ".join([offer.scheme_text, *(f"{name}={value}" for name, value in named if value is not None)])
 
 
 def _require(parameters: AuthParameters, *names: str) -> None:

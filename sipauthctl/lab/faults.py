@@ -211,9 +211,6 @@ _ALL = (
     ),
 )
 
-KERBEROS_FAULTS = frozenset(fault.name for fault in _ALL if fault.change(Behaviour(), 0.0).kdc is not None)
-"""Those that only a deployment with a KDC can show."""
-
 FAULTS = {fault.name: fault for fault in (*_ALL, *DNS_FAULTS, *TLS_FAULTS, *DIRECTORY_FAULTS)}
 
 

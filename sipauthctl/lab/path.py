@@ -7,7 +7,7 @@ scheme and proxy (RFC 3261 16.7), and the request goes on when all of them have 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from sipauthctl.association.digest import is_anonymous_join
 from sipauthctl.association.security_association import SecurityAssociation
@@ -18,8 +18,6 @@ from sipauthctl.lab.registrar import Peer, Registrar, is_refresh
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Request, Response
-
-_NEXT = Callable[[Request], Response | None]
 
 
 class Path:

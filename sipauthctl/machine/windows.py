@@ -6,7 +6,6 @@ import sys
 from dataclasses import dataclass
 from typing import Protocol
 
-TCPIP = r"SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
 WINLOGON = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion\Winlogon"
 POLICY_HISTORY = r"SOFTWARE\Microsoft\Windows\CurrentVersion\Group Policy\History"
 VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
