@@ -35,6 +35,7 @@ BELOW = {
         "diagnosis",
         "probe",
         "findings",
+        "unexpected",
     },
     "report": {"sip", "mechanisms", "association", "network", "capture", "analysis", "probe", "doctor", "findings"},
     "cli": {
@@ -49,6 +50,7 @@ BELOW = {
         "doctor",
         "report",
         "findings",
+        "unexpected",
     },
 }
 ONLY_IN = {

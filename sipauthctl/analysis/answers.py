@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
-
 from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import SentRequest, Transaction, leg_of
 from sipauthctl.analysis.memory import Memory
@@ -20,7 +18,7 @@ from sipauthctl.capture.record import Record
 from sipauthctl.findings import Severity
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Response
-from sipauthctl.sip.via import Via
+from sipauthctl.sip.via import Via, ip_of
 
 _NEVER_ANSWERED_SIGNED = ("ACK", "CANCEL")
 
@@ -75,7 +73,7 @@ class AnswerWatch:
             self._answered(record, message, key, sent)
 
     def _arrived(self, tracked: Tracked, record: Record, message: Response, key: Transaction) -> None:
-        """The answer to the last token, or to the signed request that ends the registration."""
+        """The answer to the last token."""
         if message.status < 200:
             return
         if tracked.final == key and tracked.step is Step.FINAL_SENT:
@@ -86,8 +84,6 @@ class AnswerWatch:
             tracked.slim()
             if refused:
                 self._memory.finish(tracked)
-        elif tracked.deregistered and key[2] == "REGISTER" and message.status < 300:
-            self._memory.leaving.append(tracked)
 
     @staticmethod
     def _went_on(tracked: Tracked, header: SignedHeader, verdict: Verdict | None, key: Transaction) -> None:
@@ -143,7 +139,7 @@ class AnswerWatch:
             via = Via.parse((message.headers.values("Via") or ("",))[-1])
         except SipError:
             return
-        own, seen = _address(via.host), _address(via.param("received") or "")
+        own, seen = ip_of(via.host), ip_of(via.param("received") or "")
         if own is not None and seen is not None and own != seen:  # a name in Via says nothing of an address
             tracked.seen_as = (str(own), str(seen))
 
@@ -154,13 +150,6 @@ def _answers(record: Record, sent: SentRequest) -> bool:
     if sent.leg is None or "" in (source, destination, *sent.leg[1:]):
         return True
     return (destination, source) == sent.leg[1:] or record.input != sent.leg[0]
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
 
 
 def _distinct(tracked: list[Tracked]) -> list[Tracked]:

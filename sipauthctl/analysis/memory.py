@@ -23,8 +23,8 @@ OPEN_ASSOCIATIONS = 2048
 REMEMBERED_REQUESTS = 2048
 REMEMBERED_DIALOGS = 2048
 LINGER = timedelta(seconds=64)
-"""How long after a de-registration or a refusal messages of the association may still come: twice the time of a
-transaction, RFC 3261 17.1.2.2."""
+"""How long after a refusal copies of its messages may still come: twice the time of a transaction, RFC 3261
+17.1.2.2."""
 
 _MOST_OF_USER_AGENT = 200
 
@@ -32,8 +32,8 @@ _MOST_OF_USER_AGENT = 200
 class Memory:
     """Shared by what looks at requests, challenges and answers.
 
-    `done` has the associations that are over and not given yet, `leaving` those that are de-registered, `dialogs_over`
-    the dialogs that came to no association. `signs_in` tells when a client last gave credentials.
+    `done` has the associations that are over and not given yet, `dialogs_over` the dialogs that came to none.
+    `signs_in` tells when a client last gave credentials.
 
     Args:
         lifetime: how long the servers keep an association.
@@ -47,7 +47,6 @@ class Memory:
         self.dialogs: Bounded[tuple[str, Endpoint], Dialog] = Bounded(REMEMBERED_DIALOGS)
         self.signs_in: Bounded[Endpoint, datetime | None] = Bounded(REMEMBERED_DIALOGS)
         self.done: list[Tracked] = []
-        self.leaving: list[Tracked] = []
         self.dialogs_over: list[Dialog] = []
         self._longest = max(lifetime, LIFETIME)
         self._looked_at: datetime | None = None
@@ -109,15 +108,10 @@ class Memory:
         return record.time is None or tracked.ended is None or abs(record.time - tracked.ended) < LINGER
 
     def expire(self, now: datetime | None) -> None:
-        """Lets go of de-registered associations, and of those that are older than any can be."""
+        """Lets go of associations that are older than any can be. One that is de-registered may be used again."""
         if now is None or (self._looked_at is not None and now - self._looked_at < LINGER):
             return
         self._looked_at = now
-        self.leaving = [one for one in self.leaving if one.deregistered]  # and did not come back
-        gone = [one for one in self.leaving if one.ended is None or now - one.ended >= LINGER]
-        self.leaving = [one for one in self.leaving if one.ended is not None and now - one.ended < LINGER]
-        for tracked in gone:
-            self.finish(tracked)
         for tracked in self.open:
             if tracked.ended is None or now - tracked.ended < self._longest:
                 break

@@ -45,7 +45,8 @@ class SignatureProblem(Enum):
     OTHER_SIGNER = "other-signer"  # it is made under another association than it names
 
 
-_HARMLESS = frozenset({None, SignatureProblem.GAP, SignatureProblem.NOT_FROM_ONE})
+HARMLESS = frozenset({None, SignatureProblem.GAP, SignatureProblem.NOT_FROM_ONE})
+"""What keeps no message from being believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class SignatureResult:
     @property
     def trusted(self) -> bool:
         """Whether the message may be believed: the signature holds and is no replay."""
-        return self.verdict is Verdict.VALID and self.problem in _HARMLESS
+        return self.verdict is Verdict.VALID and self.problem in HARMLESS
 
 
 class EndReason(Enum):
@@ -237,7 +238,7 @@ class SecurityAssociation:
             detail = "the signature does not match the message"
             return SignatureResult(Verdict.INVALID, wire.num, SignatureProblem.INVALID, detail, buffer, wire.value)
         problem, detail = self._accept(wire.num)
-        if problem in _HARMLESS:
+        if problem in HARMLESS:
             self.outlived = max(self.outlived, now - self.last_used)
             self.last_used = now
             self.opaque = self.opaque if self.opaque is not None else parameters.get("opaque")

@@ -17,6 +17,7 @@ import click
 
 from sipauthctl import __version__
 from sipauthctl.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED
+from sipauthctl.unexpected import place_of
 
 COMMANDS = {
     "register": "Sign in to a server and show each step of the handshake.",
@@ -110,7 +111,7 @@ def main(args: list[str]) -> int:
             _give_up_output()
             click.echo(f"Error: the output cannot be written: {os.strerror(error.errno)}.", err=True)
             return EXIT_FAILED
-        what = f"version {__version__}, {_where(error)}"
+        what = f"version {__version__}, {place_of(error)}"
         click.echo(f"Error: sipauthctl failed unexpectedly ({what}). Please report this.", err=True)
         return EXIT_FAILED
 
@@ -122,13 +123,3 @@ def _give_up_output() -> None:
 
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
-
-def _where(error: Exception) -> str:
-    """The line that raised the error, without its text, which may hold anything."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return (
-        f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "no place known"
-    )

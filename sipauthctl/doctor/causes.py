@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipauthctl.findings import Finding, Severity
+from sipauthctl.probe.diagnosis import signatures
 
 _REFUSALS = ("credentials-refused", "user-unknown", "account-revoked", "server-diagnostic")
 _ACCOUNT = (
@@ -14,14 +15,6 @@ _ACCOUNT = (
     "logon-hours",
     "logon-workstation",
     "wrong-password",
-)
-_UNTRUSTED = (
-    "num-replayed",
-    "signature-invalid",
-    "signature-malformed",
-    "signature-missing",
-    "unknown-association",
-    "wrong-signer",
 )
 _NO_TICKET = ("no-ticket", "kerberos-failed")
 
@@ -62,7 +55,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "ntlm-key-strength-mismatch": ("credentials-refused", "server-diagnostic"),
     "ntlm-v1": ("credentials-refused",),
     # An answer to a refresh that cannot be believed.
-    **dict.fromkeys(_UNTRUSTED, ("registration-lost",)),
+    **dict.fromkeys(signatures.UNTRUSTED, ("registration-lost",)),
     # The offers.
     "extranet-ntlm-only": ("kdc-not-found", "kdc-unreachable"),
     "kerberos-unavailable": ("no-usable-scheme",),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult, Status
+from sipauthctl.unexpected import place_of
 
 GRACE_SECONDS = 3.0
 """How long a check that was ended may still tidy up, such as de-register."""
@@ -99,7 +99,7 @@ async def _limited(check: Check, case: Case) -> CheckResult:
         return check.skipped("it was cancelled")
     error = task.exception()
     if error is not None:  # its text may hold anything
-        return check.skipped(f"the check itself failed ({_where(error)}); please report this")
+        return check.skipped(f"the check itself failed ({place_of(error)}); please report this")
     return task.result()
 
 
@@ -108,12 +108,3 @@ async def _end(task: asyncio.Task[CheckResult]) -> None:
     done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
     if done and not task.cancelled():
         task.exception()  # seen
-
-
-def _where(error: BaseException) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return (
-        f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace is not None else "no place known"
-    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sipauthctl.association.choice import Choice
 from sipauthctl.association.client import Stopped
@@ -29,6 +28,7 @@ from sipauthctl.probe.results import (
     SentProbe,
 )
 from sipauthctl.sip.message import Response
+from sipauthctl.sip.via import ip_of
 
 
 class DateState(Enum):
@@ -102,15 +102,8 @@ class HopFacts:
         """Whether the server sees us under another address, however it writes ours."""
         if self.local is None or self.seen_as is None:
             return False
-        own, seen = _address(self.local[0]), _address(self.seen_as[0])
+        own, seen = ip_of(self.local[0]), ip_of(self.seen_as[0])
         return own is not None and seen is not None and own != seen
-
-
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    try:
-        return ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
 
 
 @dataclass(slots=True)

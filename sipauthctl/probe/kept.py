@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sipauthctl.association.security_association import SignatureProblem, SignatureResult
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.probe.results import ServerRequest, SignatureCheck
+from sipauthctl.probe.results import ServerRequest, SignatureCheck, verdicts_of
 from sipauthctl.sip.message import Message, Response
 
 CHECKS_KEPT = 1000
@@ -37,6 +37,10 @@ class KeptChecks:
                 self.first.append(check)
             else:
                 self.left_out[check.sender, check.verdict] += 1
+
+    def verdicts(self, sender: str) -> Counter[Verdict]:
+        """How many signatures of `client` or `server` came to which verdict, those that are left out with them."""
+        return verdicts_of(self.first, self.left_out, sender)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -184,11 +184,16 @@ class Hop:
 
     def verdicts(self, sender: str) -> Counter[Verdict]:
         """How many signatures of `client` or `server` came to which verdict."""
-        counts = Counter(check.verdict for check in self.signatures if check.sender == sender)
-        for (side, verdict), count in self.signatures_left_out.items():
-            if side == sender:
-                counts[verdict] += count
-        return counts
+        return verdicts_of(self.signatures, self.signatures_left_out, sender)
+
+
+def verdicts_of(
+    first: Iterable[SignatureCheck], left_out: Mapping[tuple[str, Verdict], int], sender: str
+) -> Counter[Verdict]:
+    """The sum of what was kept and what was counted only, of one side."""
+    counts = Counter(check.verdict for check in first if check.sender == sender)
+    counts.update({verdict: count for (side, verdict), count in left_out.items() if side == sender})
+    return counts
 
 
 @dataclass(frozen=True, slots=True)

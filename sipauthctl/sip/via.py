@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sipauthctl.sip.errors import ParseError, excerpt
 from sipauthctl.sip.params import Params, find_param, parse_params
@@ -42,3 +43,11 @@ class Via:
     def param(self, name: str) -> str | None:
         """A parameter: "" where it has no value, None where it is absent."""
         return find_param(self.params, name)
+
+
+def ip_of(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host or `received` writes, with or without brackets and zone; None for a name."""
+    try:
+        return ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return None

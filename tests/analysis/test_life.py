@@ -280,13 +280,14 @@ def test_a_dropped_association_leaves_the_cause_open() -> None:
     assert "nothing tells why the server dropped it" in found.detail
 
 
-def test_a_client_that_takes_its_registration_back_and_registers_anew_keeps_its_association() -> None:
-    """Both REGISTERs are signed with it, and so is a refresh that comes an hour later."""
+@pytest.mark.parametrize("pause", [8, 10], ids=["before it registers anew", "before the refresh"])
+def test_a_client_that_takes_its_registration_back_and_registers_anew_keeps_its_association(pause: int) -> None:
+    """The REGISTERs are signed with it, however long the client pauses before, and so is a later refresh."""
     records = session()[:12]
     for place, old, new in ((7, b"CSeq:", b"Expires: 0\r\nCSeq:"), (8, b"Expires: 7200", b"Expires: 0")):
         records = changed(records, place, old, new)
-    later = [replace(one, time=one.time + timedelta(hours=1)) for one in records[10:] if one.time is not None]
-    seen = outcome([*records[:10], *later], NOTHING)
+    later = [replace(one, time=one.time + timedelta(hours=1)) for one in records[pause:] if one.time is not None]
+    seen = outcome([*records[:pause], *later], NOTHING)
     assert [one.handshake_seen for one in seen.associations] == [True]
 
 

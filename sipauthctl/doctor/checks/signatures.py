@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
@@ -26,9 +28,10 @@ class SignaturesCheck(Check):
             for item in family(run, options)
             if item.id in SIGNATURES
         ]
-        checks = [check for run in case.runs for hop in run.hops for check in hop.signatures.first]
-        of_server = [check for check in checks if check.sender == "server"]
+        of_server = Counter[Verdict]()
+        for run in case.runs:
+            for hop in run.hops:
+                of_server += hop.signatures.verdicts("server")
         if not of_server and not found:
             return self.skipped("the server signed nothing")
-        valid = sum(check.verdict is Verdict.VALID for check in of_server)
-        return self.judged(f"{valid} of {len(of_server)} valid", found)
+        return self.judged(f"{of_server[Verdict.VALID]} of {of_server.total()} valid", found)
