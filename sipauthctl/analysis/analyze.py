@@ -219,18 +219,6 @@ class Analysis:
             self._notices_left_out += 1
 
 
-def analyze(
-    items: Iterable[Record | Notice],
-    secrets: Secrets,
-    *,
-    local_times: Collection[str] = (),
-    about: str = "",
-    lifetime: timedelta = LIFETIME,
-) -> Analysis:
-    """Analyses the messages of captures and logs; see `Analysis`."""
-    return Analysis(items, secrets, local_times=local_times, about=about, lifetime=lifetime)
-
-
 def _unread(record: Record, error: SipError) -> Notice:
     # The error quotes the message after a colon; what cannot be read may well be a token.
     return Notice("unreadable-messages", f"of the first one: {without_quote(error)}.", record.input, record.place)

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
 from sipauthctl.capture.merge import merge
@@ -86,7 +86,7 @@ def execute(
     inputs = Inputs(files, capture)
     progress = AnalysisProgress(stderr(no_color=no_color))
     items = progress.over(merge(inputs.items()))
-    analysis = analyze(items, secrets, local_times=inputs.of_kind(LOCAL_TIMES), lifetime=lifetime)
+    analysis = Analysis(items, secrets, local_times=inputs.of_kind(LOCAL_TIMES), lifetime=lifetime)
     with ExitStack() as stack:
         renderers: list[AnalysisRenderer] = []
         if html is not None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.capture.merge import merge
@@ -36,7 +36,7 @@ def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -
     paths = [str(file) for file in files]
     readers = [open_reader(path, captures=_capture) for path in paths]
     local = [path for path, reader in zip(paths, readers, strict=True) if reader.kind in LOCAL_TIMES]
-    analysis = analyze(merge(readers), secrets, local_times=local, about=about)
+    analysis = Analysis(merge(readers), secrets, local_times=local, about=about)
     states, of_whom_it_is_about = Counter[State](), False
     for association in analysis.associations():
         states[association.state] += 1

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.results import AssociationResult
 from sipauthctl.analysis.secrets import Secrets, nt_hash_secrets, password_secrets
 from sipauthctl.analysis.signature_log import CheckedSignature
@@ -122,7 +122,7 @@ class Outcome:
 
 def outcome(items: Iterable[Record | Notice], secrets: Secrets = GIVEN, **more: Any) -> Outcome:
     """Runs an analysis to its end."""
-    analysis = analyze(items, secrets, **more)
+    analysis = Analysis(items, secrets, **more)
     associations = list(analysis.associations())
     return Outcome(associations, analysis.findings)
 

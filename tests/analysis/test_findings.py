@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets, password_secrets
 from sipauthctl.association.verdict import Verdict
@@ -149,7 +149,7 @@ def test_a_clock_beyond_every_limit() -> None:
 def test_a_log_in_local_time_of_unknown_zone_shows_no_skew(hours: float) -> None:
     records = [_later(record, timedelta(hours=hours)) for record in session()]
     assert "clock-skew" in outcome(records).ids
-    analysis = analyze(records, GIVEN, local_times={"session.pcap"})
+    analysis = Analysis(records, GIVEN, local_times={"session.pcap"})
     list(analysis.associations())
     assert [found.id for found in analysis.findings] == []
 

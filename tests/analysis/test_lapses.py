@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.capture.pcap import PcapReader
 from sipauthctl.capture.record import Address, Record
 from sipauthctl.findings import Finding
@@ -147,7 +147,7 @@ def test_a_capture_with_a_hole(lacking: tuple[int, ...], tmp_path: Path) -> None
             pcap.add(frame)
     path = tmp_path / "hole.pcap"
     path.write_bytes(pcap.to_bytes())
-    analysis = analyze(PcapReader(str(path)), GIVEN)
+    analysis = Analysis(PcapReader(str(path)), GIVEN)
     assert len(list(analysis.associations())) == 2
     told = [(found.id, found.severity.value) for found in analysis.findings if found.id == "registration-lapsed"]
     assert told == ([("registration-lapsed", "warning")] if len(lacking) == 2 else [])

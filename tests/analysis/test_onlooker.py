@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.results import State
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.verdict import Verdict
@@ -70,7 +70,7 @@ def test_a_log_whose_zone_is_not_known_beside_a_capture() -> None:
         if r.time is not None
     ]
     for order in ([log, records], [records, log]):
-        analysis = analyze(merge(order), GIVEN, local_times={"x.uccapilog"})
+        analysis = Analysis(merge(order), GIVEN, local_times={"x.uccapilog"})
         associations = list(analysis.associations())
         assert {s.verdict for a in associations for s in a.signatures} == {Verdict.VALID}
         assert [f.id for f in analysis.findings if f.severity.value != "info"] == []
@@ -179,7 +179,7 @@ def test_a_wrong_sequence_number_is_not_taken_for_forgeable_signatures() -> None
 
 
 def test_an_unknown_zone_leaves_open_which_clock_is_ahead() -> None:
-    analysis = analyze(lab("clock-skew", lab={"redirect": False}), GIVEN, local_times={"session.pcap"})
+    analysis = Analysis(lab("clock-skew", lab={"redirect": False}), GIVEN, local_times={"session.pcap"})
     list(analysis.associations())
     details = [found.detail for found in analysis.findings if found.id.endswith("clock-skew")]
     assert not [detail for detail in details if "ahead" in detail or "behind" in detail]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.dialogs import CREDENTIALS_KEPT
 from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.table import NEWEST, AssociationTable
@@ -30,7 +30,7 @@ HEADERS = [b"Call-ID", b"CSeq", b"From", b"To", b"Via", b"Authorization", b"Auth
 def test_garbage_is_counted_and_passed_over(blobs: list[bytes]) -> None:
     first = session()[0]
     items = [replace(first, raw=blob, place=number) for number, blob in enumerate(blobs, 1)]
-    analysis = analyze(items, GIVEN)
+    analysis = Analysis(items, GIVEN)
     assert list(analysis.associations()) == []
     if blobs:
         (count,) = analysis.inputs
@@ -93,7 +93,7 @@ def test_open_associations_are_bounded_and_each_comes_out_once(monkeypatch: pyte
             raw = re.sub(rb"Call-ID: \w+", b"Call-ID: %032x" % number, record.raw)
             raw = re.sub(rb'opaque="\w+"', b'opaque="%08X"' % number, raw)
             items.append(replace(record, raw=raw))
-    analysis = analyze(iter(items), NOTHING)
+    analysis = Analysis(iter(items), NOTHING)
     held = 0
     seen = []
     for association in analysis.associations():
@@ -127,7 +127,7 @@ def test_searches_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_notices_are_kept_and_bounded() -> None:
     notice = Notice("truncated", "The capture ends in the middle of a packet.", "x.pcap")
-    analysis = analyze([notice] * 300, NOTHING)
+    analysis = Analysis([notice] * 300, NOTHING)
     assert list(analysis.associations()) == []
     assert len(analysis.notices) == 201
     assert "100 more" in analysis.notices[-1].text
@@ -150,7 +150,7 @@ def test_a_long_association_keeps_a_short_ladder_and_all_signatures() -> None:
 def test_messages_that_cannot_be_read_are_told_without_their_text() -> None:
     records = session()
     wrapped = records[4].raw.replace(b"Authorization: NTLM ", b"Authorization: NTLM\r\nSecretToken")
-    analysis = analyze([*put(records, replace(records[4], raw=wrapped))[:6], replace(records[0], raw=b"x")], GIVEN)
+    analysis = Analysis([*put(records, replace(records[4], raw=wrapped))[:6], replace(records[0], raw=b"x")], GIVEN)
     assert len(list(analysis.associations())) == 1
     (notice,) = analysis.notices
     assert (notice.kind, notice.input, notice.place) == ("unreadable-messages", "session.pcap", records[4].place)
@@ -164,7 +164,7 @@ def test_no_part_of_a_token_is_told_where_its_header_cannot_be_read(place: int, 
     token = re.findall(rb'gssapi-data="([^"]+)"', records[place - 1].raw)[0]
     half = len(token) // 2
     raw = records[place - 1].raw.replace(token, token[:half] + broken + token[half:])
-    analysis = analyze(put(records, replace(records[place - 1], raw=raw)), GIVEN)
+    analysis = Analysis(put(records, replace(records[place - 1], raw=raw)), GIVEN)
     told = str(list(analysis.associations())) + str(analysis.findings) + str(analysis.notices)
     pieces = [token[at : at + 24].decode() for at in range(0, len(token) - 24)]
     assert not [piece for piece in pieces if piece in told]

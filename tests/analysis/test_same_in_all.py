@@ -88,7 +88,7 @@ def test_the_addresses_are_those_of_the_input(tmp_path: Path) -> None:
 
 def test_a_capture_and_both_logs_together_are_one_sign_in(tmp_path: Path) -> None:
     """On one time line every message is there three times, and nothing is a replay."""
-    from sipauthctl.analysis.analyze import analyze
+    from sipauthctl.analysis.analyze import Analysis
     from sipauthctl.capture.merge import merge
     from sipauthctl.capture.pcap import PcapReader
     from sipauthctl.capture.reader import open_reader
@@ -101,7 +101,7 @@ def test_a_capture_and_both_logs_together_are_one_sign_in(tmp_path: Path) -> Non
     for name, content in contents:
         (tmp_path / name).write_bytes(content)
     readers = [open_reader(str(tmp_path / name), captures=PcapReader) for name, _ in contents]
-    analysis = analyze(merge(readers), GIVEN)
+    analysis = Analysis(merge(readers), GIVEN)
     (association,) = analysis.associations()
     assert {s.verdict for s in association.signatures} == {Verdict.VALID}
     assert len(association.signatures) == 3 * 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sipauthctl.analysis.analyze import Analysis, analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.pcap import PcapReader
@@ -112,6 +112,6 @@ def read(content: bytes, folder: Path, name: str, secrets: Secrets, *, local_tim
     path = folder / name
     path.write_bytes(content)
     reader = open_reader(str(path), captures=PcapReader)
-    analysis: Analysis = analyze(merge([reader]), secrets, local_times={str(path)} if local_times else set())
+    analysis = Analysis(merge([reader]), secrets, local_times={str(path)} if local_times else set())
     associations = list(analysis.associations())
     return Outcome(associations, analysis.findings)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sipauthctl.analysis.analyze import analyze
+from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.secrets import Secrets, password_secrets
 from sipauthctl.association.verdict import Verdict
@@ -148,7 +148,7 @@ def test_one_changed_byte_makes_exactly_its_message_invalid_and_is_named(capture
         tried.add(name)
         path = tmp_path / "plain.pcap"
         path.write_bytes(_plain([*records[:place], changed, *records[place + 1 :]]))
-        analysis = analyze(open_reader(str(path), captures=PcapReader), captured.secrets)
+        analysis = Analysis(open_reader(str(path), captures=PcapReader), captured.secrets)
         (association,) = analysis.associations()
         verdicts = [one.verdict for one in association.signatures]
         wrong = [number for number, verdict in enumerate(verdicts) if verdict is not Verdict.VALID]
