@@ -266,7 +266,7 @@ def data_of(content: bytes) -> Data:
 
 
 @cache
-def library() -> Library:
+def loaded_library() -> Library:
     """The library, loaded once.
 
     Raises:

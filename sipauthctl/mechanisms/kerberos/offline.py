@@ -27,7 +27,7 @@ from sipauthctl.mechanisms.kerberos.libkrb5 import (
     LibraryError,
     Ticket,
     data_of,
-    library,
+    loaded_library,
 )
 from sipauthctl.mechanisms.kerberos.token import ap_reply, ap_request
 
@@ -107,7 +107,7 @@ class ServiceKeytab:
     """
 
     def __init__(self, path: Path) -> None:
-        self._library = library()
+        self._library = loaded_library()
         self._keytab = c_void_p()
         name = b"FILE:" + bytes(path)
         try:

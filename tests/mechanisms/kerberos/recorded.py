@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sipauthctl.mechanisms.base import MechanismUnavailable
-from sipauthctl.mechanisms.kerberos.libkrb5 import library
+from sipauthctl.mechanisms.kerberos.libkrb5 import loaded_library
 from sipauthctl.mechanisms.kerberos.offline import ContextKeys, ServiceKeytab
 from tests.external import DEMANDED
 
@@ -24,7 +24,7 @@ SPN, REALM = "sip/hs1.litwareinc.com", "LITWAREINC.COM"
 
 def _missing() -> bool:
     try:
-        library()
+        loaded_library()
     except MechanismUnavailable:
         return True
     return False

@@ -171,12 +171,12 @@ def test_what_is_no_keytab(content: bytes, tmp_path: Path) -> None:
 
 
 def test_a_computer_without_libkrb5(monkeypatch: pytest.MonkeyPatch) -> None:
-    libkrb5.library.cache_clear()
+    libkrb5.loaded_library.cache_clear()
     monkeypatch.setattr(libkrb5, "_FILE", "libkrb5-of-no-version.so")
     with pytest.raises(MechanismUnavailable, match=r"apt install libkrb5-3\.$"):
         ServiceKeytab(Path("/dev/null"))
     monkeypatch.undo()
-    libkrb5.library.cache_clear()
+    libkrb5.loaded_library.cache_clear()
 
 
 # --- tokens that are none
