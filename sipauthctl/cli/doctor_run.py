@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
@@ -174,7 +174,7 @@ def _asked(subject: _Subject, wish: Wish, stack: ExitStack) -> Asked:
         use_kdc(request, subject.name, user.host, stack)
     kdc = (request.kdc.host, request.kdc.port or 88) if request.kdc is not None else None
     return Asked(
-        probe=probe_options(request, user, subject.name, reason or ""),
+        probe=replace(probe_options(request, user, subject.name), kerberos_unavailable=reason or ""),
         credentials=subject.credentials,
         kdc=kdc,
         all_attempts=wish.all_attempts,

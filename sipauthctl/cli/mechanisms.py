@@ -7,16 +7,22 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.password import VARIABLE, get_password
 from sipauthctl.cli.register_request import Request
+from sipauthctl.machine.facts import read_machine
+from sipauthctl.machine.krb5_conf import read_krb5_conf
+from sipauthctl.machine.windows import local_registry
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.initiators import InitiatorMaker, kerberos_maker, kerberos_source, ntlm_maker
+from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.trust import REMEDY, Origin, Withheld
 
 KDC_PORT = 88
 NETBIOS_NAME_LENGTH = 15
@@ -79,8 +85,14 @@ def credentials(request: Request) -> Credentials:
     return Credentials(name, get_password(request.password_file, name.text))
 
 
-def mechanisms(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> Mechanisms:
+def mechanisms(request: Request, given: Credentials, options: ProbeOptions, stack: ExitStack) -> Mechanisms:
     """The initiators for this run; what Kerberos needs is held open on `stack`.
+
+    Args:
+        request: the options of the command.
+        given: see there.
+        options: they tell who may receive credentials.
+        stack: closed at the end of the run.
 
     Raises:
         CannotRun: Kerberos was demanded and cannot run.
@@ -96,14 +108,15 @@ def mechanisms(request: Request, given: Credentials, sip_domain: str, stack: Exi
         if request.auth == "kerberos" or given.password is None:
             raise CannotRun(reason)
         return Mechanisms(makers, reason)
-    makers[Scheme.KERBEROS] = _kerberos(request, given, sip_domain, stack)
+    makers[Scheme.KERBEROS] = _kerberos(request, given, options, stack)
     return Mechanisms(makers, "")
 
 
-def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: ExitStack) -> InitiatorMaker:
+def _kerberos(request: Request, given: Credentials, options: ProbeOptions, stack: ExitStack) -> InitiatorMaker:
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin, default_realm
     from sipauthctl.mechanisms.kerberos.names import kerberos_name
 
+    sip_domain = options.sip_domain
     use_kdc(request, given.name, sip_domain, stack)
     try:
         name = kerberos_name(given.name, default_realm() or sip_domain.upper())
@@ -115,8 +128,24 @@ def _kerberos(request: Request, given: Credentials, sip_domain: str, stack: Exit
         cache=request.ccache,
         keytab=request.keytab,
         name_given=request.username is not None,
+        trust=options.trust,
+        located_by=_located_by(request, name.realm),
     )
+    if isinstance(source, Withheld):  # a realm comes from the user or krb5.conf, so that this is not expected
+        raise click.UsageError(f"Neither you nor this computer named the realm {name.realm} ({REMEDY[source]}).")
     return kerberos_maker(stack.enter_context(KerberosLogin(source)), now=now)
+
+
+def computer_domains() -> tuple[str, ...]:
+    """The domains that this computer's settings name."""
+    return read_machine(Path("/"), os.environ, local_registry()).domains
+
+
+def _located_by(request: Request, realm: str) -> Origin:
+    """Who names the KDC."""
+    if request.kdc is not None:
+        return Origin.USER
+    return Origin.COMPUTER if read_krb5_conf(Path("/"), os.environ).kdcs.get(realm) else Origin.DNS
 
 
 def use_kdc(request: Request, name: LogonName, sip_domain: str, stack: ExitStack) -> None:

@@ -14,8 +14,8 @@ from sipauthctl.probe.options import ProbeOptions, ServerChoice
 from sipauthctl.sip.uri import SipUri
 
 
-def probe_options(request: Request, user: SipUri, name: LogonName, kerberos_unavailable: str) -> ProbeOptions:
-    """What the probe is asked to do."""
+def probe_options(request: Request, user: SipUri, name: LogonName) -> ProbeOptions:
+    """What the probe is asked to do, as far as the options tell."""
     seconds = request.timeout
     return ProbeOptions(
         user=user,
@@ -25,6 +25,8 @@ def probe_options(request: Request, user: SipUri, name: LogonName, kerberos_unav
         policy=TlsPolicy(request.ca_file, request.verify),
         wanted=Wanted(request.auth),
         allow_cleartext=request.allow_cleartext,
+        trust_domains=request.trust_domains,
+        allow_rc4=request.allow_rc4,
         nameserver=request.nameserver,
         timeouts=Timeouts(seconds, seconds, seconds),
         max_redirects=request.max_redirects,
@@ -34,7 +36,6 @@ def probe_options(request: Request, user: SipUri, name: LogonName, kerberos_unav
         hold=request.hold,
         association_lifetime=request.sa_lifetime or LIFETIME,
         workstation=workstation(),
-        kerberos_unavailable=kerberos_unavailable,
     )
 
 

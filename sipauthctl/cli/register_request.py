@@ -23,6 +23,8 @@ class Request:
     ca_file: Path | None
     no_verify: bool
     allow_cleartext: bool
+    trust_domains: tuple[str, ...]
+    allow_rc4: bool
     auth: str
     username: str | None
     domain: str

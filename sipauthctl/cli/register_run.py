@@ -8,12 +8,12 @@ import secrets
 import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.mechanisms import Credentials, credentials, mechanisms, now
+from sipauthctl.cli.mechanisms import Credentials, computer_domains, credentials, mechanisms, now
 from sipauthctl.cli.probe_options import probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
 from sipauthctl.network.resolver import Resolver
@@ -88,8 +88,9 @@ async def _run(
 
             request, given = await in_lab(request, stack, outer)
         user = SipUri.parse(request.sip_uri or "")
-        usable = mechanisms(request, given, user.host, outer)
-        options = probe_options(request, user, given.name, usable.kerberos_unavailable)
+        options = replace(probe_options(request, user, given.name), computer_domains=computer_domains())
+        usable = mechanisms(request, given, options, outer)
+        options = replace(options, kerberos_unavailable=usable.kerberos_unavailable)
 
         def observe(event: Event) -> None:
             for observer in observers:

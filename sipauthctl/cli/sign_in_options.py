@@ -26,6 +26,13 @@ _REACHING = (
     ),
     click.option("--no-verify", is_flag=True, help="Accept any certificate; NTLM then goes to whoever answers."),
     click.option("--allow-cleartext", is_flag=True, help="Answer NTLM over plain TCP too."),
+    click.option(
+        "--trust-domain",
+        "trust_domains",
+        multiple=True,
+        metavar="DOMAIN",
+        help="Send credentials to servers in this domain too, beside the SIP domain; can be given several times.",
+    ),
 )
 _CREDENTIALS = (
     click.option(
@@ -55,6 +62,11 @@ _CREDENTIALS = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         metavar="FILE",
         help="Kerberos keytab of the user. No password is asked for then.",
+    ),
+    click.option(
+        "--allow-rc4",
+        is_flag=True,
+        help="Prove the password with an RC4 key even to a KDC that only DNS names.",
     ),
     click.option("--kdc", callback=host_port, metavar="HOST[:PORT]", help="Ask this KDC; krb5.conf is left aside."),
 )

@@ -16,7 +16,7 @@ class DirectorySilent(DirectoryError):
 
 
 class DirectoryUntrusted(DirectoryError):
-    """Nothing proves that it is the directory, so no password is sent."""
+    """Nothing proves that it is the directory, so nothing is proven to it."""
 
 
 class BindRefused(DirectoryError):

@@ -7,6 +7,7 @@ import math
 import re
 import socket
 import ssl
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +21,8 @@ MAX_RECEIVED_BYTES = 32 << 20
 """Of one session; the answers to its questions take some kilobytes."""
 MAX_ENTRIES = 50
 """Of one search."""
+MAX_TOKENS = 8
+"""Of one bind; NTLM takes two, Kerberos three."""
 _CERTIFICATE = re.compile(r"certificate verify failed: ([^(]*)")  # OpenSSL's words, within ldap3's
 _FOR_PROGRAMS = re.compile(r"^LDAP\w+ - |\[Errno -?\d+\] ")
 _negotiate: Any = send_sasl_negotiation  # one request of a bind and its answer
@@ -60,14 +63,18 @@ class Entry:
         return self.attributes.get(name.lower(), ())
 
 
-class Sealer(Protocol):
-    """Kerberos by SASL, such as `mechanisms.kerberos.sasl.SaslClient`."""
+class SaslClient(Protocol):
+    """The client's side of a SASL bind, such as `mechanisms.ntlm.sasl.NtlmSasl`."""
 
     def first(self) -> bytes:
         """The first token."""
 
     def answer(self, token: bytes) -> bytes:
         """What to send to a token of the server."""
+
+
+class Sealer(SaslClient, Protocol):
+    """One that also protects the connection, such as `mechanisms.kerberos.sasl.SaslClient`."""
 
     def seal(self, data: bytes) -> bytes:
         """For the wire."""
@@ -131,61 +138,65 @@ def by_kerberos(server: DirectoryServer, sealer: Sealer, seconds: float) -> Dire
         MechanismError: no ticket can be had, or the server is another one.
     """
     connection = _connection(server, seconds, authentication=ldap3.SASL, sasl_mechanism=ldap3.GSSAPI)
-    try:
+    with _dropped_on_failure(connection):
         _open(connection)
-        token = sealer.first()
-        while True:
-            result: dict[str, Any] = _negotiate(connection, None, token)
-            if result["result"] != _SASL_IN_PROGRESS:
-                break
-            token = sealer.answer(result["saslCreds"] or b"")
-    except (LDAPException, OSError) as error:
-        _drop(connection)
-        raise _broken(error) from None
-    except BaseException:
-        _drop(connection)
-        raise
-    if result["result"] != _SUCCESS:
-        _drop(connection)
-        raise BindRefused(f"{server.host} refuses the ticket: {result['description']}", str(result["message"]))
-    connection.bound = True
+        _accepted(_bind(connection, sealer), f"{server.host} refuses the ticket")
     connection.socket = _Guarded(connection.socket, sealer)
     return DirectorySession(connection, "Kerberos, sealed")
 
 
-def by_password(
-    server: DirectoryServer, user: str, password: str, context: ssl.SSLContext, seconds: float
+def by_ntlm(
+    server: DirectoryServer, client: Callable[[bytes], SaslClient], context: ssl.SSLContext, seconds: float
 ) -> DirectorySession:
-    """Signs in with a password (simple bind), over TLS alone: LDAPS, or where that is closed StartTLS.
+    """Signs in using NTLM, over TLS alone: LDAPS, or where that is closed StartTLS.
 
     Args:
-        server: the certificate must be for its host, if `context` says so.
-        user: `user@domain`, `DOMAIN\\user` or a distinguished name.
-        password: not empty: that would be an anonymous bind, which succeeds whatever the password.
+        server: the certificate must be for its host.
+        client: makes the client's side of the bind from the server's certificate (DER).
         context: whom to trust.
         seconds: limit for each step.
 
     Raises:
         DirectoryError: see the classes.
+        MechanismError: the challenge cannot be used.
     """
-    if not password:
-        raise BindRefused("an empty password proves nothing", "")
     tls = _Tls(context, server.host)
-    connection = _connection(server, seconds, tls=tls, user=user, password=password)
-    try:
+    connection = _connection(server, seconds, tls=tls, authentication=ldap3.SASL, sasl_mechanism=ldap3.GSSAPI)
+    connection.sasl_mechanism = "GSS-SPNEGO"  # which ldap3 knows no constant for
+    with _dropped_on_failure(connection):
         how = _open_secure(connection, server, seconds)
-        connection.bind(read_server_info=False)
+        result = _bind(connection, client(connection.socket.socket.getpeercert(binary_form=True)))
+        _accepted(result, f"{server.host} refuses the user")
+    return DirectorySession(connection, f"NTLM over {how}")
+
+
+def _bind(connection: Any, client: SaslClient) -> dict[str, Any]:
+    """The exchange of tokens, RFC 4513 5.2, and what the server says at its end."""
+    token = client.first()
+    for _ in range(MAX_TOKENS):
+        result: dict[str, Any] = _negotiate(connection, None, token)
+        if result["result"] != _SASL_IN_PROGRESS:
+            connection.bound = result["result"] == _SUCCESS
+            return result
+        token = client.answer(result["saslCreds"] or b"")
+    raise DirectoryError("the directory asks for one token after the other")
+
+
+def _accepted(result: dict[str, Any], otherwise: str) -> None:
+    if result["result"] != _SUCCESS:
+        raise BindRefused(f"{otherwise}: {result['description']}", str(result["message"]))
+
+
+@contextlib.contextmanager
+def _dropped_on_failure(connection: Any) -> Iterator[None]:
+    try:
+        yield
     except (LDAPException, OSError) as error:
         _drop(connection)
         raise _broken(error) from None
     except BaseException:
         _drop(connection)
         raise
-    result: dict[str, Any] = connection.result
-    if result["result"] != _SUCCESS:
-        _drop(connection)
-        raise BindRefused(f"{server.host} refuses {user}: {result['description']}", str(result["message"]))
-    return DirectorySession(connection, how)
 
 
 def _open_secure(connection: ldap3.Connection, server: DirectoryServer, seconds: float) -> str:

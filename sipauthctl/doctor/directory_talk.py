@@ -9,12 +9,22 @@ from sipauthctl.directory.availability import unavailable_reason
 from sipauthctl.directory.errors import BindRefused, DirectoryError, DirectorySilent, DirectoryUntrusted
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.kerberos import NoRealm, kerberos_login, note_failure
-from sipauthctl.doctor.realms import principals
+from sipauthctl.doctor.realms import principals, untrusted_domain
+from sipauthctl.doctor.this_machine import trust_of
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.kerberos.blocking import in_thread
 from sipauthctl.mechanisms.kerberos.errors import KerberosFailure
-from sipauthctl.network.discovery import order, within_domain
+from sipauthctl.network.discovery import order
 from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.trust import (
+    REMEDY,
+    Clearance,
+    Credential,
+    Destination,
+    Origin,
+    Withheld,
+    within_domain,
+)
 
 if TYPE_CHECKING:
     from sipauthctl.directory.queries import DirectoryFacts, Question
@@ -64,7 +74,14 @@ async def ask_directory(case: Case) -> DirectoryFacts:
             raise
         except (DirectoryError, MechanismError) as error:
             raise NoDirectory(f"{server.host}: {error}") from None
-    raise NoDirectory("; ".join(problems) or "no domain controller is known by DNS")
+    raise NoDirectory("; ".join(problems) or await _no_server(case))
+
+
+async def _no_server(case: Case) -> str:
+    domain = await untrusted_domain(case)
+    if domain:
+        return f"only the server's challenge names {domain}, so it was not asked (--trust-domain {domain} allows it)"
+    return "no domain controller is known by DNS"
 
 
 async def find_servers(case: Case) -> list[tuple[str, DirectoryServer]]:
@@ -94,6 +111,7 @@ async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> Director
     from sipauthctl.directory.queries import look_up
 
     question, by_kerberos, reason = _question(case, domain), None, ""
+    await _cleared(case, Credential.SERVICE_TICKET, server)
     try:
         login = await kerberos_login(case, case.asked.probe.logon_name)
     except NoRealm as error:
@@ -115,9 +133,11 @@ async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> Director
     password = case.asked.credentials.password
     if password is None:
         raise NoDirectory(f"no ticket for the directory: {reason}")
-    by_password = _password_way(case, domain, server, password)
+    # Whatever the user allows for SIP: the way below takes only a certificate that proves the domain controller.
+    cleared = await _cleared(case, Credential.NTLM_RESPONSE, server)
+    by_ntlm = _ntlm_way(case, server, password, cleared)
     try:
-        return await _talk(case, by_password, lambda session: look_up(session, question))
+        return await _talk(case, by_ntlm, lambda session: look_up(session, question))
     except DirectoryUntrusted as error:
         raise NoDirectory(f"{server.host}: {error}; no ticket either: {reason}") from None
 
@@ -139,14 +159,23 @@ def _kerberos_way(login: KerberosLogin, server: DirectoryServer, seconds: float)
     return lambda: by_kerberos(server, SaslClient(login, f"ldap/{server.host}"), seconds)
 
 
-def _password_way(case: Case, domain: str, server: DirectoryServer, password: str) -> Callable[[], DirectorySession]:
-    from sipauthctl.directory.session import by_password
+def _ntlm_way(
+    case: Case, server: DirectoryServer, password: str, cleared: Clearance
+) -> Callable[[], DirectorySession]:
+    from sipauthctl.directory.session import by_ntlm
+    from sipauthctl.mechanisms.ntlm.sasl import NtlmSasl
 
-    # Whatever the user allows for SIP: a directory password goes only to a proven domain controller.
-    context = TlsPolicy(case.asked.probe.policy.ca_file).context()
-    name = case.asked.probe.logon_name
-    user = name.user if "@" in name.user else f"{name.user}@{domain}"
-    return lambda: by_password(server, user, password, context, case.step_seconds)
+    context, user = TlsPolicy(case.asked.probe.policy.ca_file).context(), case.asked.probe.logon_name.text
+    return lambda: by_ntlm(
+        server, lambda certificate: NtlmSasl(user, password, cleared, certificate), context, case.step_seconds
+    )
+
+
+async def _cleared(case: Case, credential: Credential, server: DirectoryServer) -> Clearance:
+    cleared = (await trust_of(case)).clear(credential, Destination(server.host, Origin.DNS, proven=True))
+    if isinstance(cleared, Withheld):
+        raise NoDirectory(f"no {credential.value} is sent to {server.host} ({REMEDY[cleared]} allows it)")
+    return cleared
 
 
 def _question(case: Case, domain: str) -> Question:

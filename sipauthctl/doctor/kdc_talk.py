@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from sipauthctl.association.clock import ClockReading, read_clock
 from sipauthctl.doctor.case import Case
-from sipauthctl.doctor.realms import KdcPlace, Realm, find_realm
+from sipauthctl.doctor.realms import KdcPlace, Realm, find_realm, located_by
+from sipauthctl.doctor.this_machine import trust_of
 from sipauthctl.mechanisms.kerberos.as_exchange import (
     CLIENT_UNKNOWN,
     PREAUTH_FAILED,
     PREAUTH_REQUIRED,
+    RC4,
     RESPONSE_TOO_BIG,
     TICKET,
     WRONG_REALM,
@@ -24,6 +26,7 @@ from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.kerberos.preauth import encrypted_timestamp, usable
 from sipauthctl.network import kdc
 from sipauthctl.network.datagrams import NoAnswer
+from sipauthctl.trust import REMEDY, Clearance, Credential, Destination, Origin
 
 MAX_REFERRALS = 2
 
@@ -69,14 +72,17 @@ class NoKdc(Exception):
 
 
 async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
-    """The talk about the first of the names that a KDC knows, else about the first one; a referral is followed.
+    """The talk about the first of the names that a KDC knows, else about the first one.
+
+    A referral is followed to a realm within the domains that the user or this computer named: a KDC proves nothing to
+    somebody whose password it does not know.
 
     Raises:
         NoKdc: none was asked with success.
     """
     unknown: KdcTalk | None = None
     problem: NoKdc | None = None
-    waiting, referrals, dns_answers = list(names), 0, True
+    waiting, referrals, dns_answers, trust = list(names), 0, True, await trust_of(case)
     while waiting:
         name = waiting.pop(0)
         realm = await find_realm(case, name.realm, ask_dns=dns_answers)
@@ -90,7 +96,8 @@ async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
         except NoKdc as error:
             problem = error if problem is None or (error.silent and not problem.silent) else problem
             continue
-        if talk.answer.code == WRONG_REALM and talk.answer.realm != name.realm and referrals < MAX_REFERRALS:
+        elsewhere = talk.answer.code == WRONG_REALM and talk.answer.realm != name.realm
+        if elsewhere and referrals < MAX_REFERRALS and trust.named_by(talk.answer.realm, Origin.PEER) is not None:
             referrals += 1
             waiting.insert(0, KerberosName(name.user, talk.answer.realm, name.enterprise))
         elif talk.answer.code in (CLIENT_UNKNOWN, WRONG_REALM):
@@ -114,6 +121,12 @@ async def prove(case: Case, talk: KdcTalk, password: str) -> KdcAnswer | None:
     key_type = next((item for item in talk.answer.key_types if usable(item)), None)
     if talk.answer.code != PREAUTH_REQUIRED or key_type is None or case.attempts.refusal is not None:
         return None
+    credential = Credential.RC4_TIMESTAMP if key_type.etype == RC4 else Credential.AES_TIMESTAMP
+    realm = talk.name.realm
+    to = Destination(realm, Origin.PEER, located_by=await located_by(case, realm))
+    cleared = (await trust_of(case)).clear(credential, to)
+    if not isinstance(cleared, Clearance):
+        raise NoKdc(f"the {credential.value} is not sent to {talk.place.host} ({REMEDY[cleared]} allows it)", realm)
     time = case.tools.now()
     if talk.clock is not None:
         time += talk.clock.offset

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sipauthctl.doctor.case import Case
-from sipauthctl.doctor.realms import principals
-from sipauthctl.doctor.this_machine import machine_of
+from sipauthctl.doctor.realms import located_by, principals
+from sipauthctl.doctor.this_machine import machine_of, trust_of
 from sipauthctl.mechanisms.base import MechanismError
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.initiators import InitiatorMaker, kerberos_maker, kerberos_source
+from sipauthctl.trust import REMEDY, Withheld
 
 if TYPE_CHECKING:
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
@@ -78,13 +79,18 @@ async def kerberos_login(case: Case, name: LogonName) -> KerberosLogin | str:
     login = case.logins.get(name.text)
     if login is None:
         given = case.asked.credentials
+        principal = await _principal(case, name)
         source = kerberos_source(
-            await _principal(case, name),
+            principal,
             password=given.password,
             cache=given.cache,
             keytab=given.keytab,
             name_given=case.asked.name_given,
+            trust=await trust_of(case),
+            located_by=await located_by(case, principal.realm),
         )
+        if isinstance(source, Withheld):
+            return f"neither you nor this computer named the realm {principal.realm} ({REMEDY[source]})"
         await _share_kdc(case)
         login = case.logins[name.text] = case.tools.closing.enter_context(KerberosLogin(source))
     return login

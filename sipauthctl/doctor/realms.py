@@ -6,12 +6,13 @@ import asyncio
 from dataclasses import dataclass
 
 from sipauthctl.doctor.case import Case
-from sipauthctl.doctor.this_machine import machine_of
+from sipauthctl.doctor.this_machine import machine_of, trust_of
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.network.discovery import order
 from sipauthctl.network.kdc import KDC_PORT
 from sipauthctl.network.resolver import QueryOutcome
+from sipauthctl.trust import Origin
 
 MAX_KDCS = 3
 """How many KDCs of one realm are asked; a domain can have hundreds."""
@@ -81,16 +82,29 @@ async def find_realm(case: Case, realm: str, *, ask_dns: bool = True) -> Realm:
     return Realm(realm, (), f"{names[0]} and krb5.conf", name_server_silent=silent)
 
 
+async def located_by(case: Case, realm: str) -> Origin:
+    """Who names the KDCs of a realm."""
+    if case.asked.kdc is not None:
+        return Origin.USER
+    return Origin.COMPUTER if (await machine_of(case)).krb5.kdcs.get(realm) else Origin.DNS
+
+
 async def _domains(case: Case) -> tuple[str, ...]:
-    """DNS names of domains that the user may be in: the server's, this computer's, the SIP domain."""
-    machine = await machine_of(case)
-    names = (
-        case.domain.dns or "",
-        *(membership.dns_domain for membership in machine.memberships),
-        machine.krb5.default_realm,
-        case.sip_domain,
-    )
+    """DNS names of domains that the user may be in: the server's, this computer's, the SIP domain.
+
+    The server's counts only where the user or this computer named it, too: a challenge is no proof.
+    """
+    trust = await trust_of(case)
+    server = case.domain.dns or ""
+    of_server = (server,) if trust.named_by(server, Origin.PEER) is not None else ()
+    names = (*of_server, *(await machine_of(case)).domains, case.sip_domain, *case.asked.probe.trust_domains)
     return tuple(dict.fromkeys(name.lower() for name in names if name))
+
+
+async def untrusted_domain(case: Case) -> str:
+    """The domain that only the server's challenge names, so that nothing is asked there; empty where there is none."""
+    server = (case.domain.dns or "").lower()
+    return server if server and (await trust_of(case)).named_by(server, Origin.PEER) is None else ""
 
 
 def _is_called(case: Case, dns_domain: str, netbios: str) -> bool:

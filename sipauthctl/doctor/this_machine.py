@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.machine.facts import Machine, read_machine
 from sipauthctl.machine.windows import local_registry
+from sipauthctl.trust import Origin, Trust
 
 
 async def machine_of(case: Case) -> Machine:
@@ -15,3 +17,13 @@ async def machine_of(case: Case) -> Machine:
         tools = case.tools
         case.machine = await asyncio.to_thread(read_machine, tools.root, tools.environ, local_registry())
     return case.machine
+
+
+def server_origin(case: Case) -> Origin:
+    """Who named the server."""
+    return Origin.DNS if case.asked.probe.server is None else Origin.USER
+
+
+async def trust_of(case: Case) -> Trust:
+    """Who may receive credentials, with the domains that this computer's settings name."""
+    return replace(case.asked.probe, computer_domains=(await machine_of(case)).domains).trust

@@ -14,6 +14,7 @@ from sipauthctl.machine.samba_conf import PATH as SAMBA_PATH
 from sipauthctl.machine.samba_conf import read_samba_conf
 from sipauthctl.machine.sssd import SSSD_PATH, JoinedDomain, ask_realmd, read_sssd_conf
 from sipauthctl.machine.windows import Registry, read_registry
+from sipauthctl.mechanisms.kerberos.names import chosen_realm
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class Machine:
     unread: tuple[str, ...] = ()
     netbios_disabled: str = ""
     xp_home: str = ""
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """DNS names of the domains that the settings name: those it is joined to, then that of the default realm."""
+        names = (*(membership.dns_domain for membership in self.memberships), chosen_realm(self.krb5.default_realm))
+        return tuple(dict.fromkeys(name.lower() for name in names if name))
 
     @property
     def in_workgroup(self) -> bool | None:

@@ -83,9 +83,3 @@ def order(targets: Sequence[ServiceTarget], rng: random.Random) -> tuple[Service
         ordered.append(target)
         left.remove(target)
     return tuple(ordered)
-
-
-def within_domain(host: str, sip_domain: str) -> bool:
-    """Whether a server's name lies in the SIP domain; Communicator's strict naming refuses it otherwise."""
-    host, domain = host.rstrip(".").lower(), sip_domain.rstrip(".").lower()
-    return host == domain or host.endswith(f".{domain}")

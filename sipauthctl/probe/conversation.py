@@ -30,6 +30,9 @@ from sipauthctl.probe.results import FirstReason, SignatureCheck
 from sipauthctl.probe.tools import Tools
 from sipauthctl.probe.wire import Answer, Wire
 from sipauthctl.sip.message import Message, Request
+from sipauthctl.trust import Clearance, Credential, Destination, Withheld
+
+_CREDENTIALS = {Scheme.NTLM: Credential.NTLM_RESPONSE, Scheme.KERBEROS: Credential.SERVICE_TICKET}
 
 
 class Conversation:
@@ -174,18 +177,22 @@ class Conversation:
         facts.offers += tuple(offer for offer in step.offers if offer not in facts.offers)
         before = facts.choice.rejected if facts.choice is not None else ()
         facts.choice = Choice(choice.usable, tuple(dict.fromkeys((*before, *choice.rejected))))
+        to = Destination(connection.server.host, facts.named_by, connection.proven)
         for offer in choice.usable:
-            if offer.scheme is Scheme.NTLM and not connection.proven and not options.may_answer_unproven:
-                facts.withheld = True
-            elif offer.scheme is not None and await self._begin(offer, offer.scheme):
-                facts.scheme, facts.withheld = offer.scheme, False
+            if offer.scheme is None:
+                continue
+            cleared = options.trust.clear(_CREDENTIALS[offer.scheme], to)
+            if isinstance(cleared, Withheld):
+                facts.withheld = cleared
+            elif await self._begin(offer, offer.scheme, cleared):
+                facts.scheme, facts.withheld = offer.scheme, None
                 key = AssociationKey(offer.scheme, offer.realm, offer.targetname)
                 self._begun[key] = len(facts.life.handshakes) - 1
                 return True
         return False
 
-    async def _begin(self, offer: Offer, scheme: Scheme) -> bool:
-        initiator = self._tools.initiators[scheme](offer)
+    async def _begin(self, offer: Offer, scheme: Scheme, cleared: Clearance) -> bool:
+        initiator = self._tools.initiators[scheme](offer, cleared)
         try:
             if isinstance(initiator, SlowInitiator):
                 await initiator.prepare(self._options.timeouts.answer)

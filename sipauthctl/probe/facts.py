@@ -29,6 +29,7 @@ from sipauthctl.probe.results import (
 )
 from sipauthctl.sip.message import Response
 from sipauthctl.sip.via import ip_of
+from sipauthctl.trust import Origin, Withheld
 
 
 class DateState(Enum):
@@ -67,10 +68,11 @@ class LifeFacts:
 class HopFacts:
     """The talk with one server, filled in while it goes on.
 
-    `local` and `seen_as` are our address and port as we and as the server see them.
+    `named_by` is who named the server, `withheld` why a credential was not sent to it. `local` and `seen_as` are our address and port as we and as the server see them.
     """
 
     server: Endpoint
+    named_by: Origin = Origin.USER
     tls: TlsEvidence | None = None
     proven: bool = False
     local: tuple[str, int] | None = None
@@ -78,7 +80,7 @@ class HopFacts:
     offers: tuple[Offer, ...] = ()
     choice: Choice | None = None
     scheme: Scheme | None = None
-    withheld: bool = False  # NTLM was not answered because nothing proves the server
+    withheld: Withheld | None = None
     mechanism_errors: dict[Scheme, MechanismError] = field(default_factory=dict)
     kerberos_client: str | None = None
     date: DateState = DateState.UNSEEN

@@ -12,14 +12,16 @@ from sipauthctl.network.evidence import Transport
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.sip.uri import SipUri
+from sipauthctl.trust import NamedDomain, Origin, Trust, named_domains
 
 
 @dataclass(frozen=True, slots=True)
 class ServerChoice:
-    """A server that the user named; `port` is None for the transport's own."""
+    """A server to talk to, and who named it; `port` is None for the transport's own."""
 
     host: str
     port: int | None
+    origin: Origin = Origin.USER
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,8 @@ class ProbeOptions:
     """One registration.
 
     `server` None means discovery. `allow_cleartext` lets NTLM go over a connection that TLS did not prove.
+    `trust_domains` are the user's for servers outside the SIP domain, `computer_domains` those that this computer's
+    configuration names; `allow_rc4` and `no_secret`: see `Trust`.
     `refreshes` is how many signed refreshes follow a success, `probes` the methods of requests that follow then;
     `hold` is how long to stay registered; `keep` leaves the registration standing. `association_lifetime` is what
     servers are taken to give an association.
@@ -40,6 +44,10 @@ class ProbeOptions:
     policy: TlsPolicy = TlsPolicy()
     wanted: Wanted = Wanted.AUTO
     allow_cleartext: bool = False
+    trust_domains: tuple[str, ...] = ()
+    computer_domains: tuple[str, ...] = ()
+    allow_rc4: bool = False
+    no_secret: bool = False
     nameserver: str | None = None
     timeouts: Timeouts = Timeouts()
     max_redirects: int = 3
@@ -52,9 +60,21 @@ class ProbeOptions:
     kerberos_unavailable: str = ""
 
     @property
-    def may_answer_unproven(self) -> bool:
-        """Whether NTLM may answer a server that no certificate proves: by either option the user asked for it."""
-        return self.allow_cleartext or (self.transport is Transport.TLS and not self.policy.verify)
+    def trust(self) -> Trust:
+        """Who may receive credentials in this run."""
+        name, server = self.logon_name, self.server
+        named = named_domains(
+            sip_domain=self.sip_domain,
+            logon_domains=(name.domain, name.user.partition("@")[2]),
+            server=server.host if server is not None and server.origin is Origin.USER else None,
+            trusted=self.trust_domains,
+        )
+        return Trust(
+            domains=(*named, *(NamedDomain(domain, Origin.COMPUTER) for domain in self.computer_domains)),
+            unproven_ntlm=self.allow_cleartext or (self.transport is Transport.TLS and not self.policy.verify),
+            rc4=self.allow_rc4,
+            no_secret=self.no_secret,
+        )
 
     @property
     def sip_domain(self) -> str:

@@ -11,6 +11,7 @@ from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Response
 from sipauthctl.sip.name_addr import NameAddr
 from sipauthctl.sip.uri import SipUri
+from sipauthctl.trust import Origin, Trust, domain_above
 
 _PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
 
@@ -22,23 +23,28 @@ class RedirectProblem(Enum):
     LOOP = "loop"
     TOO_MANY = "too-many"
     DOWNGRADE = "downgrade"  # from TLS to plain TCP
+    FOREIGN = "foreign"  # to a host outside the domains that the user or this computer named
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedRedirect:
-    """A redirect that is not followed; `detail` says where it led."""
+    """A redirect that is not followed; `detail` says where it led, `foreign` to which domain that nobody named."""
 
     problem: RedirectProblem
     detail: str
+    foreign: str = ""
 
 
-def follow(response: Response, visited: Sequence[Endpoint], max_redirects: int) -> Endpoint | RefusedRedirect:
+def follow(
+    response: Response, visited: Sequence[Endpoint], max_redirects: int, trust: Trust
+) -> Endpoint | RefusedRedirect:
     """The server that a 301 names, or why not to go there.
 
     Args:
         response: its signature must have been verified.
         visited: the servers so far, the one that answered last.
         max_redirects: how many are followed in all.
+        trust: a server that may not receive credentials is not asked at all.
     """
     try:
         contacts = NameAddr.parse_list(response.headers.values("Contact"))
@@ -57,6 +63,9 @@ def follow(response: Response, visited: Sequence[Endpoint], max_redirects: int) 
         return RefusedRedirect(RedirectProblem.TOO_MANY, f"{words}; {max_redirects} redirects were followed before")
     if visited[-1].transport is Transport.TLS and target.transport is not Transport.TLS:
         return RefusedRedirect(RedirectProblem.DOWNGRADE, f"{words}, which has no protection")
+    if trust.named_by(target.host, Origin.PEER) is None:
+        domains = ", ".join(domain.name for domain in trust.domains)
+        return RefusedRedirect(RedirectProblem.FOREIGN, f"{words}, outside {domains}", domain_above(target.host))
     return target
 
 

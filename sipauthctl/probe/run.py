@@ -31,6 +31,7 @@ from sipauthctl.probe.probing import probe
 from sipauthctl.probe.redirect import RedirectProblem, RefusedRedirect, follow
 from sipauthctl.probe.results import HopResult
 from sipauthctl.probe.tools import Tools
+from sipauthctl.trust import Origin
 
 PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
 _TRY_NEXT = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
@@ -91,11 +92,12 @@ class Probe:
 
     async def _run(self) -> None:
         candidates = await self._candidates()
+        named_by = self._options.server.origin if self._options.server is not None else Origin.DNS
         while candidates:
             candidate, *candidates = candidates
-            next_server = await self._hop(candidate)
+            next_server = await self._hop(candidate, named_by)
             if next_server is not None:
-                candidates = [await self._resolved(next_server)]
+                candidates, named_by = [await self._resolved(next_server)], Origin.PEER
             elif not isinstance(self.facts.hops[-1].error, _TRY_NEXT):
                 return
 
@@ -116,9 +118,9 @@ class Probe:
     async def _resolved(self, server: Endpoint) -> Candidate:
         return Candidate(server, await self._resolver.addresses(server.host))
 
-    async def _hop(self, candidate: Candidate) -> Endpoint | None:
+    async def _hop(self, candidate: Candidate, named_by: Origin) -> Endpoint | None:
         """Talks to one server; gives the one that it redirects to, if any."""
-        facts = HopFacts(candidate.server)
+        facts = HopFacts(candidate.server, named_by)
         self.facts.hops.append(facts)
         try:
             connection = await self._connect(candidate, facts)
@@ -216,11 +218,11 @@ class Probe:
 
     def _redirect(self, answered: Answered, facts: HopFacts) -> Endpoint | None:
         visited = [hop.server for hop in self.facts.hops]
-        target = follow(answered.response, visited, self._options.max_redirects)
+        target = follow(answered.response, visited, self._options.max_redirects, self._options.trust)
         if isinstance(target, RefusedRedirect):
             facts.refused_redirect = target
-            downgrade = target.problem is RedirectProblem.DOWNGRADE
-            facts.result = HopResult.UNTRUSTED if downgrade else HopResult.INCOMPLETE
+            untrusted = target.problem in (RedirectProblem.DOWNGRADE, RedirectProblem.FOREIGN)
+            facts.result = HopResult.UNTRUSTED if untrusted else HopResult.INCOMPLETE
             return None
         facts.result = HopResult.REDIRECTED
         return target

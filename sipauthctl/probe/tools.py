@@ -10,6 +10,7 @@ from datetime import datetime
 from sipauthctl.association.offers import Offer
 from sipauthctl.mechanisms.base import Initiator, Scheme
 from sipauthctl.probe.events import Observer
+from sipauthctl.trust import Clearance
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,6 @@ class Tools:
 
     now: Callable[[], datetime]
     token_bytes: Callable[[int], bytes]
-    initiators: Mapping[Scheme, Callable[[Offer], Initiator]]
+    initiators: Mapping[Scheme, Callable[[Offer, Clearance], Initiator]]
     observer: Observer
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

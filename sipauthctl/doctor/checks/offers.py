@@ -9,6 +9,7 @@ from sipauthctl.diagnosis.offers import tls_dsk_offered
 from sipauthctl.doctor.case import Case, DomainNames
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.probing import probe
+from sipauthctl.doctor.this_machine import server_origin
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeRead, ChallengeReader
@@ -59,11 +60,11 @@ class OffersCheck(Check):
             return RunFacts()
         options = replace(
             asked,
-            server=ServerChoice(used.server.host, used.server.port),
+            server=ServerChoice(used.server.host, used.server.port, server_origin(case)),
             policy=TlsPolicy(verify=False) if unproven else asked.policy,
-            allow_cleartext=True,  # there is nothing to be seen
+            no_secret=True,
         )
-        makers: dict[Scheme, InitiatorMaker] = {Scheme.NTLM: lambda offer: ChallengeReader()}
+        makers: dict[Scheme, InitiatorMaker] = {Scheme.NTLM: lambda offer, cleared: ChallengeReader()}
         run = await probe(case, options, makers)
         hop = run.hops[-1]
         if hop.stopped is not None and isinstance(hop.stopped.error, ChallengeRead):

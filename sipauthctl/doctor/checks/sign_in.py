@@ -11,6 +11,7 @@ from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.directory_findings import protected_finding
 from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
+from sipauthctl.doctor.this_machine import machine_of, server_origin
 from sipauthctl.findings import Finding, Severity, finding, rank, sentence
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -185,7 +186,8 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
         asked,
         logon_name=way.name,
         wanted=_WANTED[way.scheme],
-        server=ServerChoice(used.server.host, used.server.port),
+        server=ServerChoice(used.server.host, used.server.port, server_origin(case)),
+        computer_domains=(await machine_of(case)).domains,
         refreshes=1,  # what breaks a client only after its sign-in shows then
         keep=False,
         kerberos_unavailable=reason if way.scheme is Scheme.KERBEROS else "",

@@ -9,11 +9,13 @@ from sipauthctl.association.spn import Spn
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
+from sipauthctl.doctor.this_machine import trust_of
 from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.kerberos.ticket import key_type_of
 from sipauthctl.probe.diagnosis import kerberos, offers
 from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.trust import REMEDY, Credential, Destination, Withheld
 
 
 class SpnCheck(Check):
@@ -56,7 +58,11 @@ class SpnCheck(Check):
             make = str(error)
         if isinstance(make, str):
             return f"no ticket was asked for: {make}", []
-        initiator = make(offer)
+        to = Destination(hop.server.host, hop.named_by, hop.proven)
+        cleared = (await trust_of(case)).clear(Credential.SERVICE_TICKET, to)
+        if isinstance(cleared, Withheld):
+            return f"no ticket was asked for: {hop.server.host} may not have it ({REMEDY[cleared]} allows it)", []
+        initiator = make(offer, cleared)
         try:
             if isinstance(initiator, SlowInitiator):
                 await initiator.prepare(case.step_seconds)

@@ -37,12 +37,13 @@ RESPONSE_TOO_BIG = 52  # for UDP
 WRONG_REALM = 68
 """Error codes of RFC 4120 7.5.9, and 0 for a ticket in the place of an error."""
 
+RC4 = 23  # its key is the NT hash, RFC 4757 2
 ETYPES = {
     18: "aes256-cts-hmac-sha1-96",
     17: "aes128-cts-hmac-sha1-96",
     20: "aes256-cts-hmac-sha384-192",
     19: "aes128-cts-hmac-sha256-128",
-    23: "rc4-hmac",
+    RC4: "rc4-hmac",
 }
 """The encryption types that are offered, by their numbers: every one that Windows, MIT and Heimdal still have."""
 

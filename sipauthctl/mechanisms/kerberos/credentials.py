@@ -14,25 +14,31 @@ from types import TracebackType
 import gssapi
 import krb5
 
+from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES, RC4
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure, Phase, failure
-from sipauthctl.mechanisms.kerberos.names import KerberosName
+from sipauthctl.mechanisms.kerberos.names import KerberosName, chosen_realm
 from sipauthctl.mechanisms.kerberos.translation import translated
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordSource:
-    """A ticket-granting ticket is fetched with a password."""
+    """A ticket-granting ticket is fetched with a password. `rc4`: the KDC may choose an RC4 key."""
 
     name: KerberosName
     password: str = field(repr=False)
+    rc4: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class KeytabSource:
-    """A ticket-granting ticket is fetched with a key. Without a name the keytab's first principal signs in."""
+    """A ticket-granting ticket is fetched with a key. Without a name the keytab's first principal signs in.
+
+    `rc4`: an RC4 key may be used.
+    """
 
     path: Path
     name: KerberosName | None = None
+    rc4: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +52,9 @@ CredentialSource = PasswordSource | KeytabSource | CacheSource
 
 
 def default_realm() -> str:
-    """The default realm of krb5.conf, empty where it names none."""
+    """The default realm of krb5.conf, empty where nobody chose one."""
     try:
-        return _text(krb5.get_default_realm(krb5.init_context()))
+        return chosen_realm(_text(krb5.get_default_realm(krb5.init_context())))
     except krb5.Krb5Error:
         return ""
 
@@ -152,6 +158,7 @@ class KerberosLogin:
 def _ask(context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.Creds:
     """The AS exchange, RFC 4120 3.1."""
     options = krb5.get_init_creds_opt_alloc(context)
+    krb5.get_init_creds_opt_set_etype_list(options, [etype for etype in ETYPES if source.rc4 or etype != RC4])
     if isinstance(source, PasswordSource):
         if "\0" in source.password:  # libkrb5 would take what stands before it
             raise failure(KerberosCause.WRONG_PASSWORD, 0, f"signing in {source.name.text}", "it has a NUL character")

@@ -10,6 +10,14 @@ from dataclasses import dataclass
 
 from sipauthctl.mechanisms.logon_name import LogonName
 
+STUB_REALM = "ATHENA.MIT.EDU"
+"""The default realm of a krb5.conf that nobody has edited, as Debian installs it: nobody's choice."""
+
+
+def chosen_realm(default_realm: str) -> str:
+    """The default realm of a krb5.conf, empty where nobody chose it."""
+    return "" if default_realm.upper() == STUB_REALM else default_realm
+
 
 @dataclass(frozen=True, slots=True)
 class KerberosName:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pyasn1.codec.der import encoder
 from spnego._ntlm_raw.crypto import rc4, rc4init
 
-from sipauthctl.mechanisms.kerberos.as_exchange import KeyType
+from sipauthctl.mechanisms.kerberos.as_exchange import RC4, KeyType
 from sipauthctl.mechanisms.kerberos.asn1 import EncryptedData, EncryptedTimestamp
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 
@@ -27,7 +27,6 @@ MAX_ITERATIONS = 1 << 20
 """More is refused: the KDC chooses the number, and each costs time. AD uses 4096, MIT too."""
 
 _AES_BYTES = {17: 16, 18: 32}
-_RC4 = 23
 _BLOCK = 16
 _MAC_BYTES = 12
 _DEFAULT_ITERATIONS = 4096
@@ -35,7 +34,7 @@ _DEFAULT_ITERATIONS = 4096
 
 def usable(key_type: KeyType) -> bool:
     """Whether a timestamp can be made for this type of key."""
-    return key_type.etype in _AES_BYTES or key_type.etype == _RC4
+    return key_type.etype in _AES_BYTES or key_type.etype == RC4
 
 
 def encrypted_timestamp(
@@ -56,7 +55,7 @@ def encrypted_timestamp(
     stamp["patimestamp"] = time.strftime("%Y%m%d%H%M%SZ")
     stamp["pausec"] = time.microsecond
     plain = encoder.encode(stamp)
-    if key_type.etype == _RC4:
+    if key_type.etype == RC4:
         cipher = _rc4_encrypt(NtlmSecret.from_password(password).rc4_key, plain, token_bytes(8))
     else:
         cipher = aes_encrypt(aes_key(key_type, password), plain, token_bytes(_BLOCK))

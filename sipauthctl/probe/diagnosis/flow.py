@@ -14,6 +14,7 @@ from sipauthctl.probe.redirect import RedirectProblem
 from sipauthctl.probe.results import HopResult
 from sipauthctl.sip.message import Response
 
+_REDIRECTS = {RedirectProblem.LOOP: "redirect-loop", RedirectProblem.FOREIGN: "dns-domain-mismatch"}
 _STARTED_OVER = (StopReason.STARTED_OVER, StopReason.MALFORMED_HEADER, StopReason.MECHANISM_FAILED)
 
 
@@ -36,7 +37,7 @@ def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     refused = hop.refused_redirect
     if refused is None:
         return
-    id_ = "redirect-loop" if refused.problem is RedirectProblem.LOOP else "redirect-refused"
+    id_ = _REDIRECTS.get(refused.problem, "redirect-refused")
     contacts = hop.last.headers.get_all("Contact") if hop.last is not None else ()
     sip_uri = f"sip:{options.user.user}@{options.user.host}"
     yield finding(
@@ -44,6 +45,9 @@ def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         sentence(refused.detail),
         [f"Contact: {value}" for value in contacts],
         sip_uri=sip_uri,
+        severity=Severity.ERROR,
+        domain=options.sip_domain,
+        server_domain=refused.foreign,
     )
 
 

@@ -12,6 +12,7 @@ from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
+from sipauthctl.trust import Withheld
 
 _SPN_FINDINGS = {
     Rejection.SPN_FOREIGN_SERVICE: "spn-foreign-service",
@@ -37,7 +38,7 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     for item in rejected:
         if item.why in _SPN_FINDINGS:
             yield _spn(hop, item)
-    if hop.withheld:
+    if hop.withheld is Withheld.UNPROVEN:
         yield finding(
             "ntlm-withheld",
             f"{hop.server.host} offers NTLM over {hop.server.transport.value.upper()} without a verified certificate.",

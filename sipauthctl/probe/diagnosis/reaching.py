@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.findings import Finding, Severity, finding
-from sipauthctl.network.discovery import within_domain
 from sipauthctl.network.errors import (
     AnswerTimeout,
     ConnectionRefused,
@@ -25,6 +24,7 @@ from sipauthctl.network.evidence import TlsEvidence
 from sipauthctl.network.resolver import Query, QueryOutcome
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.trust import Withheld, domain_above, within_domain
 
 _IDS: dict[type[NetworkError], str] = {
     HostUnresolvable: "dns-target-unresolvable",
@@ -55,13 +55,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             return
         detail = f"No server was found for {options.sip_domain} by {options.transport.value.upper()}."
         yield finding("dns-no-srv", detail, asked, domain=options.sip_domain, pool=f"pool.{options.sip_domain}")
-    if run.discovery is not None and run.discovery.by_srv:
-        for candidate in run.discovery.candidates:
-            if not within_domain(candidate.server.host, options.sip_domain):
-                detail = f"{run.discovery.source} leads to {candidate.server.host}, outside {options.sip_domain}."
-                yield finding(
-                    "dns-domain-mismatch", detail, _asked(run, candidate.server.host), domain=options.sip_domain
-                )
+    yield from _outside(run, options)
     got_through = any(hop.error is None or hop.exchanges for hop in run.hops)
     for hop in run.hops:
         id_ = _IDS.get(type(hop.error)) if hop.error is not None else None
@@ -70,6 +64,28 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             continue
         passed_over = got_through and not hop.exchanges and isinstance(hop.error, _PASSED_OVER)
         yield _failure(run, hop, id_, Severity.WARNING if passed_over and hop is not run.hops[-1] else None)
+
+
+def _outside(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
+    """Servers outside the SIP domain: an error where that kept the credentials back."""
+    discovered = run.discovery.candidates if run.discovery is not None and run.discovery.by_srv else ()
+    source = run.discovery.source if run.discovery is not None else ""
+    withheld = {hop.server.host for hop in run.hops if hop.withheld is Withheld.FOREIGN}
+    for host in dict.fromkeys((*(candidate.server.host for candidate in discovered), *withheld)):
+        if within_domain(host, options.sip_domain):
+            continue
+        detail = f"{source} leads to {host}, outside {options.sip_domain}."
+        if host in withheld:
+            detail += " It got no credentials."
+        severity = Severity.ERROR if host in withheld else None
+        yield finding(
+            "dns-domain-mismatch",
+            detail,
+            _asked(run, host),
+            severity=severity,
+            domain=options.sip_domain,
+            server_domain=domain_above(host) or host,
+        )
 
 
 _PASSED_OVER = (ConnectionRefused, ConnectTimeout, HostUnresolvable)

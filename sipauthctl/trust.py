@@ -1,0 +1,157 @@
+"""Who may receive credentials. Everything that is made from a secret is cleared here before it leaves.
+
+Whoever receives an NTLM response or an encrypted timestamp can guess the password offline, and can pass a response on
+([MS-NLMP] 5.1, RFC 4120 10). So a host, a realm or a directory gets one only where somebody named it who has a say:
+
+- the user: the SIP address, the logon name, --server, --kdc, --trust-domain;
+- this computer: krb5.conf and the domain that it is joined to.
+
+DNS and peers have no say. What they name is a destination only within a domain that the user or this computer named;
+otherwise it is evidence to report. Communicator's strict naming is the same rule for SRV records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Origin(Enum):
+    """Who named a host, a domain or a realm."""
+
+    USER = "the user"
+    COMPUTER = "this computer's configuration"
+    DNS = "DNS"
+    PEER = "a server"  # a challenge, a redirect, a referral
+
+
+class Credential(Enum):
+    """What is made from a secret and sent to somebody. The password itself is never sent."""
+
+    NTLM_RESPONSE = "NTLM response"
+    SERVICE_TICKET = "Kerberos service ticket"
+    AES_TIMESTAMP = "Kerberos timestamp, AES key"  # of the AS exchange, PA-ENC-TIMESTAMP
+    RC4_TIMESTAMP = "Kerberos timestamp, RC4 key"  # its key is the NT hash
+
+
+class Withheld(Enum):
+    """Why a credential is not sent."""
+
+    FOREIGN = "foreign"  # neither the user nor this computer named the host or its domain
+    UNPROVEN = "unproven"  # no verified certificate proves the host
+    WEAK = "weak"  # RC4, for a KDC that only DNS named or a realm that the user did not name
+
+
+REMEDY = {
+    Withheld.FOREIGN: "--trust-domain DOMAIN",
+    Withheld.UNPROVEN: "--allow-cleartext (TCP) or --no-verify (TLS)",
+    Withheld.WEAK: "--allow-rc4",
+}
+"""The option that sends it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a credential is to go.
+
+    Attributes:
+        name: the host, as a certificate or ticket must prove it; of a KDC its realm.
+        origin: who named it.
+        proven: TLS proved the host. A KDC is never proven.
+        located_by: who named the host of a KDC.
+    """
+
+    name: str
+    origin: Origin
+    proven: bool = False
+    located_by: Origin = Origin.DNS
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """The leave to send one kind of credential to one destination. `Trust.clear` alone gives it."""
+
+    credential: Credential
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDomain:
+    """A DNS domain, and who named it."""
+
+    name: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """The policy for one run.
+
+    Attributes:
+        domains: those that may receive credentials, with everything below them.
+        unproven_ntlm: an NTLM response may go to a server that no certificate proves (--allow-cleartext, --no-verify).
+        rc4: RC4 timestamps may go to any KDC that may have one with AES (--allow-rc4).
+        no_secret: nothing that can be sent is secret, as where a handshake ends at the challenge.
+    """
+
+    domains: tuple[NamedDomain, ...] = ()
+    unproven_ntlm: bool = False
+    rc4: bool = False
+    no_secret: bool = False
+
+    def clear(self, credential: Credential, to: Destination) -> Clearance | Withheld:
+        """Whether a credential may go there."""
+        if self.no_secret:
+            return Clearance(credential, to)
+        named_by = self.named_by(to.name, to.origin)
+        if named_by is None:
+            return Withheld.FOREIGN
+        if credential is Credential.NTLM_RESPONSE and not (to.proven or self.unproven_ntlm):
+            return Withheld.UNPROVEN
+        if credential is Credential.RC4_TIMESTAMP and not self.rc4:
+            meant = named_by is Origin.USER and to.located_by in _HAVE_A_SAY
+            return Clearance(credential, to) if meant else Withheld.WEAK
+        return Clearance(credential, to)
+
+    def named_by(self, name: str, origin: Origin) -> Origin | None:
+        """Who with a say named a host or realm, itself or a domain above it; None where nobody did."""
+        if origin in _HAVE_A_SAY:
+            return origin
+        return next((domain.origin for domain in self.domains if within_domain(name, domain.name)), None)
+
+
+_HAVE_A_SAY = (Origin.USER, Origin.COMPUTER)
+
+
+def named_domains(
+    *, sip_domain: str, logon_domains: Iterable[str], server: str | None, trusted: Iterable[str]
+) -> tuple[NamedDomain, ...]:
+    """The domains that the user named.
+
+    Args:
+        sip_domain: of the SIP address.
+        logon_domains: of the logon name; only what can be a DNS domain counts.
+        server: the server of the option --server, whose neighbors may be redirected to; None without it.
+        trusted: the values of the option --trust-domain.
+    """
+    of_server = domain_above(server) if server is not None else ""
+    written = [name for name in logon_domains if "." in name]
+    names = dict.fromkeys(map(_folded, (sip_domain, *written, of_server, *trusted)))
+    return tuple(NamedDomain(name, Origin.USER) for name in names if name)
+
+
+def domain_above(host: str) -> str:
+    """The domain of a host, empty for an IP address and where it would be a top-level domain."""
+    domain = _folded(host).partition(".")[2]
+    return domain if "." in domain and not domain.rpartition(".")[2].isdecimal() else ""
+
+
+def within_domain(host: str, domain: str) -> bool:
+    """Whether a host or domain is a domain itself or lies below it."""
+    host, domain = _folded(host), _folded(domain)
+    return bool(domain) and (host == domain or host.endswith(f".{domain}"))
+
+
+def _folded(name: str) -> str:
+    return name.strip().rstrip(".").lower()
