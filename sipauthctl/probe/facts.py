@@ -68,7 +68,8 @@ class LifeFacts:
 class HopFacts:
     """The talk with one server, filled in while it goes on.
 
-    `named_by` is who named the server, `withheld` why a credential was not sent to it. `local` and `seen_as` are our address and port as we and as the server see them.
+    `named_by` is who named the server, `withheld` why a credential was not sent to it. `local` and `seen_as` are our
+    address and port as we and as the server see them.
     """
 
     server: Endpoint

@@ -28,10 +28,12 @@ from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
 from sipauthctl.lab.names import DOMAIN_CONTROLLER
 from sipauthctl.lab.samba.domain import ADMINISTRATOR, DomainSettings
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.ntlm.sasl import NtlmSasl
 from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.probe.facts import HopFacts
+from sipauthctl.trust import Clearance, Credential, Destination, Origin
 from tests.directory_fixture import RunningDomain, needs_samba, running_domain
 
 pytestmark = [pytest.mark.external, needs_samba, pytest.mark.filterwarnings("ignore:ssl.match_hostname")]
@@ -119,11 +121,11 @@ def test_a_refused_password_counts_as_failed_sign_in(domain: RunningDomain, monk
 
 
 @pytest.mark.parametrize("logon", ["LITWAREINC\\ned", "litwareinc.com\\ned", "ned@litwareinc.com", "ned"])
-@pytest.mark.parametrize("way", ["Kerberos, sealed", "LDAPS"])
+@pytest.mark.parametrize("way", ["Kerberos, sealed", "NTLM over LDAPS"])
 def test_a_healthy_account_by_every_name_and_way(
     domain: RunningDomain, logon: str, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if way == "LDAPS":
+    if way == "NTLM over LDAPS":
         without_kerberos(monkeypatch)
     case = domain.case("ned", logon=logon)
     result = run(domain, case, DirectoryCheck)
@@ -171,9 +173,7 @@ def administration(domain: RunningDomain) -> Iterator[ldap3.Connection]:
         connection.unbind()
 
 
-def test_a_certificate_that_is_not_trusted_keeps_the_password_here(
-    domain: RunningDomain, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_that_is_not_trusted_ends_it(domain: RunningDomain, monkeypatch: pytest.MonkeyPatch) -> None:
     without_kerberos(monkeypatch)
     case = domain.case("ned")
     probe = replace(case.asked.probe, policy=TlsPolicy(None, verify=False))
@@ -189,31 +189,34 @@ def test_without_the_package_it_says_what_to_install(domain: RunningDomain, monk
     assert result.detail.endswith("pip install 'sipauthctl[directory]'")
 
 
+def ned(certificate: bytes) -> NtlmSasl:
+    cleared = Clearance(Credential.NTLM_RESPONSE, Destination(DOMAIN_CONTROLLER, Origin.USER, proven=True))
+    return NtlmSasl("ned@litwareinc.com", "Litware-Ned-1", cleared, certificate)
+
+
 def facts(domain: RunningDomain, user: str, sip_uri: str) -> DirectoryFacts:
     """What ned may read of somebody."""
     server = session.DirectoryServer(DOMAIN_CONTROLLER, domain.domain.address)
     context = TlsPolicy(domain.ca_file).context()
-    with session.by_password(server, "ned@litwareinc.com", "Litware-Ned-1", context, 5.0) as opened:
+    with session.by_ntlm(server, ned, context, 5.0) as opened:
         return look_up(opened, Question((user,), sip_uri, (SPN,)))
 
 
 CLOSED = 1
 
 
-def test_where_ldaps_is_closed_the_password_goes_by_starttls(domain: RunningDomain) -> None:
+def test_where_ldaps_is_closed_starttls_protects_the_bind(domain: RunningDomain) -> None:
     server = session.DirectoryServer(DOMAIN_CONTROLLER, domain.domain.address, tls_port=CLOSED)
-    with session.by_password(
-        server, "ned@litwareinc.com", "Litware-Ned-1", TlsPolicy(domain.ca_file).context(), 5.0
-    ) as opened:
+    with session.by_ntlm(server, ned, TlsPolicy(domain.ca_file).context(), 5.0) as opened:
         known = look_up(opened, Question(("ned",), "sip:ned@litwareinc.com", (SPN,)))
-    assert (known.how, known.host, known.sip_owner) == ("StartTLS", DOMAIN_CONTROLLER, "ned")
+    assert (known.how, known.host, known.sip_owner) == ("NTLM over StartTLS", DOMAIN_CONTROLLER, "ned")
     assert known.account is not None and known.account.name == "ned"
 
 
-def test_by_starttls_a_certificate_that_is_not_trusted_keeps_the_password_here(domain: RunningDomain) -> None:
+def test_by_starttls_a_certificate_that_is_not_trusted_ends_it(domain: RunningDomain) -> None:
     server = session.DirectoryServer(DOMAIN_CONTROLLER, domain.domain.address, tls_port=CLOSED)
     with pytest.raises(DirectoryUntrusted, match="certificate"):
-        session.by_password(server, "ned@litwareinc.com", "Litware-Ned-1", TlsPolicy(None).context(), 5.0)
+        session.by_ntlm(server, ned, TlsPolicy(None).context(), 5.0)
 
 
 @pytest.mark.parametrize(("user", "expected"), [*STATES.items(), ("luis", "account-locked")])

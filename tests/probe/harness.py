@@ -29,6 +29,7 @@ from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.tools import Tools
 from sipauthctl.sip.uri import SipUri
+from sipauthctl.trust import Clearance
 
 PASSWORDS = {"ned": "Litware-Ned-1", "nina": "Litware-Nina-1", "dora": "Litware-Dora-1", "luis": "Litware-Luis-1"}
 
@@ -124,7 +125,7 @@ class Setup:
 
 
 def initiators(setup: Setup, options: ProbeOptions) -> dict[Scheme, Any]:
-    def ntlm(offer: Offer) -> Initiator:
+    def ntlm(offer: Offer, cleared: Clearance) -> Initiator:
         return NtlmInitiator(
             options.logon_name,
             NtlmSecret.from_password(setup.secret),

@@ -62,7 +62,13 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["tls-too-old"], {}, Outcome.UNREACHABLE, ["error tls-too-old"]),
     (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
     (["srv-unresolvable"], {}, Outcome.UNREACHABLE, ["error dns-target-unresolvable"]),
-    (["srv-foreign-domain"], TCP, Outcome.REGISTERED, ["warning dns-domain-mismatch"]),
+    (["srv-foreign-domain"], TCP, Outcome.INCOMPLETE, ["error dns-domain-mismatch"]),
+    (
+        ["srv-foreign-domain"],
+        {"options": {**TCP["options"], "trust_domains": ("fabrikam.com",)}},
+        Outcome.REGISTERED,
+        ["warning dns-domain-mismatch"],
+    ),
     (
         [],
         {"options": {"wanted": Wanted.KERBEROS}},

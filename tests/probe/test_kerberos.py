@@ -27,6 +27,7 @@ from sipauthctl.probe.results import Outcome, Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.tools import Tools
+from sipauthctl.trust import Clearance
 from tests.external import needs_kdc
 from tests.probe.harness import Setup, initiators, now
 
@@ -54,7 +55,7 @@ async def sign_in(
             source = PasswordSource(kerberos_name(options.logon_name, "LITWAREINC.COM"), setup.secret)
             with KerberosLogin(source) as login:
 
-                def kerberos(offer: Offer) -> Initiator:
+                def kerberos(offer: Offer, cleared: Clearance) -> Initiator:
                     spn = Spn.parse(offer.targetname or "")
                     assert spn is not None
                     return KerberosInitiator(login, spn.text, now=now)

@@ -30,7 +30,7 @@ def smb_conf(folder: Path, address: str, services: list[str]) -> str:
     """smb.conf: everything lies in `folder`, and only `address` is listened on, by `services` among others.
 
     LDAP cannot be moved to another port, so the address has to be the controller's own. The mask is narrow because
-    Samba listens on the broadcast address too.
+    Samba listens on the broadcast address too. As in Active Directory, TLS replaces the signing of a SASL bind.
     """
     return f"""[global]
     netbios name = {DOMAIN_CONTROLLER.split(".")[0].upper()}
@@ -54,6 +54,7 @@ def smb_conf(folder: Path, address: str, services: list[str]) -> str:
     tls certfile = {folder}/ldap.pem
     tls keyfile = {folder}/ldap.key
     tls cafile = {folder}/ldap-ca.pem
+    ldap server require strong auth = allow_sasl_over_tls
     dsdb:schema update allowed = yes
 [sysvol]
     path = {folder}/state/sysvol

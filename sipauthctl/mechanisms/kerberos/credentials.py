@@ -15,7 +15,7 @@ import gssapi
 import krb5
 
 from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES, RC4
-from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure, Phase, failure
+from sipauthctl.mechanisms.kerberos.errors import PREAUTH_FAILED, KerberosCause, KerberosFailure, Phase, failure
 from sipauthctl.mechanisms.kerberos.names import KerberosName, chosen_realm
 from sipauthctl.mechanisms.kerberos.translation import translated
 
@@ -134,7 +134,7 @@ class KerberosLogin:
             if isinstance(self.source, CacheSource):
                 client, tickets = _read_cache(context, self.source)
             else:
-                tickets = [_ask(context, self.source)]
+                tickets = [self._ask(context, self.source)]
                 client = tickets[0].client
             cache = krb5.cc_new_unique(context, b"MEMORY")
             krb5.cc_initialize(context, cache, client)
@@ -143,6 +143,15 @@ class KerberosLogin:
         self.client = _text(client.name)
         self._context, self._cache = context, cache
         return cache
+
+    def _ask(self, context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.Creds:
+        try:
+            return _ask(context, source)
+        except krb5.Krb5Error as error:
+            if error.err_code != PREAUTH_FAILED or source.rc4:
+                raise
+            words = "the KDC takes none of the AES keys; --allow-rc4 allows an RC4 key"
+            raise failure(KerberosCause.ETYPE_UNSUPPORTED, error.err_code, self._doing(), words) from None
 
     def _doing(self) -> str:
         source = self.source

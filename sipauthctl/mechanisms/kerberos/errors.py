@@ -48,6 +48,9 @@ class KerberosFailure(MechanismError):
 PROTOCOL_BASE = -1765328384
 """libkrb5's code for a KRB-ERROR is this plus the error code of RFC 4120 7.5.9."""
 
+PREAUTH_FAILED = -1765328174
+"""KRB5_PREAUTH_FAILED: the library could make none of the proofs that the KDC asks for."""
+
 KDC_UNREACHABLE = -1765328228
 """KRB5_KDC_UNREACH: no KDC of the realm answered."""
 
@@ -87,7 +90,7 @@ _LIBRARY = {
     -1765328190: KerberosCause.NO_TICKET,  # KRB5_FCC_PERM
     -1765328189: KerberosCause.NO_TICKET,  # KRB5_FCC_NOFILE
     -1765328185: KerberosCause.NO_TICKET,  # KRB5_CC_FORMAT
-    -1765328174: KerberosCause.WRONG_PASSWORD,  # KRB5_PREAUTH_FAILED
+    PREAUTH_FAILED: KerberosCause.WRONG_PASSWORD,
     -1765328172: KerberosCause.NO_TICKET,  # KRB5_CCACHE_BADVNO
     -1765328164: KerberosCause.KDC_NOT_FOUND,  # KRB5_REALM_CANT_RESOLVE
     -1765328160: KerberosCause.KDC_NOT_FOUND,  # KRB5_CONFIG_NODEFREALM

@@ -6,13 +6,16 @@ server's certificate, so that nobody can pass it on.
 
 from __future__ import annotations
 
+import os
+
 import spnego
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+from spnego._ntlm_raw.messages import NegotiateFlags
 from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
-from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.base import MalformedToken, MechanismError
 from sipauthctl.trust import Clearance
 
 
@@ -24,9 +27,14 @@ class NtlmSasl:
         password: the user's.
         cleared: the leave to send the response there.
         certificate: the server's, as DER.
+
+    Raises:
+        MechanismError: the environment asks for NTLMv1.
     """
 
     def __init__(self, user: str, password: str, cleared: Clearance, certificate: bytes) -> None:
+        if os.environ.get("LM_COMPAT_LEVEL", "3") in ("0", "1", "2"):  # pyspnego heeds it
+            raise MechanismError("LM_COMPAT_LEVEL asks for NTLMv1, which is not sent")
         # TLS protects the connection; Active Directory refuses a second protection within it.
         self._context = spnego.client(
             user,
@@ -37,6 +45,8 @@ class NtlmSasl:
             context_req=spnego.ContextReq.none,
             channel_bindings=GssChannelBindings(application_data=end_point_binding(certificate)),
         )
+        # Without signing there is no key to exchange: pyspnego then sends none, which Samba refuses.
+        self._context._context_req &= ~NegotiateFlags.key_exch
 
     def first(self) -> bytes:
         """The NEGOTIATE."""
