@@ -36,6 +36,7 @@ class RedirectTarget(Enum):
     """Where the proxy's 301 points."""
 
     HOME = "home"
+    FOREIGN = "foreign"  # a host outside the SIP domain
     BACK = "back"  # the home server redirects again, to the proxy
     CLEARTEXT = "cleartext"  # from TLS to plain TCP
     NOWHERE = "nowhere"  # a Contact that cannot be used
@@ -103,6 +104,7 @@ class Behaviour:
     realm_in_token: str | None = None
     omit_targetname: bool = False
     version: int | None = None
+    home_version: int | None = None  # of the home server, where it differs
     short_keys: bool = False
     garbage_token: bool = False
     reject_all: bool = False

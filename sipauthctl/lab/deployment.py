@@ -23,6 +23,7 @@ from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.kdc import Kdc, KdcSettings
 from sipauthctl.lab.names import (
     DOMAIN_CONTROLLER,
+    FOREIGN_HOST,
     HOME_HOST,
     NETBIOS_DOMAIN,
     PROXY_HOST,
@@ -243,7 +244,7 @@ class Deployment:
                 family=family or settings.family,
                 realm=REALM,
                 targetnames=self._acceptors.targetnames(host),
-                version=settings.version if settings.behaviour.version is None else settings.behaviour.version,
+                version=self._version(host),
                 acceptors=self._acceptors.of(host),
                 token_bytes=secrets.token_bytes,
                 lifetime=settings.sa_lifetime,
@@ -259,6 +260,11 @@ class Deployment:
             longest_registration=settings.longest_registration,
         )
 
+    def _version(self, host: str) -> int:
+        behaviour = self.settings.behaviour
+        chosen = behaviour.home_version if host == HOME_HOST else None
+        return next(one for one in (chosen, behaviour.version, self.settings.version) if one is not None)
+
     def _redirect_of(self, host: str) -> Callable[[str], str] | None:
         """What makes the Contact of a server's 301; None for one that registers."""
         target = self.settings.behaviour.redirect_target
@@ -268,6 +274,8 @@ class Deployment:
             return (lambda transport: self._contact("proxy", transport)) if target is RedirectTarget.BACK else None
         if target is RedirectTarget.NOWHERE:
             return lambda transport: "tel:+15555550100"
+        if target is RedirectTarget.FOREIGN:
+            return lambda transport: f"sip:{FOREIGN_HOST}:5061;transport={transport}"
         if target is RedirectTarget.CLEARTEXT:
             return lambda transport: self._contact("home", "tcp")
         return lambda transport: self._contact("home", transport)

@@ -112,6 +112,11 @@ _ALL = (
         changing(redirect_target=RedirectTarget.NOWHERE),
     ),
     Fault(
+        "redirect-to-foreign-domain",
+        "The 301 leads to a server outside the SIP domain.",
+        changing(redirect_target=RedirectTarget.FOREIGN),
+    ),
+    Fault(
         "foreign-spn",
         "The Kerberos offer names a service other than sip, as a server that harvests tickets would.",
         changing(kerberos_targetname="cifs/{host}"),
@@ -127,6 +132,7 @@ _ALL = (
         changing(realm_in_token="Another Realm"),
     ),
     Fault("missing-targetname", "The offers have no targetname.", changing(omit_targetname=True)),
+    Fault("old-home-server", "The home server speaks protocol version 2.", changing(home_version=2)),
     Fault("version-1", "The offers are of protocol version 1.", changing(version=1)),
     Fault(
         "ntlm-key-strength-mismatch",

@@ -11,4 +11,5 @@ HOME_HOST = f"hs2.{SIP_DOMAIN}"
 PROXY_HOSTS = (PROXY_HOST, f"hs3.{SIP_DOMAIN}", f"hs4.{SIP_DOMAIN}")
 SPARE_HOST = f"hs5.{SIP_DOMAIN}"
 """Takes the first proxy's place when the path changes."""
+FOREIGN_HOST = "sip.fabrikam.com"
 DOMAIN_CONTROLLER = f"dc1.{SIP_DOMAIN}"

@@ -6,11 +6,10 @@ from typing import Protocol
 
 from sipauthctl.lab.behaviour import NameServerFlaw
 from sipauthctl.lab.dns import Failure, ServiceRecord, Zone
-from sipauthctl.lab.names import DOMAIN_CONTROLLER, HOME_HOST, PROXY_HOST, SIP_DOMAIN
+from sipauthctl.lab.names import DOMAIN_CONTROLLER, FOREIGN_HOST, HOME_HOST, PROXY_HOST, SIP_DOMAIN
 from sipauthctl.lab.samba.configuration import CATALOGUE_PORT, KDC_PORT, LDAP_PORT
 from sipauthctl.lab.settings import LabSettings
 
-FOREIGN_HOST = "sip.fabrikam.com"
 KPASSWD_PORT = 464
 DEAD_PORT = 1
 """Nothing listens there: tcpmux (RFC 1078) has gone out of use."""

@@ -32,6 +32,8 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["redirect-loop"], {}, Outcome.INCOMPLETE, ["error redirect-loop"]),
     (["redirect-to-cleartext"], {}, Outcome.UNTRUSTED, ["error redirect-refused"]),
     (["redirect-to-nowhere"], {}, Outcome.INCOMPLETE, ["error redirect-refused"]),
+    (["redirect-to-foreign-domain"], {}, Outcome.UNTRUSTED, ["error dns-domain-mismatch"]),
+    (["old-home-server"], {}, Outcome.REGISTERED, ["info protection-downgraded"]),
     ([], {"options": {"max_redirects": 0}}, Outcome.INCOMPLETE, ["error redirect-refused"]),
     (["foreign-spn"], {}, Outcome.REGISTERED, ["error spn-foreign-service"]),
     (["spn-host-mismatch"], TCP, Outcome.REGISTERED, ["error spn-host-mismatch"]),

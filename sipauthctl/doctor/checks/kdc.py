@@ -9,7 +9,7 @@ from sipauthctl.diagnosis.kdc_answers import account_finding, code_text
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.kdc_talk import KdcTalk, NoKdc, ask_about, prove
-from sipauthctl.doctor.realms import principals
+from sipauthctl.doctor.realms import principals, untrusted_domain
 from sipauthctl.findings import Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED, TICKET
@@ -28,13 +28,14 @@ class KdcCheck(Check):
 
     async def run(self, case: Case) -> CheckResult:
         """See the class."""
-        names = await principals(case)
+        names, untrusted = await principals(case), await untrusted_domain(case)
+        note = f"; only the server's challenge names {untrusted} (--trust-domain {untrusted})" if untrusted else ""
         if not names:
-            return self.skipped(f"the realm of {case.asked.probe.logon_name.domain} is not known")
+            return self.skipped(f"the realm of {case.asked.probe.logon_name.domain} is not known{note}")
         try:
             talk = await ask_about(case, names)
         except NoKdc as error:
-            return self._nobody(case, error)
+            return self._nobody(case, error, note)
         case.kdc, case.kdc_clock = talk, talk.clock
         doubt = ""
         password = case.asked.credentials.password
@@ -49,12 +50,12 @@ class KdcCheck(Check):
             return self.skipped(detail)
         return self.judged(detail, [found] if found is not None else [])
 
-    def _nobody(self, case: Case, error: NoKdc) -> CheckResult:
+    def _nobody(self, case: Case, error: NoKdc, note: str) -> CheckResult:
         """Where Kerberos is offered the client sits inside, and a KDC that DNS names has to answer."""
         offers = case.server.offers if case.server is not None else ()
         wanted = case.asked.probe.wanted
         if not error.silent or wanted is Wanted.NTLM or not any(offer.scheme is Scheme.KERBEROS for offer in offers):
-            return self.skipped(str(error))
+            return self.skipped(f"{error}{note}")
         detail = f"Kerberos is offered, and no KDC of {error.realm} answers."
         severity = Severity.ERROR if wanted is Wanted.KERBEROS else Severity.WARNING
         evidence = str(error).split("; ")

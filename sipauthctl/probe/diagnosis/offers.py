@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sipauthctl.association.choice import RejectedOffer, Rejection, Wanted
 from sipauthctl.association.client import StopReason
@@ -31,6 +32,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             yield finding("no-usable-scheme", f"{hop.server.host} challenges, but {hop.stopped.detail}.", _last(hop))
         if hop.choice is not None:
             yield from _rejected(hop, options)
+    yield from _downgraded(run)
 
 
 def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
@@ -67,6 +69,22 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield finding("no-usable-scheme", detail, evidence)
     elif not reasons & _EXPLAINED_ELSEWHERE:
         yield finding("no-usable-scheme", f"None of the offers of {host} can be taken.", evidence)
+
+
+def _downgraded(run: RunFacts) -> Iterator[Finding]:
+    """A handshake that protects less than an earlier one of the same run, by scheme or by version."""
+    made = [
+        (hop.server.host, handshake.association)
+        for hop in run.hops
+        for handshake in hop.life.handshakes
+        if handshake.association is not None
+    ]
+    for (before, better), (after, worse) in pairwise(made):
+        if (better.scheme, worse.scheme) == (Scheme.KERBEROS, Scheme.NTLM) or worse.version < better.version:
+            evidence = [f"{host}: {one.scheme.value}, version {one.version}" for host, one in made]
+            detail = f"{after} gets {worse.scheme.value} in version {worse.version} after {before} got more."
+            yield finding("protection-downgraded", detail, evidence, host=after)
+            return
 
 
 def _spn(hop: HopFacts, item: RejectedOffer) -> Finding:

@@ -74,7 +74,8 @@ def _outside(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     for host in dict.fromkeys((*(candidate.server.host for candidate in discovered), *withheld)):
         if within_domain(host, options.sip_domain):
             continue
-        detail = f"{source} leads to {host}, outside {options.sip_domain}."
+        leads = f"{source} leads to {host}, which" if source else host
+        detail = f"{leads} is outside {options.sip_domain}."
         if host in withheld:
             detail += " It got no credentials."
         severity = Severity.ERROR if host in withheld else None

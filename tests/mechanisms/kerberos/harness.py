@@ -42,7 +42,7 @@ from sipauthctl.mechanisms.kerberos.initiator import KerberosInitiator  # noqa: 
 __all__ = ["CacheSource", "KeytabSource", "default_realm", "gssapi"]
 
 SPN = "sip/hs1.litwareinc.com"
-NED = PasswordSource(KerberosName("ned"), "Litware-Ned-1")
+NED = PasswordSource(KerberosName("ned"), "Litware-Ned-1", rc4=True)
 LIMIT = 20.0
 
 _T = TypeVar("_T")

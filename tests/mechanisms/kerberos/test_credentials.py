@@ -6,11 +6,12 @@ import asyncio
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sipauthctl.lab.kdc import Kdc
+from sipauthctl.lab.kdc import Kdc, KdcSettings, KeyType
 from sipauthctl.mechanisms.kerberos.configuration import private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
@@ -111,6 +112,22 @@ def test_a_keytab_signs_in(tmp_path: Path, name: KerberosName | None) -> None:
         assert both.acceptor.peer == "ned@LITWAREINC.COM"
 
     with_kdc(work)
+
+
+@pytest.mark.parametrize("by_keytab", [False, True])
+def test_an_rc4_key_is_not_used_unless_it_may_be(tmp_path: Path, by_keytab: bool) -> None:
+    """A KDC in the place of the real one would ask for it, since its key is the NT hash."""
+
+    async def work(kdc: Kdc) -> None:
+        source: KeytabSource | PasswordSource = replace(NED, rc4=False)
+        if by_keytab:
+            await kdc.administer(f"ktadd -norandkey -k {tmp_path}/ned.keytab ned")
+            source = KeytabSource(tmp_path / "ned.keytab")
+        error = await refused(source)
+        assert error.cause is KerberosCause.ETYPE_UNSUPPORTED
+        await agreed(kdc, replace(source, rc4=True))
+
+    with_kdc(work, KdcSettings(key_type=KeyType.RC4))
 
 
 def test_a_keytab_older_than_the_password_is_refused_as_a_wrong_password(tmp_path: Path) -> None:
