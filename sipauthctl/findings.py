@@ -6,6 +6,7 @@ without reading Python. A finding is a catalogue entry together with what was se
 
 from __future__ import annotations
 
+import graphlib
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from importlib import resources
+from typing import Any
 
 COMMAND_INDENT = "    "
 """How a line of a remedy begins that is a command to copy."""
@@ -37,22 +39,39 @@ def rank(severity: Severity) -> int:
     return list(Severity).index(severity)
 
 
+class Scope(str, Enum):
+    """Whom a finding concerns."""
+
+    SERVER = "server"  # everybody who signs in to this server
+    USER = "user"  # one user, or the client in use
+
+
+class CatalogueError(ValueError):
+    """The catalogue contradicts itself, which is a mistake in `catalogue.toml`."""
+
+
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
     """What is always true of a finding: what it means, how it is detected, how to mend it, where that is written.
 
     `remedy` may have several lines, those that begin with `COMMAND_INDENT` being commands, and `{name}` placeholders
-    that `fill()` fills.
+    that `fill()` fills. The head of `catalogue.toml` says what the other fields mean.
     """
 
     id: str
     family: str
+    scope: Scope
     severity: Severity
     title: str
     meaning: str
     detection: str
     remedy: str
     reference: str
+    fatal: bool
+    unspecific: bool
+    explains: frozenset[str]
+    explains_when_account_proven: frozenset[str]
+    explains_only_as_error: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,25 +85,40 @@ class Finding:
     evidence: tuple[str, ...]
     remedy: str
     reference: str
+    explained_by: str | None = None
+    """The id of the finding that explains this one, set by `diagnosis.ranking`."""
 
 
 @cache
 def catalogue() -> dict[str, CatalogueEntry]:
-    """All entries by id, in the order of the file."""
-    return {
-        id_: CatalogueEntry(
-            id=id_,
-            family=entry["family"],
-            severity=Severity(entry["severity"]),
-            title=entry["title"],
-            meaning=_unwrap(entry["meaning"]),
-            detection=_unwrap(entry["detection"]),
-            remedy=_unwrap(entry["remedy"]),
-            reference=entry["reference"],
-        )
-        for id_, entry in _file().items()
-        if id_ != _PLACEHOLDERS
-    }
+    """All entries by id, in the order of the file.
+
+    Raises:
+        CatalogueError: the file contradicts itself.
+    """
+    return read_catalogue({id_: table for id_, table in _file().items() if id_ != _PLACEHOLDERS})
+
+
+def read_catalogue(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, CatalogueEntry]:
+    """The entries of a catalogue, checked.
+
+    Args:
+        tables: by id, as TOML gives them.
+
+    Raises:
+        CatalogueError: a key is unknown or missing or has a wrong value, an id that is named does not exist, or
+            findings explain each other in a circle.
+    """
+    entries = {id_: _entry(id_, table) for id_, table in tables.items()}
+    explained = {one.id: one.explains | one.explains_when_account_proven for one in entries.values()}
+    for id_, ids in explained.items():
+        if unknown := ids - set(entries):
+            raise CatalogueError(f"{id_} explains {', '.join(sorted(unknown))}, which the catalogue does not have.")
+    try:
+        graphlib.TopologicalSorter(explained).prepare()
+    except graphlib.CycleError as circle:
+        raise CatalogueError(f"Findings explain each other: {' '.join(circle.args[1])}.") from None
+    return entries
 
 
 def placeholders() -> dict[str, str]:
@@ -152,10 +186,38 @@ def finding(
 
 
 @cache
-def _file() -> dict[str, dict[str, str]]:
+def _file() -> dict[str, dict[str, Any]]:
     text = resources.files(__package__).joinpath("catalogue.toml").read_text("utf-8")
-    tables: dict[str, dict[str, str]] = tomllib.loads(text)
+    tables: dict[str, dict[str, Any]] = tomllib.loads(text)
     return tables
+
+
+def _entry(id_: str, table: Mapping[str, Any]) -> CatalogueEntry:
+    rest = dict(table)
+    try:
+        entry = CatalogueEntry(
+            id=id_,
+            family=rest.pop("family"),
+            scope=Scope(rest.pop("scope")),
+            severity=Severity(rest.pop("severity")),
+            title=rest.pop("title"),
+            meaning=_unwrap(rest.pop("meaning")),
+            detection=_unwrap(rest.pop("detection")),
+            remedy=_unwrap(rest.pop("remedy")),
+            reference=rest.pop("reference"),
+            fatal=rest.pop("fatal", True),
+            unspecific=rest.pop("unspecific", False),
+            explains=frozenset(rest.pop("explains", ())),
+            explains_when_account_proven=frozenset(rest.pop("explains-when-account-proven", ())),
+            explains_only_as_error=rest.pop("explains-only-as-error", False),
+        )
+    except KeyError as missing:
+        raise CatalogueError(f"{id_} has no {missing.args[0]}.") from None
+    except ValueError as wrong:
+        raise CatalogueError(f"{id_}: {wrong}.") from None
+    if rest:
+        raise CatalogueError(f"{id_} has {', '.join(sorted(rest))}, which no entry has.")
+    return entry
 
 
 def _unwrap(text: str) -> str:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipauthctl.findings import Severity, catalogue, finding, placeholders, sentence
+from sipauthctl.findings import (
+    CatalogueError,
+    Severity,
+    catalogue,
+    finding,
+    placeholders,
+    read_catalogue,
+    sentence,
+)
+
+PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 PROMISED = re.findall(
     r"\S+",
@@ -47,6 +59,59 @@ def test_an_entry_says_everything(id_: str) -> None:
         assert text.strip()
     assert len(entry.title) <= 100
     assert not entry.title.endswith(".")
+
+
+ENTRY: dict[str, Any] = {
+    "family": "clock",
+    "scope": "server",
+    "severity": "error",
+    "title": "T",
+    "meaning": "M",
+    "detection": "D",
+    "remedy": "R",
+    "reference": "RFC",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"explains": ["b", "no-such-finding"]}, "a explains no-such-finding"),
+        ({"explains-when-account-proven": ["c"]}, "a explains c"),
+        ({"explain": ["b"]}, "a has explain"),
+        ({"scope": "everybody"}, "'everybody' is not a valid Scope"),
+        ({"severity": "fatal"}, "'fatal' is not a valid Severity"),
+    ],
+)
+def test_a_mistake_in_the_catalogue_is_an_error_when_it_is_loaded(wrong: dict[str, Any], words: str) -> None:
+    read_catalogue({"a": ENTRY, "b": ENTRY})
+    with pytest.raises(CatalogueError, match=words):
+        read_catalogue({"a": ENTRY | wrong, "b": ENTRY})
+
+
+@pytest.mark.parametrize("key", ENTRY)
+def test_an_entry_without_one_of_its_texts_is_an_error(key: str) -> None:
+    with pytest.raises(CatalogueError, match=f"a has no {key}"):
+        read_catalogue({"a": {name: value for name, value in ENTRY.items() if name != key}})
+
+
+def test_findings_that_explain_each_other_are_an_error() -> None:
+    with pytest.raises(CatalogueError, match="explain each other"):
+        read_catalogue({"a": ENTRY | {"explains": ["b"]}, "b": ENTRY | {"explains": ["a"]}})
+
+
+def test_every_id_in_the_code_is_in_the_catalogue() -> None:
+    made = {
+        (path.name, call.args[0].value)
+        for path in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(call, ast.Call)
+        and getattr(call.func, "id", "") in ("finding", "Problem")
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+    }
+    assert len(made) > 50
+    assert [one for one in made if one[1] not in catalogue()] == []
 
 
 def test_commands_stand_on_lines_of_their_own() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sipauthctl.analysis.diagnosis import OF_THE_SERVER, kdc, of_the_server, trace
 from sipauthctl.analysis.diagnosis import findings as association_findings
+from sipauthctl.analysis.diagnosis import kdc, of_the_server, trace
 from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, DialogEnd, of_dialog
 from sipauthctl.analysis.kdc_errors import KdcErrors
 from sipauthctl.analysis.reading import without_quote
@@ -16,11 +16,11 @@ from sipauthctl.analysis.reconstruction import Reconstruction
 from sipauthctl.analysis.results import AssociationResult, InputCount, State
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
-from sipauthctl.analysis.summary import MOST_FINDINGS, FindingCollector
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import KdcError, Notice, Record
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.diagnosis.ranking import MOST_FINDINGS, FindingCollector
+from sipauthctl.findings import Finding, Scope, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
 
@@ -54,7 +54,7 @@ class Analysis:
         self._local_times = frozenset(local_times)
         self._about = about.lower()
         self._reconstruction = Reconstruction(secrets, lifetime)
-        self._collector = FindingCollector()
+        self._collector = FindingCollector(counting=True)
         self._counts: dict[str, list[int]] = {}
         self._unread: dict[str, Notice] = {}
         self._last: datetime | None = None
@@ -105,7 +105,7 @@ class Analysis:
         rest = trace.of_others(self._server_errors.rest(), "A server trace says of a message that is not in the input")
         self._collect(rest, "", "")
         for error, sign_in in self._kdc_errors.pairs():
-            self._collect(kdc.findings(error, sign_in), sign_in.user, error.kdc.host)
+            self._collect(kdc.findings(error, sign_in), sign_in.user, "")
 
     @property
     def inputs(self) -> tuple[InputCount, ...]:
@@ -114,8 +114,8 @@ class Analysis:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, errors first. Complete when `associations` is at its end."""
-        return self._collector.findings()
+        """All findings in order, see `diagnosis.ranking`. Complete when `associations` is at its end."""
+        return self._collector.ranked()
 
     def _tell(self, over: list[Tracked]) -> Iterator[AssociationResult]:
         for tracked in over:
@@ -162,10 +162,10 @@ class Analysis:
     ) -> None:
         """Notes findings on a user at a server; `of_server` are those of them that concern the server."""
         for one in found:
-            common = one.id in OF_THE_SERVER if of_server is None else one in of_server
+            common = catalogue()[one.id].scope is Scope.SERVER if of_server is None else one in of_server
             other = (one.id, user)
             if self._about in ("", user) or common:
-                self._collector.add([one], f"{user} {server}")
+                self._collector.add([one], user, server)
             elif other not in self.of_others and len(self.of_others) < MOST_FINDINGS:
                 self.of_others.append(other)
 
@@ -212,7 +212,7 @@ class Analysis:
             # Beside SIP that can be read, TLS may well be of something else.
             severity = Severity.INFO if notice.input in self._counts else None
             found = finding("tls-not-decrypted", notice.text, [notice.input], severity=severity)
-            self._collector.add([found], notice.input)
+            self._collector.add([found], server=notice.input)
         elif len(self.notices) < _NOTICES_KEPT:
             self.notices.append(notice)
         else:

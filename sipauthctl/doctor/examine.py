@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from sipauthctl.association.choice import Wanted
+from sipauthctl.diagnosis.ranking import after_success
 from sipauthctl.doctor.attempts import Attempts
 from sipauthctl.doctor.case import Asked, Case, Tools
 from sipauthctl.doctor.check import Check, CheckResult, Status, judged
 from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
-from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.kerberos.as_exchange import TICKET
 
 
@@ -51,29 +50,7 @@ async def examine(
     return judge(with_evidence, registered=case.registered, account_proven=proven)
 
 
-_NOT_FATAL = frozenset(
-    {
-        "client-domain-differs",
-        "kdc-not-found",
-        "kdc-unreachable",
-        "kerberos-unavailable",
-        "no-ticket",
-        "ticket-expired",
-        "user-not-enabled",  # another forest than the one that was asked can have the address
-        "user-unknown",
-    }
-)
-
-
 def _in_hindsight(result: CheckResult) -> CheckResult:
-    """A check after a sign-in that succeeded: what lies between this computer and its KDC is a warning then, and so is
-    what the directory lacks.
-
-    The rest (a service principal name that is missing, a key that is wrong) are faults of the deployment, which other
-    clients meet too.
-    """
-    findings = tuple(
-        replace(item, severity=Severity.WARNING) if item.id in _NOT_FATAL and item.severity is Severity.ERROR else item
-        for item in result.findings
-    )
+    """A check after a sign-in that succeeded: what did not prevent it is a warning then."""
+    findings = tuple(map(after_success, result.findings))
     return result if findings == result.findings else judged(result.id, result.detail, findings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.realms import located_by, principals
 from sipauthctl.doctor.this_machine import machine_of, trust_of
+from sipauthctl.findings import catalogue
 from sipauthctl.mechanisms.base import MechanismError
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
@@ -27,28 +28,21 @@ _COUNTED = frozenset(
     }
 )
 
-REFUSED_BY_KDC = frozenset(
-    {
-        "account-disabled",
-        "account-expired",
-        "account-locked",
-        "account-revoked",
-        "logon-hours",
-        "password-expired",
-        "wrong-password",
-    }
-)
-"""What a KDC says of an account that cannot sign in anywhere, by whatever scheme."""
-
 
 def kdc_refusal(case: Case) -> str | None:
     """Why no sign-in is tried after what the KDC said of the account; None where one is."""
     if case.asked.all_attempts or "kdc" not in case.results:
         return None
-    said = [item.id for item in case.results["kdc"].findings if item.id in REFUSED_BY_KDC]
+    said = [item.id for item in case.results["kdc"].findings if _cannot_sign_in(item.id)]
     return (
         f"the KDC refuses the account ({said[0]}), and another try would count as a failed sign-in" if said else None
     )
+
+
+def _cannot_sign_in(id_: str) -> bool:
+    """Whether a finding of the KDC says that the account cannot sign in, whatever the scheme."""
+    entry = catalogue()[id_]
+    return entry.family == "account" and entry.fatal
 
 
 class NoRealm(ValueError):

@@ -17,7 +17,7 @@ from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.report.analysis_summary import Tally, counted, in_trouble, print_summary
 from sipauthctl.report.console import encodable, put
-from sipauthctl.report.findings import print_finding
+from sipauthctl.report.findings import print_findings
 from sipauthctl.report.ladder import short
 from sipauthctl.report.text import safe
 
@@ -88,8 +88,8 @@ class ConsoleRenderer:
             put(self._console, f"... and {len(told) - NOTES_SHOWN} more notes (--json has them)")
         if told:
             self._console.print()
-        for finding in findings:
-            print_finding(self._console, finding)
+        print_findings(self._console, findings)
+        if findings:
             self._console.print()
         print_summary(self._console, self._tally, inputs, len(told), findings)
 

@@ -18,6 +18,7 @@ from sipauthctl.capture.record import Notice
 from sipauthctl.findings import COMMAND_INDENT, Finding
 from sipauthctl.report.analysis import inner_tls_words, life_lines, place_of, signature_summary
 from sipauthctl.report.analysis_summary import TROUBLED_SHOWN, Tally, in_trouble, nothing_found, wrong_verdicts
+from sipauthctl.report.findings import relation
 from sipauthctl.report.text import safe
 
 _STYLE = """
@@ -98,7 +99,7 @@ class HtmlWriter:
             messages = sum(messages for _, _, messages in inputs)
             write(f"<p>{nothing_found(self._tally, messages)}</p>\n")
         for finding in findings:
-            write(_finding(finding))
+            write(_finding(finding, relation(finding, findings)))
         write("<h1>Inputs</h1>\n<table>\n")
         for path, kind, messages in inputs:
             write(f"<tr><td>{_text(path)}</td><td>{kind}</td><td>{messages} messages</td></tr>\n")
@@ -135,14 +136,15 @@ def _explained(explained: ExplainedSignature) -> str:
     )
 
 
-def _finding(finding: Finding) -> str:
+def _finding(finding: Finding, note: str) -> str:
     evidence = "".join(f"<pre>{_text(line)}</pre>" for line in finding.evidence)
     remedy = "".join(
         f"<pre>{_text(line.strip())}</pre>" if line.startswith(COMMAND_INDENT) else f"<p>{_text(line)}</p>"
         for line in finding.remedy.splitlines()
     )
+    noted = f"<p>{note}</p>" if note else ""
     return (
         f'<div class="finding" data-search>{_tag(finding.severity.value)} <h2>{finding.id}</h2> '
-        f"{_text(finding.title)}<p>{_text(finding.detail)}</p>{evidence}{remedy}"
+        f"{_text(finding.title)}<p>{_text(finding.detail)}</p>{noted}{evidence}{remedy}"
         f'<p class="muted">see {_text(finding.reference)}</p></div>\n'
     )

@@ -7,12 +7,11 @@ from types import TracebackType
 from rich.console import Console
 from rich.status import Status as Spinner
 
-from sipauthctl.doctor.causes import CIRCUMSTANCES
 from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.verdict import Verdict, status_counts
-from sipauthctl.findings import Finding, Severity
+from sipauthctl.findings import Severity
 from sipauthctl.report.console import put
-from sipauthctl.report.findings import STYLES, print_finding
+from sipauthctl.report.findings import STYLES, print_findings
 from sipauthctl.report.text import safe
 
 _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.WARNED: "yellow", Status.SKIPPED: "dim"}
@@ -75,9 +74,8 @@ def print_verdict(console: Console, verdict: Verdict, user: str, source: str) ->
         put(console, safe(check.detail, _DETAIL_LIMIT), lead=lead)
     console.print()
     _headline(console, verdict, user)
-    for finding in verdict.findings:
-        console.print()
-        print_finding(console, finding, note=_note(verdict, finding))
+    console.print()
+    print_findings(console, verdict.findings)
 
 
 def _headline(console: Console, verdict: Verdict, user: str) -> None:
@@ -99,15 +97,3 @@ def _headline(console: Console, verdict: Verdict, user: str) -> None:
     if skipped and verdict.registered is not True:
         plural = "check was" if skipped == 1 else "checks were"
         put(console, f"{skipped} {plural} skipped; the reasons stand above.", indent=2)
-
-
-def _note(verdict: Verdict, finding: Finding) -> str:
-    cause = verdict.explained_by.get(finding.id)
-    if cause is not None:
-        return f"{'Perhaps' if cause in CIRCUMSTANCES else 'Most likely'} a consequence of {cause}."
-    effects = ", ".join(id_ for id_, by in verdict.explained_by.items() if by == finding.id)
-    if not effects:
-        return ""
-    if finding.id in CIRCUMSTANCES:
-        return f"It may explain {effects}: the account is in order, and nothing else was found that does."
-    return f"It explains {effects}."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
-from sipauthctl.findings import COMMAND_INDENT, CatalogueEntry, Finding, Severity, fill
+from sipauthctl.findings import COMMAND_INDENT, CatalogueEntry, Finding, Severity, catalogue, fill
 from sipauthctl.report.console import put
 from sipauthctl.report.text import safe
 
@@ -13,8 +15,32 @@ _EVIDENCE_LIMIT = 1_000
 _EVIDENCE_LINES = 40
 
 
-def print_finding(console: Console, finding: Finding, *, note: str = "") -> None:
-    """One finding: what, in this case, on what evidence, what to do; `note` is one more sentence on it."""
+def print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    """Findings in order, with an empty line between them."""
+    for index, finding in enumerate(findings):
+        if index:
+            console.print()
+        _print_finding(console, finding, relation(finding, findings))
+
+
+def relation(finding: Finding, findings: Sequence[Finding]) -> str:
+    """What a finding explains, or what explains it, in one sentence; empty where it stands alone."""
+    cause = finding.explained_by
+    if cause is not None:
+        return f"{'Perhaps' if _supposed(cause, finding.id) else 'Most likely'} a consequence of {cause}."
+    effects = list(dict.fromkeys(one.id for one in findings if one.explained_by == finding.id))
+    if not effects:
+        return ""
+    if any(_supposed(finding.id, effect) for effect in effects):
+        return f"It may explain {', '.join(effects)}: the account is in order, and nothing else was found that does."
+    return f"It explains {', '.join(effects)}."
+
+
+def _supposed(cause: str, effect: str) -> bool:
+    return effect in catalogue()[cause].explains_when_account_proven
+
+
+def _print_finding(console: Console, finding: Finding, note: str) -> None:
     severity = (finding.severity.value.upper(), STYLES[finding.severity])
     put(console, (finding.id, "bold"), f"  {finding.title}", lead=(severity, "  "))
     put(console, safe(finding.detail), indent=2)

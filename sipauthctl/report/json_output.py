@@ -39,6 +39,7 @@ def finding_list(findings: Iterable[Finding]) -> list[dict[str, Any]]:
             "evidence": list(finding.evidence),
             "remedy": finding.remedy,
             "reference": finding.reference,
+            "explained_by": finding.explained_by,
         }
         for finding in findings
     ]

@@ -9,7 +9,7 @@ from rich.console import Console
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.probe.results import Outcome, Registration
 from sipauthctl.report.console import put
-from sipauthctl.report.findings import print_finding
+from sipauthctl.report.findings import print_findings
 from sipauthctl.report.text import safe
 
 _HEADLINES = {
@@ -33,9 +33,8 @@ def print_registration(console: Console, registration: Registration) -> None:
     headline = _LOST if registration.lost else _HEADLINES[registration.outcome]
     put(console, f"{safe(registration.user, _NAME_LIMIT)}{scheme}{where}", lead=(headline, "  "))
     put(console, _signatures(registration), indent=2)
-    for finding in registration.findings:
-        console.print()
-        print_finding(console, finding)
+    console.print()
+    print_findings(console, registration.findings)
 
 
 def _signatures(registration: Registration) -> str:

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from sipauthctl.findings import Finding, Severity, catalogue
 from sipauthctl.probe.results import Lapse, Life, Outcome
 from sipauthctl.report.console import make_console
-from sipauthctl.report.findings import print_catalogue, print_entry, print_finding
+from sipauthctl.report.findings import print_catalogue, print_entry, print_findings
 from sipauthctl.report.registration import print_registration
 from tests.report.samples import HOSTILE, TIME, Terminal, acting, finding, registration
 
@@ -106,7 +106,7 @@ def test_prose_fits_80_columns_and_evidence_stays_whole(outcome: Outcome) -> Non
 def test_evidence_without_end_is_cut() -> None:
     stream = io.StringIO()
     many = Finding("x", Severity.ERROR, "t", "d", tuple(map(str, range(100_000))), "r", "s")
-    print_finding(make_console(stream, no_color=False), many)
+    print_findings(make_console(stream, no_color=False), [many])
     assert len(stream.getvalue().splitlines()) < 60
     assert "99960 more lines" in stream.getvalue()
 
@@ -114,7 +114,7 @@ def test_evidence_without_end_is_cut() -> None:
 def test_colour_is_not_needed_to_tell_severities_apart() -> None:
     for severity in Severity:
         stream = io.StringIO()
-        print_finding(make_console(stream, no_color=True), finding(severity=severity))
+        print_findings(make_console(stream, no_color=True), [finding(severity=severity)])
         assert stream.getvalue().startswith(severity.value.upper())
 
 

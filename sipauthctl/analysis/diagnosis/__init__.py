@@ -19,7 +19,8 @@ from sipauthctl.analysis.diagnosis import (
 from sipauthctl.analysis.problem import Problem
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.diagnosis.ranking import after_success
+from sipauthctl.findings import Finding, Scope, catalogue, finding
 
 # In the order in which a cause comes before its consequences.
 _FAMILIES = (
@@ -35,36 +36,6 @@ _FAMILIES = (
     tls_dsk.findings,
     flow.findings,
 )
-
-OF_THE_SERVER = frozenset(
-    {
-        "clock-skew",
-        "date-malformed",
-        "date-missing",
-        "expires-too-short",
-        "extranet-ntlm-only",
-        "no-usable-scheme",
-        "not-challenged",
-        "ntlm-clock-skew",
-        "realm-mismatch",
-        "server-not-domain-joined",
-        "service-key-mismatch",
-        "spn-duplicate",
-        "spn-foreign-service",
-        "spn-host-mismatch",
-        "spn-malformed",
-        "spn-not-registered",
-        "targetname-missing",
-        "tls-dsk-offered",
-        "tls-dsk-required",
-        "tls-not-decrypted",
-        "version-unsupported",
-    }
-)
-"""What every user of a server meets, in whosever sign-in it was seen."""
-
-_READ_BY_THE_PEER = frozenset({"ntlm-malformed-token", "kerberos-malformed-token"})
-"""What the peer evidently could read, where the sign-in succeeded."""
 
 
 def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
@@ -84,10 +55,10 @@ def of_the_server(tracked: Tracked, found: Iterable[Finding], *, local_times: bo
     """Those of its findings that concern the server and not its client, whose own clock may be the one that is off."""
     told = trace.findings(tracked, local_times)
     of_client = [*kerberos.client_clock(tracked, local_times), *(one for one in told if one.id == "clock-skew")]
-    return tuple(one for one in found if one.id in OF_THE_SERVER and one not in of_client)
+    return tuple(one for one in found if catalogue()[one.id].scope is Scope.SERVER and one not in of_client)
 
 
 def _of_problem(problem: Problem, *, accepted: bool) -> Finding:
     """A problem that was seen while messages came in."""
-    severity = Severity.WARNING if accepted and problem.id in _READ_BY_THE_PEER else problem.severity
-    return finding(problem.id, problem.detail, problem.evidence, severity=severity, **dict(problem.fields))
+    found = finding(problem.id, problem.detail, problem.evidence, severity=problem.severity, **dict(problem.fields))
+    return after_success(found) if accepted else found

@@ -8,10 +8,8 @@ from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import Notice
 from sipauthctl.diagnosis.server_trace import cause_of, code_of, code_text
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import Finding, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
-
-_OF_KERBEROS = frozenset({"service-key-mismatch", "etype-unsupported"})
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
@@ -33,7 +31,9 @@ def cause_in(tracked: Tracked, notice: Notice) -> str | None:
     """The cause that a record names, where the sign-in failed and it can be one of its scheme."""
     code = code_of(notice.text)
     cause = cause_of(code) if code is not None and tracked.state is State.FAILED else None
-    return None if cause in _OF_KERBEROS and tracked.scheme is not Scheme.KERBEROS else cause
+    if cause is None or tracked.scheme is Scheme.KERBEROS:
+        return cause
+    return None if catalogue()[cause].family == "Kerberos" else cause
 
 
 def finer_cause(tracked: Tracked) -> bool:

@@ -12,17 +12,15 @@ from sipauthctl.doctor.directory_findings import protected_finding
 from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.doctor.this_machine import machine_of, server_origin
-from sipauthctl.findings import Finding, Severity, finding, rank, sentence
+from sipauthctl.findings import Finding, Severity, catalogue, finding, rank, sentence
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.probe.diagnosis import diagnose, signatures
+from sipauthctl.probe.diagnosis import collect
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.initiators import InitiatorMaker, ntlm_maker
 from sipauthctl.probe.options import ServerChoice
 from sipauthctl.probe.results import HopResult
 
-SIGNATURES = signatures.ALL | {"redirect-unsigned"}
-"""Findings that are for the check of the signatures to tell."""
 _FAMILY = frozenset({Scheme.KERBEROS, Scheme.NTLM})
 _WANTED = {Scheme.KERBEROS: Wanted.KERBEROS, Scheme.NTLM: Wanted.NTLM}
 _OF_THE_NAME = frozenset({"upn-suffix-mismatch", "user-unknown", "kdc-not-found", "credentials-refused"})
@@ -103,13 +101,18 @@ class SignInCheck(Check):
         found = _with_protection(case, found, failed, worked)
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
-        found = [item for item in found if item.id not in SIGNATURES and not _known(case, item)]
+        found = [item for item in found if not of_signatures(item) and not _known(case, item)]
         words = "; ".join(trial.text for trial in trials)
         refusal = case.attempts.refusal
         if not worked and refusal is not None and _other_ways(case, trials):
             words += "; no other way was tried, as it could lock the account (--all-attempts)"
         result = self.judged(words, found)
         return result if worked or result.status is Status.FAILED else replace(result, status=Status.FAILED)
+
+
+def of_signatures(item: Finding) -> bool:
+    """Whether a finding is for the check of the signatures to tell."""
+    return catalogue()[item.id].family == "signatures"
 
 
 def _with_protection(case: Case, found: list[Finding], failed: list[Trial], worked: list[Trial]) -> list[Finding]:
@@ -197,7 +200,7 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     case.runs.append(run)
     registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
     _note(case, run)
-    trials.append(Trial(way, registered, diagnose(run, options)))
+    trials.append(Trial(way, registered, collect(run, options)))
 
 
 async def _maker(case: Case, way: Way) -> InitiatorMaker | str:

@@ -7,7 +7,7 @@ from collections import Counter
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.doctor.checks.sign_in import SIGNATURES
+from sipauthctl.doctor.checks.sign_in import of_signatures
 from sipauthctl.probe.diagnosis import flow, signatures
 
 
@@ -26,7 +26,7 @@ class SignaturesCheck(Check):
             for run in case.runs
             for family in (signatures.findings, flow.findings)
             for item in family(run, options)
-            if item.id in SIGNATURES
+            if of_signatures(item)
         ]
         of_server = Counter[Verdict]()
         for run in case.runs:

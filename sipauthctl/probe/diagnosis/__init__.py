@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from sipauthctl.findings import Finding, Severity
+from sipauthctl.diagnosis.ranking import merged, ranked
+from sipauthctl.findings import Finding
 from sipauthctl.probe.diagnosis import account, clock, domain, flow, kerberos, life, ntlm, offers, reaching, signatures
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions
@@ -22,19 +21,13 @@ _FAMILIES = (
     flow.findings,
     domain.findings,
 )
-_ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
 def diagnose(run: RunFacts, options: ProbeOptions) -> tuple[Finding, ...]:
-    """All findings, errors first, each id once with the evidence of its first appearance."""
-    first: dict[str, Finding] = {}
-    for finding in _all(run, options):
-        known = first.get(finding.id)
-        if known is None or _ORDER[finding.severity] < _ORDER[known.severity]:
-            first[finding.id] = finding
-    return tuple(sorted(first.values(), key=lambda finding: _ORDER[finding.severity]))
+    """All findings in order, see `diagnosis.ranking`."""
+    return ranked(collect(run, options))
 
 
-def _all(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
-    for family in _FAMILIES:
-        yield from family(run, options)
+def collect(run: RunFacts, options: ProbeOptions) -> tuple[Finding, ...]:
+    """All findings as they came, each once."""
+    return merged(finding for family in _FAMILIES for finding in family(run, options))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.association.family import INFO_HEADERS
-from sipauthctl.association.security_association import HARMLESS, SignatureProblem, SignatureResult
+from sipauthctl.association.security_association import SignatureProblem, SignatureResult
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
@@ -22,12 +22,6 @@ _IDS = {
     SignatureProblem.NOT_FROM_ONE: "num-not-from-one",
     SignatureProblem.OTHER_SIGNER: "wrong-signer",
 }
-
-ALL = frozenset(_IDS.values())
-"""The ids of the findings that there can be."""
-
-UNTRUSTED = frozenset(id_ for problem, id_ in _IDS.items() if problem not in HARMLESS)
-"""Those of a message that is not believed."""
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
