@@ -9,11 +9,11 @@ import sys
 
 from rich.console import Console
 
+from sipauthctl.codes import windows_text
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.description import describe
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.settings import LabSettings
-from sipauthctl.mechanisms.status import status_text
 from sipauthctl.report.console import put
 from sipauthctl.report.json_output import dump
 from sipauthctl.report.text import safe
@@ -61,8 +61,8 @@ class Log:
         style = "red" if event.what in _BAD else "green" if event.what == "registered" else ""
         method = f" {event.request.method}" if event.request is not None else ""
         detail = safe(event.detail)
-        if event.logon_status is not None and status_text(event.logon_status) not in detail:
-            detail = f"{detail} ({status_text(event.logon_status)})"
+        if event.logon_status is not None and windows_text(event.logon_status) not in detail:
+            detail = f"{detail} ({windows_text(event.logon_status)})"
         host = event.server.split(".")[0]
         put(self._console, f"{event.time:%H:%M:%S} {host}{method} ", (event.what, style), f" {detail}", wrap=False)
         check = event.signature

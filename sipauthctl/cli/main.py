@@ -24,7 +24,7 @@ COMMANDS = {
     "doctor": "Find why sign-in fails, and say what to do.",
     "analyze": "Rebuild handshakes from captures and logs and verify every signature.",
     "lab": "Run a whole deployment on this computer to test against.",
-    "explain": "Explain a finding, or list them all.",
+    "explain": "Explain a finding or an error code, or list all findings.",
 }
 
 

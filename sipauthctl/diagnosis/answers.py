@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from sipauthctl.association.diagnostics import HEADERS, diagnostics
+from sipauthctl.codes import Code, diagnostic, of_windows
+from sipauthctl.findings import catalogue
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.message import Response
 
-UNAUTHORIZED = 0xC3E93EC3
 NTLM_MISMATCH = 0xC3E93EE4
 
 
@@ -14,9 +16,21 @@ def hresults(response: Response) -> frozenset[int]:
     return frozenset(report.hresult for report in diagnostics(response) if report.hresult is not None)
 
 
-def ids(response: Response) -> frozenset[int]:
-    """The numbers of its reports."""
-    return frozenset(report.id for report in diagnostics(response))
+def proven(response: Response, scheme: str) -> Code | None:
+    """The first code in its reports that proves a cause; an HRESULT is finer than the number beside it.
+
+    Args:
+        response: the answer.
+        scheme: the scheme that was used: what concerns tickets is no cause where Kerberos was not.
+    """
+    for report in diagnostics(response):
+        windows = of_windows(report.hresult) if report.hresult is not None else None
+        for code in (windows, diagnostic(report.id)):
+            if code is None or code.finding is None:
+                continue
+            if scheme == Scheme.KERBEROS.value or catalogue()[code.finding].family != "Kerberos":
+                return code
+    return None
 
 
 def lines(response: Response) -> list[str]:

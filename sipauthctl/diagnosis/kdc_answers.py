@@ -2,36 +2,11 @@
 
 from __future__ import annotations
 
-from sipauthctl.diagnosis.refusals import FINDING_OF_CODE
-from sipauthctl.findings import Finding, Severity, finding
-from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, KdcAnswer
+from sipauthctl.codes import kerberos, of_windows, windows_text
+from sipauthctl.findings import Finding, Severity, catalogue, finding
+from sipauthctl.mechanisms.kerberos.as_exchange import KdcAnswer
 from sipauthctl.mechanisms.kerberos.names import KerberosName
-from sipauthctl.mechanisms.status import status_text
 
-_BY_CODE = {
-    1: "account-expired",
-    CLIENT_UNKNOWN: "user-unknown",
-    14: "etype-unsupported",
-    18: "account-revoked",
-    23: "password-expired",
-    24: "wrong-password",
-}
-_NAMES = {
-    1: "KDC_ERR_NAME_EXP",
-    6: "KDC_ERR_C_PRINCIPAL_UNKNOWN",
-    7: "KDC_ERR_S_PRINCIPAL_UNKNOWN",
-    8: "KDC_ERR_PRINCIPAL_NOT_UNIQUE",
-    12: "KDC_ERR_POLICY",
-    14: "KDC_ERR_ETYPE_NOSUPP",
-    18: "KDC_ERR_CLIENT_REVOKED",
-    23: "KDC_ERR_KEY_EXPIRED",
-    24: "KDC_ERR_PREAUTH_FAILED",
-    25: "KDC_ERR_PREAUTH_REQUIRED",
-    29: "KDC_ERR_SVC_UNAVAILABLE",
-    37: "KRB_AP_ERR_SKEW",
-    60: "KRB_ERR_GENERIC",
-    68: "KDC_ERR_WRONG_REALM",
-}
 _SAYS = {
     "account-disabled": "says that the account of {user} is disabled",
     "account-expired": "says that the account of {user} has expired",
@@ -48,12 +23,13 @@ _SAYS = {
 
 def code_text(code: int) -> str:
     """`18 KDC_ERR_CLIENT_REVOKED`, RFC 4120 7.5.9."""
-    return f"{code} {_NAMES[code]}" if code in _NAMES else str(code)
+    known = kerberos(code)
+    return f"{code} {known.name}" if known is not None else str(code)
 
 
 def answer_line(answer: KdcAnswer, host: str) -> str:
     """The answer in one line, as evidence."""
-    status = f", NTSTATUS {status_text(answer.status)}" if answer.status is not None else ""
+    status = f", NTSTATUS {windows_text(answer.status)}" if answer.status is not None else ""
     words = f" ({answer.text})" if answer.text else ""
     return f"KRB-ERROR of {host}: {code_text(answer.code)}{words}{status}" if answer.code else f"AS-REP of {host}"
 
@@ -70,9 +46,12 @@ def account_finding(
         severity: another one than the catalogue's.
     """
     # The NTSTATUS is the finer one; [MS-KILE] 2.2.1.
-    id_ = FINDING_OF_CODE.get(answer.status or 0) or _BY_CODE.get(answer.code)
+    codes = [of_windows(answer.status) if answer.status is not None else None, kerberos(answer.code)]
+    told = (code.finding for code in codes if code is not None and code.finding is not None)
+    id_ = next((id_ for id_ in told if id_ == "etype-unsupported" or catalogue()[id_].family == "account"), None)
     if id_ is None:
         return None
     user = name.user.partition("@")[0]
-    detail = f"The KDC {host} {_SAYS[id_].format(user=name.shown)}."
+    says = _SAYS.get(id_, "refuses {user}").format(user=name.shown)
+    detail = f"The KDC {host} {says}."
     return finding(id_, detail, [answer_line(answer, host)], severity=severity, user=user, account=user)

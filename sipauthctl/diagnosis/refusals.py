@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from sipauthctl.diagnosis.answers import hresults, ids, lines, words
+from sipauthctl.diagnosis.answers import lines, proven, words
 from sipauthctl.findings import Finding, finding
-from sipauthctl.mechanisms.status import (
-    ACCOUNT_DISABLED,
-    ACCOUNT_EXPIRED,
-    ACCOUNT_LOCKED_OUT,
-    INVALID_LOGON_HOURS,
-    INVALID_WORKSTATION,
-    NO_SUCH_USER,
-    PASSWORD_EXPIRED,
-    PASSWORD_MUST_CHANGE,
-    WRONG_PASSWORD,
-)
 from sipauthctl.sip.message import Response
 
-_NOT_AUTHORIZED, _NOT_ENABLED, _UNKNOWN_USER, _TIME_SKEW = 4004, frozenset({4005, 4006}), 1003, 1013
-
-# By NTSTATUS, and by the HRESULT of the Win32 error that Windows maps it to ([MS-ERREF] 2.2 and 2.3.1).
-FINDING_OF_CODE = {
-    WRONG_PASSWORD: "wrong-password",
-    NO_SUCH_USER: "user-unknown",
-    0x80070525: "user-unknown",  # ERROR_NO_SUCH_USER
-    ACCOUNT_DISABLED: "account-disabled",
-    0x80070533: "account-disabled",  # ERROR_ACCOUNT_DISABLED
-    ACCOUNT_LOCKED_OUT: "account-locked",
-    0x80070775: "account-locked",  # ERROR_ACCOUNT_LOCKED_OUT
-    ACCOUNT_EXPIRED: "account-expired",
-    0x80070701: "account-expired",  # ERROR_ACCOUNT_EXPIRED
-    PASSWORD_EXPIRED: "password-expired",
-    0x80070532: "password-expired",  # ERROR_PASSWORD_EXPIRED
-    PASSWORD_MUST_CHANGE: "password-expired",
-    0x80070773: "password-expired",  # ERROR_PASSWORD_MUST_CHANGE
-    INVALID_LOGON_HOURS: "logon-hours",
-    0x80070530: "logon-hours",  # ERROR_INVALID_LOGON_HOURS
-    INVALID_WORKSTATION: "logon-workstation",
-    0x80070531: "logon-workstation",  # ERROR_INVALID_WORKSTATION
-}
-"""The finding for what Windows says of a refused logon."""
+_UNKNOWN_USER = 1003  # [MS-OCER] 7.1
 
 
 def refusal(
     answer: Response, *, host: str, user: str, sip_uri: str, scheme: str, dns_domain: str, of_credentials: bool
 ) -> Finding:
-    """The finding for a final answer that says no.
+    """The finding for a final answer that says no. Which code means which finding is written in `codes.toml`.
 
     Args:
         answer: that answer.
@@ -56,24 +23,22 @@ def refusal(
         dns_domain: the domain that the server named, empty where it is not known.
         of_credentials: it was a challenge after the last token.
     """
-    evidence = lines(answer)
+    code = proven(answer, scheme)
+    if code is not None and code.finding is not None:
+        id_, detail = code.finding, f"{host} refuses {user}. {code.meaning}"
+        if of_credentials and code.number == _UNKNOWN_USER:
+            id_, detail = "user-unknown", f"{host} says that {user} does not exist."
+        elif id_ == "uri-not-authorized":
+            detail = f"{user} signed in, but may not register {sip_uri}."
+        elif id_ == "user-not-enabled":
+            detail = f"{host} knows no enabled user with the address {sip_uri}."
+    elif of_credentials:
+        id_ = "credentials-refused"
+        detail = f"{host} refuses {user} using {scheme}. It does not tell a wrong password from the other causes."
+    elif answer.status == 404:
+        id_, detail = "user-not-enabled", f"{host} knows no enabled user with the address {sip_uri}."
+    else:
+        id_, detail = "server-diagnostic", f"{host} answers {answer.status}: {words(answer)}."
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
-    fields: dict[str, object] = {"user": account, "sip_uri": sip_uri, "dns_domain": dns_domain}
-    told = next((FINDING_OF_CODE[code] for code in hresults(answer) if code in FINDING_OF_CODE), None)
-    if told is not None:
-        return finding(told, f"{host} refuses {user} and gives the reason.", evidence, severity=None, **fields)
-    if _UNKNOWN_USER in ids(answer):
-        return finding("user-unknown", f"{host} says that {user} does not exist.", evidence, severity=None, **fields)
-    if of_credentials:
-        if _TIME_SKEW in ids(answer):
-            detail = f"{host} refuses {user} and reports time skew."
-        else:
-            detail = f"{host} refuses {user} by {scheme}. It does not tell a wrong password from the other causes."
-        return finding("credentials-refused", detail, evidence, severity=None, **fields)
-    if _NOT_AUTHORIZED in ids(answer):
-        detail = f"{user} signed in, but may not register {sip_uri}."
-        return finding("uri-not-authorized", detail, evidence, severity=None, **fields)
-    if answer.status == 404 or ids(answer) & _NOT_ENABLED:
-        detail = f"{user} signed in, but {host} knows no user with the address {sip_uri}."
-        return finding("user-not-enabled", detail, evidence, severity=None, **fields)
-    return finding("server-diagnostic", f"{host} answers {answer.status}: {words(answer)}.", evidence)
+    fields: dict[str, object] = {"user": account, "sip_uri": sip_uri, "dns_domain": dns_domain, "host": host}
+    return finding(id_, detail, lines(answer), severity=None, **fields)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from sipauthctl.codes import windows_text
 from sipauthctl.mechanisms.base import LogonRefused
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret, check_response
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts
@@ -21,7 +22,6 @@ from sipauthctl.mechanisms.status import (
     PASSWORD_EXPIRED,
     PASSWORD_MUST_CHANGE,
     WRONG_PASSWORD,
-    status_text,
 )
 
 
@@ -144,7 +144,7 @@ class Directory:
 
 
 def _refused(status: int) -> LogonRefused:
-    return LogonRefused(status, status_text(status))
+    return LogonRefused(status, windows_text(status))
 
 
 class RefuseAll:

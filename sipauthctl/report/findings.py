@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from sipauthctl.codes import REFERENCES, Code
 from sipauthctl.findings import COMMAND_INDENT, CatalogueEntry, Finding, Severity, catalogue, fill
 from sipauthctl.report.console import put
 from sipauthctl.report.text import safe
@@ -68,6 +69,23 @@ def print_entry(console: Console, entry: CatalogueEntry) -> None:
     _remedy(console, fill(entry.remedy, {}))
     console.print()
     put(console, (f"see {entry.reference}", "dim"), indent=2)
+
+
+def print_codes(console: Console, codes: Sequence[Code]) -> None:
+    """What codes mean, and which finding each leads to."""
+    for index, code in enumerate(codes):
+        if index:
+            console.print()
+        put(console, (f"{code.kind.value} {code.digits}", "bold"), f"  {code.name}")
+        put(console, code.meaning, indent=2)
+        leads = [code.finding] if code.finding is not None else code.see
+        if leads:
+            put(console, "Finding:" if code.finding is not None else "Possible findings:", indent=2)
+            width = max(map(len, leads))
+            for id_ in leads:
+                put(console, catalogue()[id_].title, lead=(f"{id_:<{width}}  ",), indent=4)
+            put(console, f"`sipauthctl explain {leads[0]}` says what to do.", indent=2)
+        put(console, (f"see {REFERENCES[code.kind]}", "dim"), indent=2)
 
 
 def print_catalogue(console: Console, entries: list[CatalogueEntry]) -> None:

@@ -45,6 +45,32 @@ def test_explain_lists_and_explains() -> None:
     assert "      w32tm /resync /rediscover" in explained.splitlines()
 
 
+@pytest.mark.parametrize("code", ["1013", "0x80090324", "-2146893020", "SEC_E_TIME_SKEW", "ntstatus:0xC0000133"])
+def test_explain_says_which_finding_a_code_leads_to(code: str) -> None:
+    explained = sipauthctl("explain", code)
+    assert (explained.code, explained.err) == (0, "")
+    assert "    clock-skew  The clocks of this computer and the server differ too much" in explained.out.splitlines()
+
+
+def test_explain_names_the_candidates_of_a_code_that_proves_nothing() -> None:
+    lines = sipauthctl("explain", "0x80090302").out.splitlines()
+    assert "  Possible findings:" in lines
+    assert [line.split()[0] for line in lines if line.startswith("    ntlm-")] == [
+        "ntlm-key-strength-mismatch",
+        "ntlm-blocked",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("clock-skwe", "Did you mean clock-skew"), ("0x12345678", "certutil -error"), ("-5", "certutil -error")],
+)
+def test_explain_of_something_unknown_is_a_usage_error_with_a_hint(typed: str, hint: str) -> None:
+    unknown = sipauthctl("explain", typed)
+    assert (unknown.code, unknown.out) == (2, "")
+    assert hint in " ".join(unknown.err.split())
+
+
 def test_every_fault_is_explained() -> None:
     listed = sipauthctl("lab", "--list-faults").out
     for name, fault in FAULTS.items():

@@ -46,7 +46,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         return
     if found.id == "credentials-refused" and tracked.verifier is not None:
         right = f"The given secret is the one that {logon_name(tracked)} used, so the password is as expected."
-        yield finding(found.id, f"{found.detail} {right}", found.evidence, user=tracked.endpoint.address)
+        yield finding(found.id, f"{found.detail} {right}", found.evidence, user=_account(tracked))
         return
     yield found
 
@@ -63,7 +63,7 @@ def _signed_wrongly(tracked: Tracked) -> bool:
 def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
     name = logon_name(tracked)
     evidence = ["the proof in the AUTHENTICATE (NTProofStr) does not follow from the given secret"]
-    account = name.rpartition("\\")[2].partition("@")[0]
+    account = _account(tracked)
     if refused and tracked.answer is not None:
         detail = (
             f"{tracked.where} refuses {name}, and the given password does not fit what the client sent. If the given "
@@ -76,6 +76,11 @@ def _wrong_password(tracked: Tracked, *, refused: bool) -> Finding:
     # A secret for everybody is expected not to fit some.
     severity = Severity.INFO if given is not None and given.name is None else Severity.WARNING
     return finding("given-secret-unfit", detail, evidence, severity=severity)
+
+
+def _account(tracked: Tracked) -> str:
+    """The name of the account, as commands take it."""
+    return logon_name(tracked).rpartition("\\")[2].partition("@")[0].removeprefix("sip:")
 
 
 def logon_name(tracked: Tracked) -> str:

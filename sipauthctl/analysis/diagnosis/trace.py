@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import Notice
-from sipauthctl.diagnosis.server_trace import cause_of, code_of, code_text
+from sipauthctl.codes import windows_text
+from sipauthctl.diagnosis.server_trace import cause_of, code_of
 from sipauthctl.findings import Finding, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -57,7 +58,7 @@ def _evidence(notice: Notice) -> list[str]:
     place = f"{notice.input}:{notice.place}" if notice.place is not None else notice.input
     code = code_of(notice.text)
     call = [f"Call-ID: {notice.call_id}"] if notice.call_id else []
-    return [place, *call, *([code_text(code)] if code is not None else [])]
+    return [place, *call, *([windows_text(code)] if code is not None else [])]
 
 
 def _code(notice: Notice) -> dict[str, object]:

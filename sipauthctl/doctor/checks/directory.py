@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sipauthctl.diagnosis.refusals import FINDING_OF_CODE
+from sipauthctl.codes import of_win32
 from sipauthctl.directory.errors import BindRefused
 from sipauthctl.doctor.case import Case, DomainNames
 from sipauthctl.doctor.check import Check, CheckResult
@@ -17,16 +17,6 @@ from sipauthctl.probe.diagnosis.kerberos import finding_id
 
 if TYPE_CHECKING:
     from sipauthctl.directory.queries import DirectoryFacts
-
-_WIN32 = 0x80070000  # an HRESULT that holds a Win32 error, [MS-ERREF] 2.1.2
-_SAYS = {
-    "account-disabled": "the account is disabled",
-    "account-expired": "the account has expired",
-    "account-locked": "the account is locked out",
-    "logon-hours": "the account may not sign in at this hour",
-    "logon-workstation": "the account may not sign in from there",
-    "password-expired": "the password has expired or must be changed",
-}
 
 
 class DirectoryCheck(Check):
@@ -88,10 +78,11 @@ def _refusal(case: Case, error: BindRefused) -> Finding | None:
         known = case.kdc is not None and case.kdc.answer.code == PREAUTH_REQUIRED
         id_ = "wrong-password" if known else "credentials-refused"
         return finding(id_, f"The directory refuses {user}.", [error.server_words], user=plain)
-    told = FINDING_OF_CODE.get(_WIN32 | error.reason)
-    if told is None:
+    code = of_win32(error.reason)
+    if code is None or code.finding is None:
         return None
-    return finding(told, f"The directory refuses {user}: {_SAYS[told]}.", [error.server_words], user=plain)
+    detail = f"The directory refuses {user}. {code.meaning}"
+    return finding(code.finding, detail, [error.server_words], user=plain)
 
 
 def _logon_failure(case: Case, error: LogonRefused) -> Finding:

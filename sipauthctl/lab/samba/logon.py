@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from sipauthctl.codes import windows_text
 from sipauthctl.lab.names import NETBIOS_DOMAIN
 from sipauthctl.lab.samba.programs import find, within
 from sipauthctl.mechanisms.base import LogonRefused
@@ -23,7 +24,6 @@ from sipauthctl.mechanisms.status import (
     PASSWORD_EXPIRED,
     PASSWORD_MUST_CHANGE,
     WRONG_PASSWORD,
-    status_text,
 )
 
 TIME_LIMIT = 5.0  # seconds
@@ -98,4 +98,4 @@ class DomainLogon:
 
 
 def _refused(status: int) -> LogonRefused:
-    return LogonRefused(status, status_text(status))
+    return LogonRefused(status, windows_text(status))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 
+from sipauthctl.codes import kerberos
 from sipauthctl.mechanisms.base import MechanismError
 
 
 class KerberosCause(str, Enum):
-    """What is wrong. The values are ids of the catalogue of findings, but for the last three."""
+    """What is wrong. The values are ids of the catalogue of findings, but for the last two."""
 
     SPN_NOT_REGISTERED = "spn-not-registered"
     SPN_DUPLICATE = "spn-duplicate"
@@ -23,7 +24,7 @@ class KerberosCause(str, Enum):
     KDC_UNREACHABLE = "kdc-unreachable"
     NO_TICKET = "no-ticket"
     SERVICE_KEY_MISMATCH = "service-key-mismatch"
-    CLIENT_REVOKED = "client-revoked"  # disabled, locked out, expired or outside its hours: the KDC tells no more
+    CLIENT_REVOKED = "account-revoked"  # disabled, locked out, expired or outside its hours: the KDC tells no more
     REPLAY = "replay"
     OTHER = "other"
 
@@ -54,28 +55,7 @@ PREAUTH_FAILED = -1765328174
 KDC_UNREACHABLE = -1765328228
 """KRB5_KDC_UNREACH: no KDC of the realm answered."""
 
-_PROTOCOL = {
-    1: KerberosCause.ACCOUNT_EXPIRED,  # KDC_ERR_NAME_EXP
-    2: KerberosCause.OTHER,  # KDC_ERR_SERVICE_EXP: the service's account has expired
-    6: KerberosCause.USER_UNKNOWN,  # KDC_ERR_C_PRINCIPAL_UNKNOWN
-    7: KerberosCause.SPN_NOT_REGISTERED,  # KDC_ERR_S_PRINCIPAL_UNKNOWN
-    8: KerberosCause.SPN_DUPLICATE,  # KDC_ERR_PRINCIPAL_NOT_UNIQUE
-    9: KerberosCause.ETYPE_UNSUPPORTED,  # KDC_ERR_NULL_KEY
-    14: KerberosCause.ETYPE_UNSUPPORTED,  # KDC_ERR_ETYPE_NOSUPP
-    18: KerberosCause.CLIENT_REVOKED,  # KDC_ERR_CLIENT_REVOKED
-    23: KerberosCause.PASSWORD_EXPIRED,  # KDC_ERR_KEY_EXPIRED
-    24: KerberosCause.WRONG_PASSWORD,  # KDC_ERR_PREAUTH_FAILED
-    31: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_BAD_INTEGRITY
-    32: KerberosCause.TICKET_EXPIRED,  # KRB_AP_ERR_TKT_EXPIRED
-    33: KerberosCause.KDC_CLOCK_SKEW,  # KRB_AP_ERR_TKT_NYV: the ticket begins in the future
-    34: KerberosCause.REPLAY,  # KRB_AP_ERR_REPEAT
-    35: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_NOT_US
-    37: KerberosCause.KDC_CLOCK_SKEW,  # KRB_AP_ERR_SKEW
-    41: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_MODIFIED
-    44: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_BADKEYVER
-    45: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB_AP_ERR_NOKEY
-    68: KerberosCause.KDC_NOT_FOUND,  # KDC_ERR_WRONG_REALM: this KDC is not of that realm
-}
+_REPEAT = 34  # KRB_AP_ERR_REPEAT, RFC 4120 7.5.9
 
 _LIBRARY = {
     -1765328244: KerberosCause.NO_TICKET,  # KRB5_CC_UNKNOWN_TYPE
@@ -131,8 +111,16 @@ _SENTENCES = {
 
 def cause_of(code: int, phase: Phase) -> KerberosCause:
     """The cause behind a code of libkrb5; OTHER for one that is not known."""
-    known = _BY_PHASE.get((phase, code)) or _LIBRARY.get(code) or _PROTOCOL.get(code - PROTOCOL_BASE)
-    return known or KerberosCause.OTHER
+    return _BY_PHASE.get((phase, code)) or _LIBRARY.get(code) or _of_protocol(code - PROTOCOL_BASE)
+
+
+def _of_protocol(number: int) -> KerberosCause:
+    code = kerberos(number)
+    if number == _REPEAT:
+        return KerberosCause.REPLAY
+    if code is None or code.finding not in list(KerberosCause):
+        return KerberosCause.OTHER
+    return KerberosCause(code.finding)
 
 
 def failure(cause: KerberosCause, code: int, doing: str, words: str = "") -> KerberosFailure:

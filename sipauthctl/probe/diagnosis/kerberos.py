@@ -17,7 +17,6 @@ from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 
 _UNNAMED = {
-    KerberosCause.CLIENT_REVOKED: "account-revoked",
     KerberosCause.REPLAY: "kerberos-failed",
     KerberosCause.OTHER: "kerberos-failed",
 }
