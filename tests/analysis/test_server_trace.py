@@ -42,7 +42,17 @@ def test_a_code_that_leaves_the_cause_open_is_told_beside_the_refusal(tmp_path: 
     assert "    certutil -error 0x8009030C" in told.remedy.splitlines()
 
 
-@pytest.mark.parametrize(("code", "expected"), [(TIME_SKEW, "clock-skew"), (DISABLED, "account-disabled")])
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (TIME_SKEW, "clock-skew"),
+        (DISABLED, "account-disabled"),
+        (0xC0000418, "ntlm-blocked"),
+        (0xC000018D, "trust-failed"),
+        (0xC000015B, "logon-right-denied"),
+        (0xC00002FA, "smart-card-required"),
+    ],
+)
 def test_a_code_that_names_the_cause_takes_the_place_of_the_refusal(code: int, expected: str, tmp_path: Path) -> None:
     seen = traced(refused(), tmp_path, code)
     assert one(seen, expected).severity.value == "error"

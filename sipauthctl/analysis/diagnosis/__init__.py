@@ -16,7 +16,6 @@ from sipauthctl.analysis.diagnosis import (
     tls_dsk,
     trace,
 )
-from sipauthctl.analysis.problem import Problem
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.diagnosis.ranking import after_success
@@ -45,10 +44,12 @@ def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
         tracked: the association, when it is over.
         local_times: the times of its input are those of a local clock of unknown zone.
     """
-    for family in _FAMILIES:
-        yield from family(tracked, local_times)
-    for problem in tracked.problems:
-        yield _of_problem(problem, accepted=tracked.state is State.ESTABLISHED)
+    told = [one for family in _FAMILIES for one in family(tracked, local_times)]
+    told += [
+        finding(one.id, one.detail, one.evidence, severity=one.severity, **dict(one.fields))
+        for one in tracked.problems
+    ]
+    yield from map(after_success, told) if tracked.state is State.ESTABLISHED else told
 
 
 def of_the_server(tracked: Tracked, found: Iterable[Finding], *, local_times: bool) -> tuple[Finding, ...]:
@@ -56,9 +57,3 @@ def of_the_server(tracked: Tracked, found: Iterable[Finding], *, local_times: bo
     told = trace.findings(tracked, local_times)
     of_client = [*kerberos.client_clock(tracked, local_times), *(one for one in told if one.id == "clock-skew")]
     return tuple(one for one in found if catalogue()[one.id].scope is Scope.SERVER and one not in of_client)
-
-
-def _of_problem(problem: Problem, *, accepted: bool) -> Finding:
-    """A problem that was seen while messages came in."""
-    found = finding(problem.id, problem.detail, problem.evidence, severity=problem.severity, **dict(problem.fields))
-    return after_success(found) if accepted else found

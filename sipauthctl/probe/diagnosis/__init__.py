@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sipauthctl.diagnosis.ranking import merged, ranked
+from sipauthctl.diagnosis.ranking import after_success, merged, ranked
 from sipauthctl.findings import Finding
 from sipauthctl.probe.diagnosis import account, clock, domain, flow, kerberos, life, ntlm, offers, reaching, signatures
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.results import HopResult
 
 # In the order in which a cause comes before its consequences.
 _FAMILIES = (
@@ -30,4 +31,6 @@ def diagnose(run: RunFacts, options: ProbeOptions) -> tuple[Finding, ...]:
 
 def collect(run: RunFacts, options: ProbeOptions) -> tuple[Finding, ...]:
     """All findings as they came, each once."""
-    return merged(finding for family in _FAMILIES for finding in family(run, options))
+    told = merged(finding for family in _FAMILIES for finding in family(run, options))
+    registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
+    return tuple(map(after_success, told)) if registered else told

@@ -1,0 +1,68 @@
+"""What a refused REGISTER says of its cause, by the codes in the answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipauthctl.diagnosis.refusals import refusal
+from sipauthctl.findings import Finding
+from sipauthctl.sip.headers import Headers
+from sipauthctl.sip.message import Response
+
+
+def refused(status: int, *reports: str, of_credentials: bool = False, scheme: str = "NTLM") -> Finding:
+    answer = Response(status=status, reason="Refused", headers=Headers([("ms-diagnostics", r) for r in reports]))
+    return refusal(
+        answer,
+        host="hs1.litwareinc.com",
+        user="LITWAREINC\\ned",
+        sip_uri="sip:ned@litwareinc.com",
+        scheme=scheme,
+        dns_domain="litwareinc.com",
+        of_credentials=of_credentials,
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "report", "expected"),
+    [
+        (404, '1003;reason="User does not exist";source="hs1"', "user-not-enabled"),
+        (504, '1008;reason="Unable to resolve DNS SRV record";source="edge"', "next-hop-failed"),
+        (504, '1010;reason="x";source="edge";HRESULT="0x800B0109(CERT_E_UNTRUSTEDROOT)"', "next-hop-failed"),
+        (401, '1013;reason="Significant time skew detected during authentication"', "clock-skew"),
+        (403, '4003;reason="From URI not enabled for remote access"', "remote-access-off"),
+        (403, '4004;reason="x"', "uri-not-authorized"),
+        (404, '4006;reason="User not found in pool"', "user-not-enabled"),
+        (400, '4011;reason="Epid not present"', "endpoint-id-invalid"),
+        (403, '17002;reason="Invalid client version"', "client-version-refused"),
+        (503, '17000;reason="Server overloaded"', "server-diagnostic"),
+        (480, '4000;reason="User services default"', "server-diagnostic"),
+    ],
+)
+def test_a_number_of_ms_diagnostics_names_the_cause(status: int, report: str, expected: str) -> None:
+    found = refused(status, report, of_credentials=status == 401)
+    assert found.id == expected
+    assert f"ms-diagnostics: {report}" in found.evidence
+
+
+def test_an_hresult_is_finer_than_the_number_beside_it() -> None:
+    told = '1000;reason="Final handshake failed";HRESULT="0x80070775(ERROR_ACCOUNT_LOCKED_OUT)"'
+    assert refused(401, told, of_credentials=True).id == "account-locked"
+    open_ = '1000;reason="Final handshake failed";HRESULT="0xC3E93EC3(SIP_E_AUTH_UNAUTHORIZED)"'
+    assert refused(401, open_, of_credentials=True).id == "credentials-refused"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "expected"), [("Kerberos", "service-key-mismatch"), ("NTLM", "credentials-refused")]
+)
+def test_what_concerns_a_ticket_is_no_cause_where_none_was_used(scheme: str, expected: str) -> None:
+    told = '1000;reason="Final handshake failed";HRESULT="0x80090322(SEC_E_WRONG_PRINCIPAL)"'
+    assert refused(401, told, of_credentials=True, scheme=scheme).id == expected
+
+
+def test_an_unknown_user_beside_a_new_challenge_is_the_account() -> None:
+    assert refused(401, '1003;reason="User does not exist"', of_credentials=True).id == "user-unknown"
+
+
+def test_the_words_of_a_server_are_no_template() -> None:
+    assert "{0.__class__}" in refused(488, '99999;reason="{0.__class__}"').detail
