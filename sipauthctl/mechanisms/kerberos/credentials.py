@@ -148,7 +148,8 @@ class KerberosLogin:
         try:
             return _ask(context, source)
         except krb5.Krb5Error as error:
-            if error.err_code != PREAUTH_FAILED or source.rc4:
+            no_password = isinstance(source, PasswordSource) and not source.password
+            if error.err_code != PREAUTH_FAILED or source.rc4 or no_password:
                 raise
             words = "the KDC takes none of the AES keys; --allow-rc4 allows an RC4 key"
             raise failure(KerberosCause.ETYPE_UNSUPPORTED, error.err_code, self._doing(), words) from None
