@@ -52,6 +52,9 @@ from sipauthctl.sip.message import Message, Request, Response
 MAX_HANDSHAKES = 12
 """For one request: a server that asks under ever new names is left."""
 
+MAX_HANDSHAKES_IN_ALL = 10_000
+"""For all requests; a registration that is held for days needs a few hundred."""
+
 _ABSENT = frozenset({SignatureProblem.MISSING, SignatureProblem.UNKNOWN_ASSOCIATION})
 
 
@@ -118,6 +121,7 @@ class ClientAssociations:
         self._ended: dict[AssociationKey, SecurityAssociation] = {}  # sign no more, and their servers will ask
         self._handshake: ClientHandshake | None = None
         self._handshakes = 0
+        self._handshakes_in_all = 0
         self._signing: list[SecurityAssociation] = []
         self._fresh: list[SecurityAssociation] = []
         self._method = ""
@@ -228,6 +232,9 @@ class ClientAssociations:
         self._fresh = [association for association in self._fresh if association not in disowned]
         gone = next((self._ended.pop(key) for key in asking if key in self._ended), None)
         self._handshakes += 1
+        self._handshakes_in_all += 1
+        if self._handshakes_in_all > MAX_HANDSHAKES_IN_ALL:
+            return Stopped(StopReason.STARTED_OVER, f"challenged anew {MAX_HANDSHAKES_IN_ALL} times in all")
         if self._handshakes > MAX_HANDSHAKES:
             return Stopped(StopReason.STARTED_OVER, f"challenged {MAX_HANDSHAKES} times over, under ever new names")
         self._handshake = ClientHandshake(token_bytes=self._token_bytes, lifetime=self._lifetime)

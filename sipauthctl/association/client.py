@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from sipauthctl.association.family import HeaderFamily
-from sipauthctl.association.offers import Offer, offers
+from sipauthctl.association.offers import Offer, read_offers
 from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.association.redaction import quoted
 from sipauthctl.association.security_association import (
@@ -48,12 +48,14 @@ class StopReason(Enum):
 class Challenged:
     """The server offers schemes: choose one and call `begin`.
 
-    `gone` is the association with this server that it no longer knows, None where there was none.
+    `gone` is the association with this server that it no longer knows, None where there was none. `left_out` counts
+    the offers beyond the first `MAX_OFFERS`.
     """
 
     offers: tuple[Offer, ...]
     family: HeaderFamily
     gone: SecurityAssociation | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,12 +207,13 @@ class ClientHandshake:
 
     def _challenge(self, response: Response) -> ClientStep:
         family = HeaderFamily.of_status(response.status)
-        found = offers(response)
+        read = read_offers(response)
+        found = read.first
         if self._state is _State.START and family is not None:
             if not found:
                 return Stopped(StopReason.NO_OFFERS, f"the {response.status} carries no {family.challenge} header")
             self._family, self._state = family, _State.CHALLENGED
-            return Challenged(found, family)
+            return Challenged(found, family, left_out=read.left_out)
         if self._state is _State.FINAL_SENT:
             return Stopped(
                 StopReason.CREDENTIALS_REFUSED, f"challenged again with {response.status} after the last token"

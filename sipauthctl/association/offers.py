@@ -17,6 +17,10 @@ OLDEST_VERSION = 2
 """LCS 2005 and [MS-SIP], which send no version parameter at all."""
 
 
+MAX_OFFERS = 32
+"""The most offers of one challenge that are looked at; each proxy of a forked request makes up to four."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One WWW-Authenticate or Proxy-Authenticate header. Texts stand as received; absent parameters are None.
@@ -41,8 +45,16 @@ class Offer:
         return min(OWN_VERSION, OLDEST_VERSION if self.version is None else self.version)
 
 
-def offers(response: Response) -> tuple[Offer, ...]:
-    """The offers of a 401 or 407, in the order of the message; none for another status.
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """The first `MAX_OFFERS` offers of a challenge, in the order of the message, and how many follow them."""
+
+    first: tuple[Offer, ...] = ()
+    left_out: int = 0
+
+
+def read_offers(response: Response) -> Offers:
+    """The offers of a 401 or 407; none for another status.
 
     A challenge header that cannot be read is passed over, as it may be of a scheme with a grammar of its own.
 
@@ -51,17 +63,22 @@ def offers(response: Response) -> tuple[Offer, ...]:
     """
     family = HeaderFamily.of_status(response.status)
     if family is None:
-        return ()
-    found: list[Offer] = []
+        return Offers()
+    found: list[AuthParameters] = []
     damage: ParseError | None = None
     for value in response.headers.get_all(family.challenge):
         try:
-            found += [_offer(parameters) for parameters in AuthParameters.parse_all(value)]
+            found += AuthParameters.parse_all(value)
         except ParseError as error:
             damage = error
     if damage is not None and not found:
         raise damage
-    return tuple(found)
+    return Offers(tuple(map(_offer, found[:MAX_OFFERS])), max(0, len(found) - MAX_OFFERS))
+
+
+def offers(response: Response) -> tuple[Offer, ...]:
+    """The first `MAX_OFFERS` offers; otherwise as `read_offers`."""
+    return read_offers(response).first
 
 
 def read_version(text: str | None) -> int | None:

@@ -23,6 +23,7 @@ from sipauthctl.probe.events import (
 )
 from sipauthctl.probe.facts import HopFacts
 from sipauthctl.probe.incoming import Unasked
+from sipauthctl.probe.kept import OFFERS_KEPT
 from sipauthctl.probe.observing import challenge_words, offered, see, see_challenge, summary_of
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.reasons import Circumstances, note_handshake
@@ -158,7 +159,7 @@ class Conversation:
         made = self._facts.life.handshakes[-1]
         if made.reason is FirstReason.OTHER_PATH:
             return made.detail
-        return offered(step.offers) if made.ended is None else f"again: {made.detail}"
+        return offered(step) if made.ended is None else f"again: {made.detail}"
 
     async def _choose(self, step: Challenged) -> bool:
         """Takes the best offer; whether there was one."""
@@ -170,13 +171,18 @@ class Conversation:
             server_host=connection.server.host,
             over_tls=connection.proven,
         )
+        kept = dict.fromkeys(facts.offers)
+        fresh = list(dict.fromkeys(offer for offer in step.offers if offer not in kept))
+        added = dict.fromkeys(fresh[: OFFERS_KEPT - len(kept)])
+        facts.offers += tuple(added)
+        facts.offers_left_out += step.left_out + len(fresh) - len(added)
         for item in choice.rejected:
-            if item.why in OTHER_SCHEMES and item.offer not in facts.offers:
+            if item.why in OTHER_SCHEMES and item.offer in added:
                 reason = rejection_words(item.why, item.offer)
                 self._tools.observer(OfferPassedOver(connection.server, item.offer.scheme_text, reason))
-        facts.offers += tuple(offer for offer in step.offers if offer not in facts.offers)
         before = facts.choice.rejected if facts.choice is not None else ()
-        facts.choice = Choice(choice.usable, tuple(dict.fromkeys((*before, *choice.rejected))))
+        rejected = tuple(dict.fromkeys((*before, *choice.rejected)))[:OFFERS_KEPT]
+        facts.choice = Choice(choice.usable, rejected)
         to = Destination(connection.server.host, facts.named_by, connection.proven)
         for offer in choice.usable:
             if offer.scheme is None:

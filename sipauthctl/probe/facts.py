@@ -79,6 +79,7 @@ class HopFacts:
     local: tuple[str, int] | None = None
     seen_as: tuple[str, int | None] | None = None
     offers: tuple[Offer, ...] = ()
+    offers_left_out: int = 0  # too many to look at, or to keep
     choice: Choice | None = None
     scheme: Scheme | None = None
     withheld: Withheld | None = None

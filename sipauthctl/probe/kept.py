@@ -15,6 +15,8 @@ from sipauthctl.sip.message import Message, Response
 CHECKS_KEPT = 1000
 """For each side and verdict."""
 REQUESTS_KEPT = 1000
+OFFERS_KEPT = 256
+"""Of all challenges of a server."""
 UNSOUND_KEPT = 4
 """Whole messages of each kind."""
 

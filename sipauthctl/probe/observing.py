@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sipauthctl.association.client import ClientHandshake
+from sipauthctl.association.client import Challenged, ClientHandshake
 from sipauthctl.association.clock import read_clock, read_exact_clock, server_date
-from sipauthctl.association.offers import Offer
 from sipauthctl.association.security_association import SecurityAssociation
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeReader
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
@@ -49,9 +48,10 @@ def challenge_words(facts: HopFacts) -> str:
     return f"challenge from {domain}" if domain else "challenge, no domain named"
 
 
-def offered(offers: tuple[Offer, ...]) -> str:
+def offered(challenge: Challenged) -> str:
     """The schemes on offer, in one line."""
-    return ", ".join(dict.fromkeys(offer.scheme_text for offer in offers))
+    schemes = ", ".join(dict.fromkeys(offer.scheme_text for offer in challenge.offers))
+    return f"{schemes}; {challenge.left_out} more offers were ignored" if challenge.left_out else schemes
 
 
 def summary_of(association: SecurityAssociation) -> AssociationSummary:

@@ -169,7 +169,8 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """The talk with one server. `signatures_left_out` counts those that are too many to keep, by side and verdict."""
+    """The talk with one server. `offers_left_out` and, by side and verdict, `signatures_left_out` count those that are
+    too many to keep."""
 
     server: Endpoint
     tls: TlsEvidence | None
@@ -180,6 +181,7 @@ class Hop:
     signatures: tuple[SignatureCheck, ...]
     result: HopResult
     life: Life = Life()
+    offers_left_out: int = 0
     signatures_left_out: Mapping[tuple[str, Verdict], int] = field(default_factory=dict)
 
     def verdicts(self, sender: str) -> Counter[Verdict]:

@@ -50,6 +50,7 @@ def _hop(facts: HopFacts) -> Hop:
         server=facts.server,
         tls=facts.tls,
         offers=facts.offers,
+        offers_left_out=facts.offers_left_out,
         clock=facts.clock,
         exchanges=tuple(facts.exchanges),
         association=facts.association,

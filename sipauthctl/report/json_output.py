@@ -89,6 +89,7 @@ def _hop(hop: Hop) -> dict[str, Any]:
             }
             for offer in hop.offers
         ],
+        "offers_left_out": hop.offers_left_out,
         "clock": _clock(hop.clock),
         "exchanges": [
             {

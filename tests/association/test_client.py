@@ -247,3 +247,11 @@ def test_an_offer_can_be_made_only_from_a_challenge() -> None:
     client.receive(challenge(f"NTLM {NAMED}"), NOW)
     with pytest.raises(ValueError, match="cannot be taken"):
         client.begin(incomplete, stand_in.Initiator(Scheme.NTLM))
+
+
+def test_the_offers_beyond_the_first_are_counted_and_not_looked_at() -> None:
+    junk = ", ".join(f"K{number} r=1" for number in range(4000))
+    step = make_client().receive(challenge(f"NTLM {NAMED}, version=4", junk), NOW)
+    assert isinstance(step, Challenged)
+    assert [offer.scheme_text for offer in step.offers] == ["NTLM", *(f"K{number}" for number in range(31))]
+    assert step.left_out == 4001 - 32

@@ -49,6 +49,8 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     if hop.choice is None or hop.choice.usable or hop.result is not HopResult.INCOMPLETE:
         return
     evidence = [f"{offer_text(item.offer)}: {rejection_words(item.why, item.offer)}" for item in rejected]
+    if hop.offers_left_out:
+        evidence.append(f"{hop.offers_left_out} more offers were ignored")
     reasons = {item.why for item in rejected}
     host = hop.server.host
     if Rejection.TARGETNAME_MISSING in reasons:
