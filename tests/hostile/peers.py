@@ -1,0 +1,284 @@
+"""The parts of the attacker's world beside SIP: DNS, KDC, LDAP, NetBIOS and HTTP, as far as it takes to be asked.
+
+Each hands every byte that reaches it to `Recorder`, decrypted where TLS carried it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from dnslib import QTYPE, RCODE, RR, DNSRecord
+
+from tests.hostile.leaks import read_der
+
+Datagram = Callable[[bytes], list[bytes]]
+Handler = Callable[["Stream"], Awaitable[None]]
+
+
+@dataclass
+class Record:
+    """What came over one connection, or in one datagram, to one of the attacker's places, such as `ldap`."""
+
+    place: str
+    data: bytearray = field(default_factory=bytearray)
+
+
+class Recorder:
+    """Every byte that reached the attacker."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def begin(self, place: str) -> Record:
+        """A new connection."""
+        self.records.append(Record(place))
+        return self.records[-1]
+
+
+class Stream:
+    """One connection to the attacker; what is read is recorded."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, record: Record) -> None:
+        self.reader = reader
+        self.writer = writer
+        self._record = record
+
+    async def read(self, size: int = 65_536) -> bytes:
+        """What comes, at most `size` bytes; empty at the end."""
+        data = await self.reader.read(size)
+        self._record.data += data
+        return data
+
+    async def read_exactly(self, size: int) -> bytes:
+        """Raises IncompleteReadError where less comes."""
+        try:
+            data = await self.reader.readexactly(size)
+        except asyncio.IncompleteReadError as error:
+            self._record.data += error.partial
+            raise
+        self._record.data += data
+        return data
+
+    async def send(self, data: bytes) -> None:
+        """Sends, and waits until the client takes it."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def drain(self) -> None:
+        """Reads until the client goes."""
+        while await self.read():
+            pass
+
+
+class Services:
+    """Starts and stops servers on one loopback address."""
+
+    def __init__(self, address: str, recorder: Recorder) -> None:
+        self.address = address
+        self._recorder = recorder
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._servers: list[asyncio.Server] = []
+        self._datagrams: list[asyncio.DatagramTransport] = []
+
+    async def listen(
+        self, place: str, handler: Handler, port: int = 0, context: ssl.SSLContext | None = None
+    ) -> int:
+        """A TCP or TLS server; gives its port.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+
+        async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            task = asyncio.current_task()
+            assert task is not None
+            self._tasks.add(task)
+            try:
+                await handler(Stream(reader, writer, self._recorder.begin(place)))
+            except (OSError, EOFError, asyncio.CancelledError, IndexError):
+                pass  # the client went, or talks nonsense
+            finally:
+                self._tasks.discard(task)
+                writer.transport.abort()
+
+        server = await asyncio.start_server(accepted, self.address, port, ssl=context)
+        self._servers.append(server)
+        number: int = server.sockets[0].getsockname()[1]
+        return number
+
+    async def listen_datagrams(self, place: str, answer: Datagram, port: int = 0) -> int:
+        """A UDP server; gives its port.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        recorder = self._recorder
+
+        class Protocol(asyncio.DatagramProtocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                self.transport = transport
+
+            def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+                recorder.begin(place).data += data
+                for reply in answer(data):
+                    self.transport.sendto(reply, address)  # type: ignore[attr-defined]
+
+        transport, _ = await loop.create_datagram_endpoint(Protocol, local_addr=(self.address, port))
+        self._datagrams.append(transport)
+        number: int = transport.get_extra_info("sockname")[1]
+        return number
+
+    async def stop(self) -> None:
+        """Ends all of them."""
+        for server in self._servers:
+            server.close()
+        for transport in self._datagrams:
+            transport.close()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class NameServer:
+    """Answers from a zone in the master file format; what is not in it does not exist."""
+
+    def __init__(self, zone: str) -> None:
+        self._records = RR.fromZone(zone)
+
+    def answer(self, data: bytes) -> list[bytes]:
+        """One answer."""
+        question = DNSRecord.parse(data)
+        name, kind = question.q.qname, QTYPE[question.q.qtype]
+        reply = question.reply()
+        here = [record for record in self._records if record.rname == name]
+        for record in here:
+            if QTYPE[record.rtype] in (kind, "CNAME"):
+                reply.add_answer(record)
+        for alias in [record for record in here if QTYPE[record.rtype] == "CNAME"]:
+            for record in self._records:
+                if record.rname == alias.rdata.label and QTYPE[record.rtype] == kind:
+                    reply.add_answer(record)
+        if not here:
+            reply.header.rcode = RCODE.NXDOMAIN
+        return [reply.pack()]
+
+
+def der(tag: int, *parts: bytes) -> bytes:
+    """One element of DER."""
+    body = b"".join(parts)
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    length = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + body
+
+
+def integer(number: int) -> bytes:
+    """INTEGER of one or more bytes."""
+    return der(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+@dataclass
+class Kdc:
+    """Asks for pre-authentication with the key type, salt and iterations that the attacker likes best.
+
+    `error` is the code of its answer; 25 is KDC_ERR_PREAUTH_REQUIRED. `realm` is whose realm it says it is.
+    """
+
+    realm: str
+    etype: int = 18
+    salt: str = "attacker"
+    iterations: int = 1
+    error: int = 25
+    text: str = ""
+
+    def answer(self, data: bytes) -> list[bytes]:
+        """KRB-ERROR, RFC 4120 5.9.1, to whatever comes."""
+        iterations = der(0xA2, der(0x04, self.iterations.to_bytes(4, "big"))) if self.etype != 23 else b""
+        entry = der(0x30, der(0xA0, integer(self.etype)), der(0xA1, der(0x1B, self.salt.encode())), iterations)
+        info = der(0x30, der(0xA1, integer(19)), der(0xA2, der(0x04, der(0x30, entry))))  # ETYPE-INFO2
+        realm = der(0x1B, self.realm.encode())
+        now = datetime.now(UTC).strftime("%Y%m%d%H%M%SZ").encode()
+        service = der(0x30, der(0xA0, integer(2)), der(0xA1, der(0x30, der(0x1B, b"krbtgt"), realm)))
+        fields = (
+            der(0xA0, integer(5)),
+            der(0xA1, integer(30)),
+            der(0xA4, der(0x18, now)),
+            der(0xA5, integer(0)),
+            der(0xA6, integer(self.error)),
+            der(0xA9, realm),
+            der(0xAA, service),
+            der(0xAB, der(0x1B, self.text.encode())) if self.text else b"",
+            der(0xAC, der(0x04, der(0x30, info))),
+        )
+        return [der(0x7E, der(0x30, *fields))]
+
+    async def serve(self, stream: Stream) -> None:
+        """The same by TCP."""
+        while True:
+            (length,) = struct.unpack("!I", await stream.read_exactly(4))
+            (answer,) = self.answer(await stream.read_exactly(length))
+            await stream.send(struct.pack("!I", len(answer)) + answer)
+
+
+@dataclass
+class Directory:
+    """Takes any bind, or refuses it, and offers StartTLS with the attacker's own certificate."""
+
+    context: ssl.SSLContext
+    accepts: bool = True
+    words: str = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data 52e, v4563"
+
+    async def serve(self, stream: Stream) -> None:
+        """Answers requests, RFC 4511, until the client goes."""
+        while True:
+            message = await self._message(stream)
+            _, body, _ = read_der(message)
+            _, number, after = read_der(body)
+            tag, _, _ = read_der(body, after)
+            result = 0 if self.accepts or tag != 0x60 else 49
+            done = (der(0x0A, bytes([result])), der(0x04), der(0x04, self.words.encode() if result else b""))
+            answers = {0x60: 0x61, 0x77: 0x78, 0x63: 0x65}  # bind, extended (StartTLS), search
+            if tag == 0x42:  # unbind
+                return
+            await stream.send(der(0x30, der(0x02, number), der(answers.get(tag, 0x65), *done)))
+            if tag == 0x77:
+                await stream.writer.start_tls(self.context)
+
+    async def _message(self, stream: Stream) -> bytes:
+        head = await stream.read_exactly(2)
+        length = head[1]
+        if length & 0x80:
+            more = await stream.read_exactly(length & 0x7F)
+            head, length = head + more, int.from_bytes(more, "big")
+        return head + await stream.read_exactly(length)
+
+
+def node_status(data: bytes, names: list[tuple[bytes, int, int]]) -> list[bytes]:
+    """A node status of NetBIOS, RFC 1002 4.2.18; `names` are name, suffix and flags."""
+    entries = b"".join(name.ljust(15)[:15] + bytes([suffix]) + flags.to_bytes(2, "big") for name, suffix, flags in names)
+    rdata = bytes([len(names)]) + entries + bytes(46)
+    name = data[12:46]
+    head = data[:2] + b"\x84\x00" + bytes([0, 0, 0, 1, 0, 0, 0, 0])
+    return [head + name + b"\x00\x21\x00\x01" + bytes(4) + len(rdata).to_bytes(2, "big") + rdata]
+
+
+async def web(stream: Stream) -> None:
+    """Asks for credentials by every scheme of HTTP, and takes what comes."""
+    while True:
+        data = b""
+        while b"\r\n\r\n" not in data:
+            more = await stream.read()
+            if not more:
+                return
+            data += more
+        schemes = b"".join(b"WWW-Authenticate: %s\r\n" % one for one in (b"Negotiate", b"NTLM", b'Basic realm="x"'))
+        with contextlib.suppress(OSError):
+            await stream.send(b"HTTP/1.1 401 Unauthorized\r\n" + schemes + b"Content-Length: 0\r\n\r\n")

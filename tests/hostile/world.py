@@ -1,0 +1,211 @@
+"""A world under the attacker's control, and the program run in it as a black box."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import unicodedata
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.cli.program import PROGRAM, environment
+from tests.hostile.leaks import Kind, Leak, Secret, find_leaks
+from tests.hostile.peers import Directory, Kdc, NameServer, Recorder, Services, Stream, node_status, web
+from tests.hostile.sip_peer import SERVER_CHALLENGE, SipPeer, Talk, ntlm
+from tests.network.peers import Authority
+
+PASSWORD = "Litware-Ned-1"
+EVIL = "fabrikam.com"
+MAX_MEMORY = 200 << 20
+"""Bytes of resident memory that a run may take at most; one that fails to connect takes 55 MB."""
+_STEPS = {"register": 10, "doctor": 40}
+"""How many times --timeout a command may take; each connection, TLS handshake and answer has that limit."""
+_STARTUP_SECONDS = 15.0
+
+ZONE = """
+hs1.litwareinc.com. 9 IN A {address}
+dc1.litwareinc.com. 9 IN A {address}
+evil.fabrikam.com. 9 IN A {address}
+dc.fabrikam.com. 9 IN A {address}
+hs1.fabrikam.com. 9 IN A {address}
+"""
+DIRECTORY_OF_EVIL = """
+_kerberos._tcp.fabrikam.com. 9 IN SRV 0 0 {kdc} dc.fabrikam.com.
+_ldap._tcp.dc._msdcs.fabrikam.com. 9 IN SRV 0 0 {ldap} dc.fabrikam.com.
+_ldap._tcp.fabrikam.com. 9 IN SRV 0 0 {ldap} dc.fabrikam.com.
+"""
+TCP = "--server hs1.litwareinc.com:{tcp} --transport tcp"
+TLS = "--server hs1.litwareinc.com:{tls}"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One thing that the attacker does, and what the program may do about it.
+
+    Attributes:
+        talk: of the SIP server, once for each connection.
+        command: `register` or `doctor`.
+        options: of the command; the ports of the world stand in braces.
+        zone: more records for the name server.
+        certificate: for which host the attacker has one from a trusted authority; empty: from one of its own.
+        logon: the user's name.
+        kdc: how the attacker's KDC answers.
+        bare: what speaks on the SIP ports instead, beneath SIP and TLS.
+        tolerated: what the user gives to this server by his own wish.
+        codes: the exit codes that are right.
+        said: what stands in the output.
+    """
+
+    talk: Talk = ntlm
+    command: str = "register"
+    options: str = TCP
+    zone: str = ""
+    certificate: str = "hs1.litwareinc.com"
+    logon: str = "LITWAREINC\\ned"
+    kdc: Kdc = field(default_factory=lambda: Kdc("FABRIKAM.COM", etype=23))
+    bare: Callable[[Stream], Awaitable[None]] | None = None
+    tolerated: frozenset[Kind] = frozenset()
+    codes: frozenset[int] = frozenset({1})
+    said: tuple[str, ...] = ()
+    timeout: float = 1.0
+
+
+@dataclass
+class Outcome:
+    """What one run came to. `memory` is the most resident memory in bytes."""
+
+    code: int
+    out: str
+    err: str
+    memory: int
+    hung: bool
+    leaks: dict[str, set[Leak]]
+    reached: list[str]
+
+    def judge(self, scenario: Scenario) -> None:
+        """Fails where the attacker achieved anything."""
+        text = f"{self.out}\n{self.err}"
+        got = {place: found for place, found in self.leaks.items() if {one.kind for one in found} - scenario.tolerated}
+        assert not got, f"the attacker got {got}\n{text}"
+        assert not self.hung, f"hung\n{text}"
+        assert "Traceback" not in text and "failed unexpectedly" not in text and "itself failed" not in text, text
+        assert self.code in scenario.codes, f"exit code {self.code}\n{text}"
+        assert self.memory <= MAX_MEMORY, f"{self.memory >> 20} MB"
+        assert acting_characters(text) == "", text
+        assert not find_leaks(text.encode(), Secret(PASSWORD)), text
+        for words in scenario.said:
+            assert words in text, f"{words!r} is not said\n{text}"
+
+
+def acting_characters(text: str) -> str:
+    """What acts on a terminal rather than being shown: controls, bidirectional overrides, private use."""
+    return "".join(
+        sorted({char for char in text if char != "\n" and unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs")})
+    )
+
+
+def play(scenario: Scenario, authority: Authority, folder: Path, *more: str) -> Outcome:
+    """Runs the program in the attacker's world; `more` are further options."""
+    return asyncio.run(_play(scenario, authority, folder, more))
+
+
+async def _play(scenario: Scenario, authority: Authority, folder: Path, more: tuple[str, ...]) -> Outcome:
+    recorder = Recorder()
+    async with _world(scenario, authority, folder, recorder) as names:
+        options = scenario.options.format(**names).split()
+        args = [scenario.command, "ned@litwareinc.com", "--username", scenario.logon, *options]
+        args += ["--nameserver", f"{names['address']}:{names['dns']}", "--ca-file", str(authority.file)]
+        args += ["--timeout", f"{scenario.timeout:g}", *more]
+        limit = _STARTUP_SECONDS + _STEPS[scenario.command] * scenario.timeout
+        outcome = await asyncio.to_thread(_run, args, folder, limit)
+    salts = ((scenario.kdc.salt, scenario.kdc.iterations),)
+    secret = Secret(PASSWORD, (SERVER_CHALLENGE,), salts)
+    for record in recorder.records:
+        outcome.reached.append(record.place)
+        outcome.leaks.setdefault(record.place, set()).update(find_leaks(bytes(record.data), secret))
+    return outcome
+
+
+@contextlib.asynccontextmanager
+async def _world(
+    scenario: Scenario, authority: Authority, folder: Path, recorder: Recorder
+) -> AsyncIterator[dict[str, str | int]]:
+    """The servers; gives the names that may stand in braces in options and zones."""
+    trusted = scenario.certificate != ""
+    issuer = authority if trusted else Authority(folder, "authority of the attacker")
+    context = issuer.context(scenario.certificate or "hs1.litwareinc.com")
+    evil = authority.context("dc.fabrikam.com", "dc1.litwareinc.com")
+    address = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(2, 255)}"
+    services = Services(address, recorder)
+    directory = Directory(evil)
+
+    async def sip(stream: Stream) -> None:
+        stream.__class__ = SipPeer
+        assert isinstance(stream, SipPeer)
+        await scenario.talk(stream)
+
+    names: dict[str, str | int] = {"address": address}
+    try:
+        names["tcp"] = await services.listen("sip tcp", scenario.bare or sip)
+        names["tls"] = await services.listen("sip tls", scenario.bare or sip, 0, None if scenario.bare else context)
+        names["ldap"] = await services.listen("ldap", directory.serve)
+        names["kdc"] = await services.listen_datagrams("kdc udp", scenario.kdc.answer)
+        await services.listen("kdc tcp", scenario.kdc.serve, int(names["kdc"]))
+        zone = (ZONE + scenario.zone).format(**names)
+        names["dns"] = await services.listen_datagrams("dns", NameServer(zone).answer)
+        with contextlib.suppress(PermissionError):  # these ports need root; without it less is tried
+            await services.listen("ldaps", directory.serve, 636, evil)
+            await services.listen("http", web, 80)
+            await services.listen("https", web, 443, evil)
+            await services.listen_datagrams("netbios", _netbios, 137)
+        yield names
+    finally:
+        await services.stop()
+
+
+def _netbios(data: bytes) -> list[bytes]:
+    return node_status(data, [(b"HS1\x1b[31m", 0x00, 0x0400), (b"FABRIKAM\x9b", 0x1C, 0x8400), (b"EVIL\r\n", 0, 0x8400)])
+
+
+def _run(args: list[str], folder: Path, limit: float) -> Outcome:
+    """Runs the program to its end, at most for `limit` seconds."""
+    configuration = folder / "krb5.conf"
+    configuration.write_text("[libdefaults]\ndns_lookup_kdc = false\ndns_lookup_realm = false\n")
+    changes = {"KRB5_CONFIG": str(configuration), "KRB5CCNAME": str(folder / "none"), "HOME": str(folder)}
+    changes |= {"SIPAUTHCTL_PASSWORD": PASSWORD, "COLUMNS": "300"}
+    with (folder / "out").open("w+b") as out, (folder / "err").open("w+b") as err:
+        process = subprocess.Popen(
+            [*PROGRAM, *args], env=environment(**changes), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+        )
+        hung = threading.Event()
+
+        def end() -> None:
+            hung.set()
+            process.send_signal(signal.SIGKILL)
+
+        timer = threading.Timer(limit, end)
+        timer.start()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        finally:
+            timer.cancel()
+        process.returncode = os.waitstatus_to_exitcode(status)
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode())
+    memory = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Outcome(process.returncode, texts[0], texts[1], memory, hung.is_set(), {}, [])
+
+
+def shown_as_markup(text: str, word: str) -> list[str]:
+    """Where `[bold]WORD[/bold]` was taken for markup: the places at which the word stands without its brackets."""
+    return [text[max(0, at.start() - 20) : at.end() + 20] for at in re.finditer(rf"(?<!\[bold\]){word}", text)]
