@@ -1,0 +1,201 @@
+"""Forged names: whoever is led to the attacker by DNS or by a CHALLENGE gets no credentials there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.hostile.leaks import Kind
+from tests.hostile.peers import Kdc
+from tests.hostile.sip_peer import EVIL_NAMES, OWN_NAMES, SipPeer, challenge, ntlm, pairs
+from tests.hostile.table import Table
+from tests.hostile.world import DIRECTORY_OF_EVIL, TCP, TLS, Scenario, play
+from tests.network.peers import Authority
+
+SRV = "_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {tls} "
+OWN_KDC = "_kerberos._tcp.litwareinc.com. 9 IN SRV 0 0 {kdc} dc1.litwareinc.com.\n"
+OWN_DIRECTORY = "_ldap._tcp.dc._msdcs.litwareinc.com. 9 IN SRV 0 0 {ldap} "
+scenario = Table()
+
+
+@scenario.all()
+def test_the_attacker_gets_nothing(scenario: Scenario, authority: Authority, tmp_path: Path) -> None:
+    play(scenario, authority, tmp_path).judge(scenario)
+
+
+async def evil(peer: SipPeer) -> None:
+    """A CHALLENGE that names the attacker's domain as the user's."""
+    await ntlm(peer, data=challenge(pairs(EVIL_NAMES)))
+
+
+@scenario(fast=True, options="", zone=SRV + "evil.fabrikam.com.", certificate="evil.fabrikam.com")
+async def srv_leads_register_out_of_the_domain(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+@scenario(options="", zone=SRV + "evil.fabrikam.com.", certificate="evil.fabrikam.com", command="doctor")
+async def srv_leads_doctor_out_of_the_domain(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+LOOKALIKE = SRV + "hs1.notlitwareinc.com.\nhs1.notlitwareinc.com. 9 IN A {address}"
+
+
+@scenario(options="", zone=LOOKALIKE, certificate="hs1.notlitwareinc.com")
+async def srv_leads_to_a_domain_that_ends_alike(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+SUFFIXED = SRV + "hs1.litwareinc.com.fabrikam.com.\nhs1.litwareinc.com.fabrikam.com. 9 IN A {address}"
+
+
+@scenario(options="", zone=SUFFIXED, certificate="hs1.litwareinc.com.fabrikam.com")
+async def srv_leads_to_a_domain_that_begins_alike(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+ALIAS = SRV + "hs7.litwareinc.com.\nhs7.litwareinc.com. 9 IN CNAME evil.fabrikam.com."
+
+
+@scenario(options="", zone=ALIAS, certificate="evil.fabrikam.com")
+async def an_alias_leads_out_of_the_domain(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+@scenario(options="", zone=SRV + "{address}.", certificate="evil.fabrikam.com")
+async def srv_names_an_address(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+@scenario(options=TLS, certificate="evil.fabrikam.com")
+async def a_certificate_of_another_name(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+@scenario(options=TLS, certificate="")
+async def a_certificate_of_an_unknown_authority(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+@scenario(options=TLS, certificate="", command="doctor")
+async def a_certificate_of_an_unknown_authority_before_the_doctor(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(fast=True, options=TCP)
+async def plain_tcp(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+def with_doctor(logon: str, options: str, etype: int) -> dict[str, object]:
+    """A CHALLENGE of the attacker's before the doctor."""
+    tolerated = frozenset({Kind.NTLM_RESPONSE}) if options == TLS else frozenset()
+    kdc = Kdc("FABRIKAM.COM", etype=etype)
+    return {
+        "command": "doctor",
+        "options": options,
+        "zone": DIRECTORY_OF_EVIL,
+        "logon": logon,
+        "kdc": kdc,
+        "tolerated": tolerated,
+    }
+
+
+@scenario(fast=True, **with_doctor("LITWAREINC\\ned", TCP, 23))
+async def a_forged_challenge_names_the_domain(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(**with_doctor("LITWAREINC\\ned", TCP, 18))
+async def a_forged_challenge_names_the_domain_and_its_kdc_asks_for_aes(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(**with_doctor("LITWAREINC\\ned", TLS, 23))
+async def a_malicious_server_names_the_domain(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(**with_doctor("ned", TCP, 23))
+async def a_forged_challenge_names_the_domain_of_a_bare_user(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(**with_doctor("ned@litwareinc.com", TCP, 23))
+async def a_forged_challenge_names_the_domain_of_a_principal(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 23) | {"zone": DIRECTORY_OF_EVIL.replace("_kerberos", "_none")}))
+async def a_forged_challenge_names_the_domain_and_its_directory_is_asked(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TLS, 23) | {"zone": DIRECTORY_OF_EVIL.replace("_kerberos", "_none")}))
+async def a_malicious_server_names_the_domain_and_its_directory_is_asked(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+UNKNOWN = {"kdc": Kdc("FABRIKAM.COM", error=6)}
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 23) | UNKNOWN))
+async def a_forged_challenge_names_the_domain_and_its_kdc_knows_no_user(peer: SipPeer) -> None:
+    await evil(peer)
+
+
+REFERRAL = {"kdc": Kdc("FABRIKAM.COM", etype=23, error=68), "zone": OWN_KDC + DIRECTORY_OF_EVIL}
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 23) | REFERRAL))
+async def a_forged_kdc_refers_to_the_domain_of_the_attacker(peer: SipPeer) -> None:
+    await ntlm(peer, data=challenge(pairs(OWN_NAMES)))
+
+
+OWN_RC4 = {"kdc": Kdc("LITWAREINC.COM", etype=23), "zone": OWN_KDC}
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 23) | OWN_RC4))
+async def a_forged_kdc_of_the_own_domain_asks_for_rc4(peer: SipPeer) -> None:
+    await ntlm(peer, data=challenge(pairs(OWN_NAMES)))
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 23) | {"zone": OWN_DIRECTORY + "dc.fabrikam.com."}))
+async def a_forged_record_of_the_directory_leads_out_of_the_domain(peer: SipPeer) -> None:
+    await ntlm(peer, data=challenge(pairs(OWN_NAMES)))
+
+
+ITERATIONS = {"kdc": Kdc("LITWAREINC.COM", iterations=0xFFFFFFFF), "zone": OWN_KDC}
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 18) | ITERATIONS))
+async def a_forged_kdc_asks_for_four_billion_iterations(peer: SipPeer) -> None:
+    await ntlm(peer, data=challenge(pairs(OWN_NAMES)))
+
+
+FOREIGN_SPN = 'WWW-Authenticate: Kerberos realm="SIP Communications Service", targetname="{}", version=4'
+
+
+@scenario(options=TLS, tolerated=frozenset({Kind.NTLM_RESPONSE}))
+async def a_ticket_for_the_directory_is_wanted(peer: SipPeer) -> None:
+    await ntlm(peer, offer=FOREIGN_SPN.format("ldap/dc1.litwareinc.com"))
+
+
+@scenario(options=TCP + " --auth kerberos")
+async def a_ticket_for_the_server_of_the_attacker_is_wanted(peer: SipPeer) -> None:
+    await ntlm(peer, offer=FOREIGN_SPN.format("sip/evil.fabrikam.com"))
+
+
+MANY = "".join(f"_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {number} hs1.litwareinc.com.\n" for number in range(1, 40))
+
+
+@scenario(options="", zone=MANY)
+async def srv_names_many_closed_ports(peer: SipPeer) -> None:
+    await ntlm(peer)
+
+
+CIRCLE = SRV + "hs7.litwareinc.com.\nhs7.litwareinc.com. 9 IN CNAME hs7.litwareinc.com."
+
+
+@scenario(options="", zone=CIRCLE)
+async def an_alias_of_itself(peer: SipPeer) -> None:
+    await ntlm(peer)
