@@ -93,12 +93,13 @@ class Connection:
         Keep-alives are answered.
 
         Raises:
-            AnswerTimeout: none came in time.
+            AnswerTimeout: none came in time, or the server takes no answers to its keep-alives.
             ConnectionClosed: the connection ended first.
             ProtocolError: what came is not SIP or exceeds a limit.
         """
         try:
             async with asyncio.timeout(seconds):
+                await asyncio.sleep(0)  # timers and Ctrl-C have their turn, however much the server sends
                 return await self._next()
         except TimeoutError:
             raise AnswerTimeout(self.server, f"no answer within {seconds or 0:g} s") from None
@@ -125,7 +126,7 @@ class Connection:
             item = self._framer.next()
             if isinstance(item, KeepAlive):
                 if item.ping:
-                    self._writer.write(b"\r\n")
+                    await self.send(b"\r\n")
             elif item is not None:
                 return item
             else:

@@ -69,6 +69,27 @@ def test_messages_in_one_segment_come_one_by_one() -> None:
     run(scenario())
 
 
+def test_messages_in_one_segment_leave_timers_and_signals_their_turn() -> None:
+    async def scenario() -> None:
+        async with serving(sending(OK * 50)) as port, connected(tcp_endpoint(port)) as connection:
+            turns = 0
+
+            async def count() -> None:
+                nonlocal turns
+                while True:
+                    turns += 1
+                    await asyncio.sleep(0)
+
+            await connection.receive(5)  # now all of them are there
+            counting = asyncio.create_task(count())
+            for _ in range(49):
+                await connection.receive(5)
+            counting.cancel()
+            assert turns >= 49
+
+    run(scenario())
+
+
 def test_a_message_in_single_bytes_is_one_message() -> None:
     async def scenario() -> None:
         async with (
