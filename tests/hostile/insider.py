@@ -24,7 +24,7 @@ class Insider:
 
     def __init__(self, peer: SipPeer) -> None:
         self.peer = peer
-        directory = Directory((Account("ned", PASSWORD),))
+        directory = Directory((Account("ned", "Ned Flint", PASSWORD),), "litwareinc.com", "LITWAREINC")
         names = TargetNames("LITWAREINC", "HS1", "litwareinc.com", HOST)
 
         def acceptor() -> NtlmAcceptor:

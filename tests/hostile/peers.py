@@ -81,6 +81,8 @@ class Services:
 
     def __init__(self, address: str, recorder: Recorder) -> None:
         self.address = address
+        self.mistakes: list[Exception] = []
+        """Of the servers themselves: a test in which one happened shows nothing."""
         self._recorder = recorder
         self._tasks: set[asyncio.Task[None]] = set()
         self._servers: list[asyncio.Server] = []
@@ -101,8 +103,10 @@ class Services:
             self._tasks.add(task)
             try:
                 await handler(Stream(reader, writer, self._recorder.begin(place)))
-            except (OSError, EOFError, asyncio.CancelledError, IndexError):
-                pass  # the client went, or talks nonsense
+            except (OSError, EOFError, asyncio.CancelledError):
+                pass  # the client went
+            except Exception as error:
+                self.mistakes.append(error)
             finally:
                 self._tasks.discard(task)
                 writer.transport.abort()

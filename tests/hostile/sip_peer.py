@@ -18,18 +18,21 @@ OWN_NAMES = {1: "HS1", 2: "LITWAREINC", 3: "hs1.litwareinc.com", 4: "litwareinc.
 
 
 class SipPeer(Stream):
-    """One connection of a client."""
+    """One connection of a client. `names` are those of the world: its address and ports."""
+
+    names: dict[str, str | int]
 
     async def request(self) -> str:
-        """The next request up to its empty line.
+        """The next request; keep-alives are passed over.
 
         Raises:
             IncompleteReadError: the client went.
         """
         data = b""
         while not data.endswith(b"\r\n\r\n"):
-            data += await self.read_exactly(1)
-        return data.decode()
+            data = (data + await self.read_exactly(1)).lstrip(b"\r\n")
+        length = int(field(data.decode(), "Content-Length"))
+        return (data + await self.read_exactly(length)).decode()
 
     async def answer(self, request: str, status: str, *headers: str, body: bytes = b"", **changed: str) -> None:
         """Answers a request; `changed` replaces headers that are copied from it, `via` is appended to Via."""

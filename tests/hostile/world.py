@@ -42,6 +42,7 @@ _kerberos._tcp.fabrikam.com. 9 IN SRV 0 0 {kdc} dc.fabrikam.com.
 _ldap._tcp.dc._msdcs.fabrikam.com. 9 IN SRV 0 0 {ldap} dc.fabrikam.com.
 _ldap._tcp.fabrikam.com. 9 IN SRV 0 0 {ldap} dc.fabrikam.com.
 """
+MEANT = "sip tls"
 TCP = "--server hs1.litwareinc.com:{tcp} --transport tcp"
 TLS = "--server hs1.litwareinc.com:{tls}"
 
@@ -59,9 +60,10 @@ class Scenario:
         logon: the user's name.
         kdc: how the attacker's KDC answers.
         bare: what speaks on the SIP ports instead, beneath SIP and TLS.
-        tolerated: what the user gives to this server by his own wish.
+        tolerated: what the user gives to the TLS server of `certificate` by his own wish, and to no other.
         codes: the exit codes that are right.
         said: what stands in the output.
+        reached: the beginning of the name of one of the attacker's places, which is asked; else nothing was shown.
     """
 
     talk: Talk = ntlm
@@ -75,6 +77,7 @@ class Scenario:
     tolerated: frozenset[Kind] = frozenset()
     codes: frozenset[int] = frozenset({1})
     said: tuple[str, ...] = ()
+    reached: str = "sip"
     timeout: float = 1.0
 
 
@@ -93,8 +96,14 @@ class Outcome:
     def judge(self, scenario: Scenario) -> None:
         """Fails where the attacker achieved anything."""
         text = f"{self.out}\n{self.err}"
-        got = {place: found for place, found in self.leaks.items() if {one.kind for one in found} - scenario.tolerated}
+        allowed = {MEANT: scenario.tolerated}
+        got = {
+            place: found
+            for place, found in self.leaks.items()
+            if {one.kind for one in found} - allowed.get(place, frozenset())
+        }
         assert not got, f"the attacker got {got}\n{text}"
+        assert any(place.startswith(scenario.reached) for place in self.reached), f"{self.reached}\n{text}"
         assert not self.hung, f"hung\n{text}"
         assert "Traceback" not in text and "failed unexpectedly" not in text and "itself failed" not in text, text
         assert self.code in scenario.codes, f"exit code {self.code}\n{text}"
@@ -102,7 +111,7 @@ class Outcome:
         assert acting_characters(text) == "", text
         assert not find_leaks(text.encode(), Secret(PASSWORD)), text
         for words in scenario.said:
-            assert words in text, f"{words!r} is not said\n{text}"
+            assert words in " ".join(text.split()), f"{words!r} is not said\n{text}"
 
 
 def acting_characters(text: str) -> str:
@@ -150,12 +159,20 @@ async def _world(
     async def sip(stream: Stream) -> None:
         stream.__class__ = SipPeer
         assert isinstance(stream, SipPeer)
+        stream.names = names
         await scenario.talk(stream)
+
+    async def elsewhere(stream: Stream) -> None:
+        stream.__class__ = SipPeer
+        assert isinstance(stream, SipPeer)
+        await ntlm(stream)
 
     names: dict[str, str | int] = {"address": address}
     try:
+        names["evil"] = await services.listen("evil tls", elsewhere, 0, authority.context("evil.fabrikam.com"))
+        names["evil_tcp"] = await services.listen("evil tcp", elsewhere)
         names["tcp"] = await services.listen("sip tcp", scenario.bare or sip)
-        names["tls"] = await services.listen("sip tls", scenario.bare or sip, 0, None if scenario.bare else context)
+        names["tls"] = await services.listen(MEANT, scenario.bare or sip, 0, None if scenario.bare else context)
         names["ldap"] = await services.listen("ldap", directory.serve)
         names["kdc"] = await services.listen_datagrams("kdc udp", scenario.kdc.answer)
         await services.listen("kdc tcp", scenario.kdc.serve, int(names["kdc"]))
@@ -169,6 +186,8 @@ async def _world(
         yield names
     finally:
         await services.stop()
+    for mistake in services.mistakes:
+        raise mistake
 
 
 def _netbios(data: bytes) -> list[bytes]:
