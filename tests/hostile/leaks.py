@@ -117,7 +117,7 @@ def _made(message: Authenticate, response: bytes, server_challenge: bytes, passw
         client_challenge = (message.lm_challenge_response or b"")[:8]
         made = (
             compute_response_v1(flags, nt_hash, bytes(16), server_challenge, client_challenge, no_lm_response=True)[0]
-            for flags in (message.flags, message.flags & ~NegotiateFlags.extended_session_security)
+            for flags in (0, NegotiateFlags.extended_session_security)
         )
         return response in made
     key = ntowfv2(message.user_name or "", nt_hash, message.domain_name or "")

@@ -208,6 +208,7 @@ class Kdc:
         iterations = der(0xA2, der(0x04, self.iterations.to_bytes(4, "big"))) if self.etype != 23 else b""
         entry = der(0x30, der(0xA0, integer(self.etype)), der(0xA1, der(0x1B, self.salt.encode())), iterations)
         info = der(0x30, der(0xA1, integer(19)), der(0xA2, der(0x04, der(0x30, entry))))  # ETYPE-INFO2
+        wanted = der(0x30, der(0xA1, integer(2)), der(0xA2, der(0x04)))  # PA-ENC-TIMESTAMP
         realm = der(0x1B, self.realm.encode())
         now = datetime.now(UTC).strftime("%Y%m%d%H%M%SZ").encode()
         service = der(0x30, der(0xA0, integer(2)), der(0xA1, der(0x30, der(0x1B, b"krbtgt"), realm)))
@@ -220,7 +221,7 @@ class Kdc:
             der(0xA9, realm),
             der(0xAA, service),
             der(0xAB, der(0x1B, self.text.encode())) if self.text else b"",
-            der(0xAC, der(0x04, der(0x30, info))),
+            der(0xAC, der(0x04, der(0x30, wanted, info))),
         )
         return [der(0x7E, der(0x30, *fields))]
 
