@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.protocol.sasl.sasl import send_sasl_negotiation
+from pyasn1.error import PyAsn1Error
 
 from sipauthctl.directory.errors import BindRefused, DirectoryError, DirectorySilent, DirectoryUntrusted
 
@@ -23,6 +24,9 @@ MAX_ENTRIES = 50
 """Of one search."""
 MAX_TOKENS = 8
 """Of one bind; NTLM takes two, Kerberos three."""
+_UNREADABLE = (PyAsn1Error, RecursionError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+"""What ldap3 raises, beside its own errors, for an answer that it cannot decode."""
+_FAILURES = (LDAPException, OSError, *_UNREADABLE)
 _CERTIFICATE = re.compile(r"certificate verify failed: ([^(]*)")  # OpenSSL's words, within ldap3's
 _FOR_PROGRAMS = re.compile(r"^LDAP\w+ - |\[Errno -?\d+\] ")
 _negotiate: Any = send_sasl_negotiation  # one request of a bind and its answer
@@ -121,7 +125,7 @@ class DirectorySession:
         scope = ldap3.BASE if object_only else ldap3.SUBTREE
         try:
             self._connection.search(base, query, scope, attributes=attributes, size_limit=MAX_ENTRIES)
-        except (LDAPException, OSError) as error:
+        except _FAILURES as error:
             raise _broken(error) from None
         result: dict[str, Any] = self._connection.result
         if result["result"] not in (_SUCCESS, _SIZE_LIMIT, _NO_SUCH_OBJECT):
@@ -191,7 +195,7 @@ def _accepted(result: dict[str, Any], otherwise: str) -> None:
 def _dropped_on_failure(connection: Any) -> Iterator[None]:
     try:
         yield
-    except (LDAPException, OSError) as error:
+    except _FAILURES as error:
         _drop(connection)
         raise _broken(error) from None
     except BaseException:
@@ -256,6 +260,8 @@ def _drop(connection: Any) -> None:
 
 
 def _broken(error: Exception) -> DirectoryError:
+    if not isinstance(error, LDAPException | OSError):
+        return DirectorySilent("the directory gives an answer that cannot be read")
     return DirectorySilent(f"the directory does not answer: {_words(error)}")
 
 

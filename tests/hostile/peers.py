@@ -88,9 +88,7 @@ class Services:
         self._servers: list[asyncio.Server] = []
         self._datagrams: list[asyncio.DatagramTransport] = []
 
-    async def listen(
-        self, place: str, handler: Handler, port: int = 0, context: ssl.SSLContext | None = None
-    ) -> int:
+    async def listen(self, place: str, handler: Handler, port: int = 0, context: ssl.SSLContext | None = None) -> int:
         """A TCP or TLS server; gives its port.
 
         Raises:
@@ -268,7 +266,9 @@ class Directory:
 
 def node_status(data: bytes, names: list[tuple[bytes, int, int]]) -> list[bytes]:
     """A node status of NetBIOS, RFC 1002 4.2.18; `names` are name, suffix and flags."""
-    entries = b"".join(name.ljust(15)[:15] + bytes([suffix]) + flags.to_bytes(2, "big") for name, suffix, flags in names)
+    entries = b"".join(
+        name.ljust(15)[:15] + bytes([suffix]) + flags.to_bytes(2, "big") for name, suffix, flags in names
+    )
     rdata = bytes([len(names)]) + entries + bytes(46)
     name = data[12:46]
     head = data[:2] + b"\x84\x00" + bytes([0, 0, 0, 1, 0, 0, 0, 0])

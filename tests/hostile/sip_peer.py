@@ -78,7 +78,9 @@ def pairs(names: dict[int, str]) -> bytes:
     return b"".join(each) + bytes(4)
 
 
-def challenge(info: bytes, name: str = "LITWAREINC", flags: int = FLAGS, fields: dict[int, int] | None = None) -> bytes:
+def challenge(
+    info: bytes, name: str = "LITWAREINC", flags: int = FLAGS, fields: dict[int, int] | None = None
+) -> bytes:
     """A CHALLENGE_MESSAGE, [MS-NLMP] 2.2.1.2. `fields` overwrite 32-bit numbers at these offsets."""
     payload = name.encode("utf-16-le")
     head = bytearray(b"NTLMSSP\0" + struct.pack("<IHHI", 2, len(payload), len(payload), 56))

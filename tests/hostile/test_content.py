@@ -169,7 +169,9 @@ async def an_snum_of_5000_digits(peer: SipPeer) -> None:
 @scenario()
 async def a_content_length_of_5000_digits(peer: SipPeer) -> None:
     request = await peer.request()
-    await peer.send(response(request, "401 x", OFFER).replace(b"Content-Length: 0", b"Content-Length: " + DIGITS.encode()))
+    await peer.send(
+        response(request, "401 x", OFFER).replace(b"Content-Length: 0", b"Content-Length: " + DIGITS.encode())
+    )
     await peer.drain()
 
 
@@ -188,12 +190,20 @@ async def a_status_of_5000_digits(peer: SipPeer) -> None:
 
 @scenario(tolerated=RESPONSE)
 async def diagnostics_of_5000_digits(peer: SipPeer) -> None:
-    await ntlm(peer, "403 Forbidden", f'ms-diagnostics: {DIGITS};reason="x";HRESULT="0x{DIGITS}"', f"Retry-After: {DIGITS}")
+    await ntlm(
+        peer, "403 Forbidden", f'ms-diagnostics: {DIGITS};reason="x";HRESULT="0x{DIGITS}"', f"Retry-After: {DIGITS}"
+    )
 
 
 @scenario(tolerated=RESPONSE)
 async def expires_of_5000_digits(peer: SipPeer) -> None:
-    await ntlm(peer, "423 Interval Too Brief", f"Expires: {DIGITS}", f"Min-Expires: {DIGITS}", f"ms-keep-alive: UAS;timeout={DIGITS}")
+    await ntlm(
+        peer,
+        "423 Interval Too Brief",
+        f"Expires: {DIGITS}",
+        f"Min-Expires: {DIGITS}",
+        f"ms-keep-alive: UAS;timeout={DIGITS}",
+    )
 
 
 async def dated(peer: SipPeer, date: str) -> None:

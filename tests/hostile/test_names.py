@@ -185,7 +185,9 @@ async def a_ticket_for_the_server_of_the_attacker_is_wanted(peer: SipPeer) -> No
     await ntlm(peer, offer=FOREIGN_SPN.format("sip/evil.fabrikam.com"))
 
 
-MANY = "".join(f"_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {number} hs1.litwareinc.com.\n" for number in range(1, 40))
+MANY = "".join(
+    f"_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {number} hs1.litwareinc.com.\n" for number in range(1, 40)
+)
 
 
 @scenario(options="", zone=MANY)

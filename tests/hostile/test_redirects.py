@@ -29,7 +29,6 @@ def test_a_redirect_leads_nobody_astray(scenario: Scenario, authority: Authority
     assert outcome.leaks[MEANT], f"the server that was meant got no response, so nothing was shown\n{outcome.err}"
 
 
-
 async def redirecting(peer: SipPeer, *contacts: str, status: str = "301 Moved") -> None:
     """Sends everybody on, with a right signature; `TLS`, `TCP` and `EVIL` in a contact stand for ports of the world."""
     ports = {"TLS": peer.names["tls"], "TCP": peer.names["evil_tcp"], "EVIL": peer.names["evil"]}

@@ -133,7 +133,9 @@ async def a_body_of_four_gigabytes(peer: SipPeer) -> None:
 @scenario()
 async def a_body_that_never_comes(peer: SipPeer) -> None:
     request = await peer.request()
-    await peer.send(response(request, "401 Unauthorized", OFFER).replace(b"Content-Length: 0", b"Content-Length: 4000000"))
+    await peer.send(
+        response(request, "401 Unauthorized", OFFER).replace(b"Content-Length: 0", b"Content-Length: 4000000")
+    )
     await peer.drain()
 
 

@@ -191,7 +191,9 @@ async def _world(
 
 
 def _netbios(data: bytes) -> list[bytes]:
-    return node_status(data, [(b"HS1\x1b[31m", 0x00, 0x0400), (b"FABRIKAM\x9b", 0x1C, 0x8400), (b"EVIL\r\n", 0, 0x8400)])
+    return node_status(
+        data, [(b"HS1\x1b[31m", 0x00, 0x0400), (b"FABRIKAM\x9b", 0x1C, 0x8400), (b"EVIL\r\n", 0, 0x8400)]
+    )
 
 
 def _run(args: list[str], folder: Path, limit: float) -> Outcome:
