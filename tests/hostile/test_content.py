@@ -286,7 +286,8 @@ async def a_stripped_signature(peer: SipPeer) -> None:
 
 @scenario(tolerated=RESPONSE)
 async def a_forged_signature(peer: SipPeer) -> None:
-    info = f'Authentication-Info: NTLM rspauth="0100000000000000000000006400", srand="0A1B2C3D", snum="1", opaque="A1", {REALM}'
+    signature = 'rspauth="01000000000000000000000064000000", srand="0A1B2C3D", snum="1"'
+    info = f'Authentication-Info: NTLM {signature}, opaque="A1", {REALM}'
     await ntlm(peer, "200 OK", info, "Expires: 600")
 
 

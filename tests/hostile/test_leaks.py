@@ -1,4 +1,4 @@
-"""The detector finds genuine secrets, made by other programs or let out by the user's own options, and nothing else."""
+"""The detector finds genuine secrets, made by other programs or let out by the user's own options."""
 
 from __future__ import annotations
 
@@ -172,7 +172,7 @@ def test_cleartext_lets_the_response_out(authority: Authority, tmp_path: Path) -
     scenario = Scenario(options=TCP + " --allow-cleartext")
     outcome = play(scenario, authority, tmp_path)
     assert outcome.leaks["sip tcp"] == {Leak(Kind.NTLM_RESPONSE, True, "version 2")}
-    with pytest.raises(AssertionError, match="the attacker got .*an NTLM response"):
+    with pytest.raises(AssertionError, match=r"the attacker got .*an NTLM response"):
         outcome.judge(scenario)
 
 

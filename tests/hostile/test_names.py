@@ -190,7 +190,7 @@ MANY = "".join(
 )
 
 
-@scenario(options="", zone=MANY)
+@scenario(options="", zone=MANY, reached="dns")
 async def srv_names_many_closed_ports(peer: SipPeer) -> None:
     await ntlm(peer)
 
@@ -198,6 +198,6 @@ async def srv_names_many_closed_ports(peer: SipPeer) -> None:
 CIRCLE = SRV + "hs7.litwareinc.com.\nhs7.litwareinc.com. 9 IN CNAME hs7.litwareinc.com."
 
 
-@scenario(options="", zone=CIRCLE)
+@scenario(options="", zone=CIRCLE, reached="dns")
 async def an_alias_of_itself(peer: SipPeer) -> None:
     await ntlm(peer)

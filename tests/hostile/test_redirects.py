@@ -30,7 +30,7 @@ def test_a_redirect_leads_nobody_astray(scenario: Scenario, authority: Authority
 
 
 async def redirecting(peer: SipPeer, *contacts: str, status: str = "301 Moved") -> None:
-    """Sends everybody on, with a right signature; `TLS`, `TCP` and `EVIL` in a contact stand for ports of the world."""
+    """Sends everybody on, with a right signature; `TLS`, `TCP` and `EVIL` in a contact are ports of the world."""
     ports = {"TLS": peer.names["tls"], "TCP": peer.names["evil_tcp"], "EVIL": peer.names["evil"]}
     for word, port in ports.items():
         contacts = tuple(contact.replace(f":{word}", f":{port}") for contact in contacts)
@@ -133,8 +133,8 @@ async def requests_without_end(peer: SipPeer) -> None:
     while True:
         await peer.send(
             b"NOTIFY sip:ned@litwareinc.com SIP/2.0\r\nVia: SIP/2.0/TLS hs1.litwareinc.com;branch=z9hG4bK1\r\n"
-            b"From: <sip:eve@fabrikam.com>;tag=1\r\nTo: <sip:ned@litwareinc.com>\r\nCall-ID: evil\r\nCSeq: 1 NOTIFY\r\n"
-            b"Content-Length: 0\r\n\r\n" * 100
+            b"From: <sip:eve@fabrikam.com>;tag=1\r\nTo: <sip:ned@litwareinc.com>\r\nCall-ID: evil\r\n"
+            b"CSeq: 1 NOTIFY\r\nContent-Length: 0\r\n\r\n" * 100
         )
 
 
