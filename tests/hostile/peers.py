@@ -233,11 +233,10 @@ class Kdc:
 
 @dataclass
 class Directory:
-    """Takes any bind, or refuses it, and offers StartTLS with the attacker's own certificate."""
+    """Takes any bind, or goes on with `challenge` where it is one by SASL, and offers StartTLS."""
 
     context: ssl.SSLContext
-    accepts: bool = True
-    words: str = "80090308: LdapErr: DSID-0C090447, comment: AcceptSecurityContext error, data 52e, v4563"
+    challenge: bytes = b""
 
     async def serve(self, stream: Stream) -> None:
         """Answers requests, RFC 4511, until the client goes."""
@@ -246,8 +245,9 @@ class Directory:
             _, body, _ = read_der(message)
             _, number, after = read_der(body)
             tag, _, _ = read_der(body, after)
-            result = 0 if self.accepts or tag != 0x60 else 49
-            done = (der(0x0A, bytes([result])), der(0x04), der(0x04, self.words.encode() if result else b""))
+            more = tag == 0x60 and b"NTLMSSP\0\x01" in body and self.challenge
+            result = (der(0x0A, b"\x0e"),) if more else (der(0x0A, b"\0"),)  # saslBindInProgress, success
+            done = (*result, der(0x04), der(0x04), der(0x87, self.challenge) if more else b"")
             answers = {0x60: 0x61, 0x77: 0x78, 0x63: 0x65}  # bind, extended (StartTLS), search
             if tag == 0x42:  # unbind
                 return

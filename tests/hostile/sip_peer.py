@@ -13,6 +13,7 @@ SERVER_CHALLENGE = bytes.fromhex("1122334455667788")
 REALM = 'realm="SIP Communications Service", targetname="hs1.litwareinc.com", version=4'
 FLAGS = 0xE2898235  # [MS-NLMP] 2.2.2.5, as OCS 2007 R2 sends: Unicode, signing, datagram, ESS, target info, 128 bits
 OFFER = f"WWW-Authenticate: NTLM {REALM}"
+CONNECTIONLESS = 0x40  # a flag that only SIP uses
 EVIL_NAMES = {1: "HS1", 2: "LITWAREINC", 3: "hs1.fabrikam.com", 4: "fabrikam.com"}
 OWN_NAMES = {1: "HS1", 2: "LITWAREINC", 3: "hs1.litwareinc.com", 4: "litwareinc.com"}
 

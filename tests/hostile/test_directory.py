@@ -1,15 +1,22 @@
-"""A directory that answers nonsense is one that does not answer."""
+"""What a directory under the attacker's control may answer, and what it gets."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+from pathlib import Path
 
 import pytest
 
 from sipauthctl.directory.errors import DirectorySilent
 from sipauthctl.directory.session import DirectoryServer, by_ntlm
+from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.ntlm.sasl import NtlmSasl
+from sipauthctl.trust import Clearance, Credential, Destination, Origin
+from tests.hostile.leaks import Kind
 from tests.hostile.peers import Recorder, Services, Stream, der
+from tests.hostile.sip_peer import CONNECTIONLESS, FLAGS, OWN_NAMES, challenge, pairs
+from tests.hostile.world import TCP, Scenario, play
 from tests.network.peers import Authority
 
 
@@ -59,3 +66,30 @@ def test_an_answer_that_cannot_be_read(answer: bytes, authority: Authority) -> N
         await services.stop()
 
     asyncio.run(scenario())
+
+
+def test_a_damaged_challenge_is_told_as_such(authority: Authority) -> None:
+    whole = challenge(pairs(OWN_NAMES), flags=FLAGS & ~CONNECTIONLESS)
+    to = Destination("dc1.litwareinc.com", Origin.USER, proven=True)
+    cleared = Clearance(Credential.NTLM_RESPONSE, to)
+    certificate = authority.ca.issue_cert("dc1.litwareinc.com").cert_chain_pems[0].bytes().decode()
+    damaged = [whole[:length] for length in range(8, len(whole), 3)]
+    damaged += [whole[:at] + b"\xff\xff" + whole[at + 2 :] for at in range(12, len(whole) - 2)]
+    refused = 0
+    for token in damaged:
+        client = NtlmSasl("ned@litwareinc.com", "x", cleared, ssl.PEM_cert_to_DER_cert(certificate))
+        client.first()
+        try:
+            client.answer(token)
+        except MalformedToken:
+            refused += 1
+    assert refused > 20  # the others can be read all the same
+
+
+@pytest.mark.slow
+def test_the_directory_of_the_user_gets_a_response_and_no_password(authority: Authority, tmp_path: Path) -> None:
+    zone = "_ldap._tcp.dc._msdcs.litwareinc.com. 9 IN SRV 0 0 {ldap} dc1.litwareinc.com."
+    outcome = play(Scenario(command="doctor", options=TCP, zone=zone), authority, tmp_path)
+    places = {place: leaks for place, leaks in outcome.leaks.items() if leaks}
+    assert [{leak.kind for leak in leaks} for leaks in places.values()] == [{Kind.NTLM_RESPONSE}], outcome.out
+    assert set(places) <= {"ldap", "ldaps"}

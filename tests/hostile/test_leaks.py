@@ -17,14 +17,13 @@ from tests.cli.program import environment, sipauthctl
 from tests.external import DEMANDED
 from tests.hostile.leaks import Kind, Leak, Secret, find_leaks
 from tests.hostile.peers import Directory, Kdc, Recorder, Services
-from tests.hostile.sip_peer import FLAGS, OWN_NAMES, SERVER_CHALLENGE, challenge, pairs
+from tests.hostile.sip_peer import CONNECTIONLESS, FLAGS, OWN_NAMES, SERVER_CHALLENGE, challenge, pairs
 from tests.hostile.world import PASSWORD, TCP, TLS, Scenario, play
 from tests.mechanisms.kerberos.recorded import context
 from tests.network.peers import Authority
 
 SECRET = Secret(PASSWORD, (SERVER_CHALLENGE,), (("LITWAREINC.COMned", 4096),))
 NT_HASH = bytes.fromhex("2999849e4edb6597d1bc0ff4772a0aa3")  # of PASSWORD, by OpenSSL: MD4 of its UTF-16
-SSO = 0x40  # NTLMSSP flags without datagram, as pyspnego negotiates
 
 
 def kinds(data: bytes) -> dict[Kind, bool]:
@@ -61,7 +60,7 @@ def authenticate(password: str = PASSWORD, **options: int) -> bytes:
     """What pyspnego answers to the attacker's CHALLENGE."""
     client = spnego.client("LITWAREINC\\ned", password, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm)
     client.step()
-    token = client.step(challenge(pairs(OWN_NAMES), flags=FLAGS & ~SSO))
+    token = client.step(challenge(pairs(OWN_NAMES), flags=FLAGS & ~CONNECTIONLESS))
     assert token is not None
     return token
 

@@ -19,7 +19,17 @@ from pathlib import Path
 from tests.cli.program import PROGRAM, environment
 from tests.hostile.leaks import Kind, Leak, Secret, find_leaks
 from tests.hostile.peers import Directory, Kdc, NameServer, Recorder, Services, Stream, node_status, web
-from tests.hostile.sip_peer import SERVER_CHALLENGE, SipPeer, Talk, ntlm
+from tests.hostile.sip_peer import (
+    CONNECTIONLESS,
+    EVIL_NAMES,
+    FLAGS,
+    SERVER_CHALLENGE,
+    SipPeer,
+    Talk,
+    challenge,
+    ntlm,
+    pairs,
+)
 from tests.network.peers import Authority
 
 PASSWORD = "Litware-Ned-1"
@@ -154,7 +164,7 @@ async def _world(
     evil = authority.context("dc.fabrikam.com", "dc1.litwareinc.com")
     address = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(2, 255)}"
     services = Services(address, recorder)
-    directory = Directory(evil)
+    directory = Directory(evil, challenge(pairs(EVIL_NAMES), flags=FLAGS & ~CONNECTIONLESS))
 
     async def sip(stream: Stream) -> None:
         stream.__class__ = SipPeer

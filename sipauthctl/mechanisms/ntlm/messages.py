@@ -30,7 +30,7 @@ Flags = NegotiateFlags
 
 _SIGNATURE = b"NTLMSSP\x00"
 _TYPES = {1: "NEGOTIATE", 2: "CHALLENGE", 3: "AUTHENTICATE"}
-_DAMAGE = (ValueError, KeyError, IndexError, TypeError, OverflowError, struct.error)
+DAMAGE = (ValueError, KeyError, IndexError, TypeError, OverflowError, struct.error)
 NT_RESPONSE_V1_BYTES = 24
 _PROOF_BYTES = 16
 _MIC_BYTES = 16
@@ -264,5 +264,5 @@ def _guard(read: Callable[[], _T]) -> _T:
     """Turns what pyspnego raises on damaged bytes into `MalformedToken`, without repeating any bytes."""
     try:
         return read()
-    except _DAMAGE:
+    except DAMAGE:
         raise MalformedToken("a field of the NTLM message is damaged") from None

@@ -16,6 +16,7 @@ from spnego.channel_bindings import GssChannelBindings
 from spnego.exceptions import SpnegoError
 
 from sipauthctl.mechanisms.base import MalformedToken, MechanismError
+from sipauthctl.mechanisms.ntlm.messages import DAMAGE
 from sipauthctl.trust import Clearance
 
 
@@ -60,7 +61,7 @@ class NtlmSasl:
         """
         try:
             return self._context.step(token) or b""
-        except (SpnegoError, ValueError) as error:
+        except (SpnegoError, *DAMAGE) as error:
             raise MalformedToken(f"the directory's NTLM challenge cannot be used: {type(error).__name__}") from None
 
 
