@@ -279,7 +279,7 @@ async def another_from(peer: SipPeer) -> None:
     await success_with(peer, from_="<sip:eve@fabrikam.com>;tag=1")
 
 
-@scenario(tolerated=RESPONSE, fast=True)
+@scenario(tolerated=RESPONSE)
 async def a_stripped_signature(peer: SipPeer) -> None:
     await ntlm(peer, "200 OK", "Expires: 600")
 

@@ -81,7 +81,7 @@ async def a_certificate_of_an_unknown_authority_before_the_doctor(peer: SipPeer)
     await evil(peer)
 
 
-@scenario(fast=True, options=TCP)
+@scenario(options=TCP)
 async def plain_tcp(peer: SipPeer) -> None:
     await ntlm(peer)
 
@@ -100,7 +100,7 @@ def with_doctor(logon: str, options: str, etype: int) -> dict[str, object]:
     }
 
 
-@scenario(fast=True, **with_doctor("LITWAREINC\\ned", TCP, 23))
+@scenario(**with_doctor("LITWAREINC\\ned", TCP, 23))
 async def a_forged_challenge_names_the_domain(peer: SipPeer) -> None:
     await evil(peer)
 
