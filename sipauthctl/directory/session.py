@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import ldap3
 from ldap3.core.exceptions import LDAPException
 from ldap3.protocol.sasl.sasl import send_sasl_negotiation
-from pyasn1.error import PyAsn1Error
 
 from sipauthctl.directory.errors import BindRefused, DirectoryError, DirectorySilent, DirectoryUntrusted
 
@@ -24,7 +23,7 @@ MAX_ENTRIES = 50
 """Of one search."""
 MAX_TOKENS = 8
 """Of one bind; NTLM takes two, Kerberos three."""
-_UNREADABLE = (PyAsn1Error, RecursionError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+_UNREADABLE = (RecursionError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
 """What ldap3 raises, beside its own errors, for an answer that it cannot decode."""
 _FAILURES = (LDAPException, OSError, *_UNREADABLE)
 _CERTIFICATE = re.compile(r"certificate verify failed: ([^(]*)")  # OpenSSL's words, within ldap3's
