@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 class Credentials:
     """What there is to sign in with; all empty where nothing was given.
 
-    `cache` is a credential cache as libkrb5 names it, and "" the user's default one. NTLM and a simple bind need the
-    password.
+    `cache` is a credential cache as libkrb5 names it, and "" the user's default one. NTLM needs the password.
     """
 
     password: str | None = field(default=None, repr=False)
