@@ -130,6 +130,14 @@ def test_a_server_that_dns_named_names_no_domain() -> None:
     assert [domain.name for domain in options.trust.domains] == ["litwareinc.com"]
 
 
+def test_another_form_of_the_logon_name_names_no_domain() -> None:
+    """The doctor takes it from the server's challenge."""
+    tried = LogonName("ned", "evil.fabrikam.com")
+    given = LogonName("ned@litwareinc.com")
+    options = ProbeOptions(SipUri.parse("sip:ned@litwareinc.com"), tried, given_name=given)
+    assert [domain.name for domain in options.trust.domains] == ["litwareinc.com"]
+
+
 def test_the_options_that_let_ntlm_go_to_an_unproven_server() -> None:
     def options(**more: object) -> ProbeOptions:
         return ProbeOptions(SipUri.parse("sip:ned@litwareinc.com"), LogonName("ned"), **more)  # type: ignore[arg-type]

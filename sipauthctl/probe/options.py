@@ -29,6 +29,7 @@ class ProbeOptions:
     """One registration.
 
     `server` None means discovery. `allow_cleartext` lets NTLM go over a connection that TLS did not prove.
+    `given_name` is the logon name that the user gave, where `logon_name` is another form of it.
     `trust_domains` are the user's for servers outside the SIP domain, `computer_domains` those that this computer's
     configuration names; `allow_rc4` and `no_secret`: see `Trust`.
     `refreshes` is how many signed refreshes follow a success, `probes` the methods of requests that follow then;
@@ -44,6 +45,7 @@ class ProbeOptions:
     policy: TlsPolicy = TlsPolicy()
     wanted: Wanted = Wanted.AUTO
     allow_cleartext: bool = False
+    given_name: LogonName | None = None
     trust_domains: tuple[str, ...] = ()
     computer_domains: tuple[str, ...] = ()
     allow_rc4: bool = False
@@ -62,7 +64,7 @@ class ProbeOptions:
     @property
     def trust(self) -> Trust:
         """Who may receive credentials in this run."""
-        name, server = self.logon_name, self.server
+        name, server = self.given_name or self.logon_name, self.server
         named = named_domains(
             sip_domain=self.sip_domain,
             logon_domains=(name.domain, name.user.partition("@")[2]),

@@ -188,6 +188,7 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     options = replace(
         asked,
         logon_name=way.name,
+        given_name=asked.logon_name,
         wanted=_WANTED[way.scheme],
         server=ServerChoice(used.server.host, used.server.port, server_origin(case)),
         computer_domains=(await machine_of(case)).domains,
