@@ -18,7 +18,7 @@ BELOW = {
     "association": {"sip", "mechanisms"},
     "diagnosis": {"sip", "mechanisms", "association", "findings", "codes"},
     "network": {"sip", "netbios"},
-    "lab": {"sip", "netbios", "mechanisms", "association", "codes"},
+    "lab": {"sip", "netbios", "mechanisms", "association", "codes", "unexpected"},
     "capture": {"sip"},
     "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings", "codes"},
     "probe": {"sip", "mechanisms", "association", "network", "diagnosis", "findings", "trust"},

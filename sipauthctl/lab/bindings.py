@@ -11,6 +11,7 @@ from sipauthctl.sip.name_addr import NameAddr
 
 DEFAULT_EXPIRES = 7200
 MAXIMUM_EXPIRES = 7200
+MOST_BINDINGS = 4096  # the oldest gives way
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class Bindings:
         if seconds == 0:
             self._table.pop(key, None)
             return None
+        self._table = {k: b for k, b in self._table.items() if b.expires > now}
+        if len(self._table) >= MOST_BINDINGS:
+            del self._table[next(iter(self._table))]
         contact = next(iter(NameAddr.parse_list(request.headers.values("Contact"))), None)
         uri = contact.uri if contact is not None else ""
         self._table[key] = Binding(address_of_record, epid, uri, now + timedelta(seconds=seconds), peer)

@@ -21,6 +21,7 @@ from sipauthctl.lab.behaviour import RedirectTarget
 from sipauthctl.lab.dns import NameServer
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.kdc import Kdc, KdcSettings
+from sipauthctl.lab.listener import Room, most_connections
 from sipauthctl.lab.names import (
     DOMAIN_CONTROLLER,
     FOREIGN_HOST,
@@ -91,6 +92,7 @@ class Deployment:
         self.proxy = self._registrar(PROXY_HOST)
         self.home = self._registrar(HOME_HOST)
         self.path = self._path()
+        self._room = Room(most_connections())
         self._sip_servers: list[SipServer] = []
         self._stack = AsyncExitStack()
 
@@ -154,11 +156,17 @@ class Deployment:
 
     async def send_message(self) -> int:
         """Sends a signed MESSAGE to every registered endpoint with an open connection; gives how many."""
-        sent, sender = 0, self.directory.sip_uri(self.directory.accounts[1])
-        for binding in {*self.home.bindings.current(self._now()), *self.proxy.bindings.current(self._now())}:
-            message = message_to(binding, sender, self.home.host, secrets.token_bytes)
-            sent += any([await server.send(message, binding.peer) for server in self._sip_servers])
-        return sent
+        sender = self.directory.sip_uri(self.directory.accounts[1])
+        bindings = {*self.home.bindings.current(self._now()), *self.proxy.bindings.current(self._now())}
+        # At once, so that nobody waits for a client that does not read.
+        sent = await asyncio.gather(
+            *(
+                server.send(message_to(binding, sender, self.home.host, secrets.token_bytes), binding.peer)
+                for binding in bindings
+                for server in self._sip_servers
+            )
+        )
+        return sum(sent)
 
     def _write_client_certificates(self, folder: Path) -> None:
         for account in self.directory.accounts:
@@ -182,7 +190,7 @@ class Deployment:
         self, role: str, registrar: Registrar | ServerPath, offset: int, stack: AsyncExitStack
     ) -> list[RunningServer]:
         settings = self.settings
-        server = SipServer(registrar, settings.behaviour, now=self._now, log=self._log)
+        server = SipServer(registrar, settings.behaviour, now=self._now, log=self._log, room=self._room)
         stack.push_async_callback(server.stop)
         self._sip_servers.append(server)
         context = self.authority.server_context(registrar.host, settings.behaviour.certificate)
@@ -190,7 +198,7 @@ class Deployment:
         contexts = zip(("tls", "tcp"), port_contexts(context, settings.behaviour.wire), strict=True)
         for index, (transport, tls) in enumerate(contexts):
             wanted = settings.port + offset + index if settings.port else 0
-            port = await server.listen(settings.address, wanted, tls)
+            port = server.listen(settings.address, wanted, tls)
             running.append(RunningServer(role, registrar.host, settings.address, port, transport))
         return running
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import struct
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 
 from dnslib import CNAME, QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
 
-from sipauthctl.lab.datagrams import Datagrams
+from sipauthctl.lab.datagrams import answer_datagrams
+from sipauthctl.lab.frames import FrameFormat, answer_frames
+from sipauthctl.lab.listener import FEW_CONNECTIONS, Listener, Room
+
+QUERY_BYTES = 512
+"""Of the longest query that is read: a question has 271 bytes at most, and compressed names cost time to follow."""
+_FRAMES = FrameFormat(2, QUERY_BYTES)  # RFC 1035 4.2.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class Zone:
 
     def answer(self, query: bytes) -> bytes | None:
         """The response to one DNS message, None when it is none or gets none."""
-        if self.failure is Failure.SILENT:
+        if self.failure is Failure.SILENT or len(query) > QUERY_BYTES:
             return None
         try:
             request = DNSRecord.parse(query)
@@ -90,8 +96,7 @@ class NameServer:
     def __init__(self, zone: Zone) -> None:
         self._zone = zone
         self._udp: asyncio.DatagramTransport | None = None
-        self._tcp: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
+        self._tcp = Listener(Room(FEW_CONNECTIONS))
         self.address: tuple[str, int] = ("", 0)
 
     async def start(self, host: str, port: int = 0) -> None:
@@ -100,13 +105,10 @@ class NameServer:
         Raises:
             OSError: the port is taken.
         """
-        self._tcp = await asyncio.start_server(self._connected, host, port)
-        self.address = (host, self._tcp.sockets[0].getsockname()[1])
-        loop = asyncio.get_running_loop()
+        bound = self._tcp.listen(host, port, partial(answer_frames, _FRAMES, self._zone.answer))
+        self.address = (host, bound)
         try:
-            self._udp, _ = await loop.create_datagram_endpoint(
-                lambda: Datagrams(self._zone.answer), local_addr=self.address
-            )
+            self._udp = await answer_datagrams(host, bound, self._zone.answer)
         except OSError:
             self._tcp.close()
             raise
@@ -115,24 +117,4 @@ class NameServer:
         """Stops answering, and ends the connections."""
         if self._udp is not None:
             self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-        task.add_done_callback(lambda _: writer.close())
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                (length,) = struct.unpack("!H", await reader.readexactly(2))
-                answer = self._zone.answer(await reader.readexactly(length))
-                if answer is None:
-                    break
-                writer.write(struct.pack("!H", len(answer)) + answer)
-                await writer.drain()
+        await self._tcp.stop()

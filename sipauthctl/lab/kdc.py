@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import shutil
 import socket
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
@@ -19,14 +17,13 @@ from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.kdc_impostor import SkewedKdc
 from sipauthctl.lab.names import HOME_HOST, KERBEROS_REALM, PROXY_HOST, SIP_DOMAIN
-from sipauthctl.lab.starting import bound
+from sipauthctl.lab.starting import bound, child_environment, find
 from sipauthctl.lab.stopping import stop
 from sipauthctl.mechanisms.kerberos.configuration import client_configuration
 
 SHORT_TICKET = "1 minute"
 START_TIME_LIMIT = 10.0  # seconds, for each of the three programs
 _PROGRAMS = ("krb5kdc", "kdb5_util", "kadmin.local")
-_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
 _READY = b"starting..."
 _NOT_PERMITTED = "camellia256-cts-cmac"
 _COMPLAINTS = (b" while ", b"usage: ", b"Unknown request")  # kadmin.local exits with 0 whatever its commands did
@@ -85,7 +82,7 @@ class Kdc:
     @staticmethod
     def missing() -> str | None:
         """One sentence on what to install before a KDC can run here; None when all is there."""
-        absent = [program for program in _PROGRAMS if _find(program) is None]
+        absent = [program for program in _PROGRAMS if find(program) is None]
         if not absent:
             return None
         return f"The lab's KDC needs {', '.join(absent)} of MIT Kerberos: apt install krb5-kdc krb5-admin-server."
@@ -243,13 +240,11 @@ class Kdc:
             raise KdcError(f"{program} fails: {_last_line(complaints[0] if complaints else output)}")
 
     async def _start(self, program: str, *arguments: str, with_input: bool = False) -> Process:
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "KRB5_CONFIG": str(self.configuration),
-            "KRB5_KDC_PROFILE": str(self.folder / "kdc.conf"),
-        }
+        environment = child_environment(
+            KRB5_CONFIG=str(self.configuration), KRB5_KDC_PROFILE=str(self.folder / "kdc.conf")
+        )
         return await asyncio.create_subprocess_exec(
-            *bound(_find(program) or program, "-r", self.realm, *arguments),
+            *bound(find(program) or program, "-r", self.realm, *arguments),
             stdin=PIPE if with_input else DEVNULL,
             stdout=DEVNULL,  # kadmin.local repeats its commands there
             stderr=PIPE,
@@ -282,11 +277,6 @@ def _quoted(text: str) -> str:
 def _last_line(output: bytes) -> str:
     lines = [line for line in output.decode("utf-8", "backslashreplace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else ""
-
-
-def _find(program: str) -> str | None:
-    folders = (os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)
-    return shutil.which(program, path=os.pathsep.join(folders))
 
 
 def _free_port(address: str) -> int:

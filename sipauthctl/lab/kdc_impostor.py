@@ -6,15 +6,17 @@ krb5kdc takes the system's clock, which a lab cannot move; to a client this look
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import struct
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from functools import partial
 
 from spnego._asn1 import TagClass, pack_asn1, pack_asn1_general_string, pack_asn1_integer, pack_asn1_sequence
 
+from sipauthctl.lab.datagrams import answer_datagrams
+from sipauthctl.lab.frames import FrameFormat, answer_frames
+from sipauthctl.lab.listener import FEW_CONNECTIONS, Listener, Room
+
 OFFSET = timedelta(minutes=20)
-MAX_REQUEST_BYTES = 1 << 16
+_FRAMES = FrameFormat(4, 1 << 16)  # RFC 4120 7.2.2
 _KRB_ERROR = 30
 _AP_ERR_SKEW = 37
 _NT_SRV_INST = 2
@@ -51,7 +53,7 @@ class SkewedKdc:
 
     def __init__(self, realm: str) -> None:
         self._realm = realm
-        self._tcp: asyncio.Server | None = None
+        self._tcp = Listener(Room(FEW_CONNECTIONS))
         self._udp: asyncio.DatagramTransport | None = None
 
     async def start(self, address: str, port: int) -> None:
@@ -60,41 +62,15 @@ class SkewedKdc:
         Raises:
             OSError: the port is taken.
         """
-        self._tcp = await asyncio.start_server(self._serve, address, port)
-        loop = asyncio.get_running_loop()
-        self._udp, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), local_addr=(address, port))
+        self._tcp.listen(address, port, partial(answer_frames, _FRAMES, lambda _: self.answer()))
+        self._udp = await answer_datagrams(address, port, lambda _: self.answer())
 
     async def stop(self) -> None:
         """Stops answering."""
         if self._udp is not None:
             self._udp.close()
-        if self._tcp is not None:
-            self._tcp.close()
+        await self._tcp.stop()
 
     def answer(self) -> bytes:
         """The refusal, at this moment."""
         return skew_error(self._realm, datetime.now(UTC) + OFFSET)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            (length,) = struct.unpack("!I", await reader.readexactly(4))
-            if length <= MAX_REQUEST_BYTES:
-                await reader.readexactly(length)
-                answer = self.answer()
-                writer.write(struct.pack("!I", len(answer)) + answer)
-                await writer.drain()
-        writer.close()
-
-
-class _Datagrams(asyncio.DatagramProtocol):
-    def __init__(self, kdc: SkewedKdc) -> None:
-        self._kdc = kdc
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Python 3.11's transport is one without being a subclass.
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
-        if self._transport is not None:
-            self._transport.sendto(self._kdc.answer(), address)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sipauthctl.lab.datagrams import Datagrams
+from sipauthctl.lab.datagrams import answer_datagrams
 from sipauthctl.lab.names import NETBIOS_DOMAIN
 from sipauthctl.netbios.errors import MalformedPacket
 from sipauthctl.netbios.names import (
@@ -111,10 +111,7 @@ class NameService:
         Raises:
             OSError: the port is taken, or needs root.
         """
-        loop = asyncio.get_running_loop()
-        self._transport, _ = await loop.create_datagram_endpoint(
-            lambda: Datagrams(self._answer), local_addr=(self.node.address, port)
-        )
+        self._transport = await answer_datagrams(self.node.address, port, self._answer)
         self.port = self._transport.get_extra_info("sockname")[1]
 
     def stop(self) -> None:

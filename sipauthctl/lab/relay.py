@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, cast
+from typing import cast
+
+from sipauthctl.lab.connection import PATIENCE
+from sipauthctl.lab.listener import FEW_CONNECTIONS, Accepted, Listener, Room, loopback
 
 _CHUNK_BYTES = 65_536
 
@@ -28,7 +31,7 @@ class Relay:
         self._back = back
         self._delay = delay
         self._on_request = on_request
-        self._servers: list[asyncio.Server] = []
+        self._tcp = Listener(Room(FEW_CONNECTIONS))
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -39,45 +42,42 @@ class Relay:
             OSError: a port is taken.
         """
         for port in tcp:
-            server = await asyncio.start_server(partial(self._connected, port), self._front, port)
-            self._servers.append(server)
+            self._tcp.listen(self._front, port, partial(self._pass_on, port))
         loop = asyncio.get_running_loop()
         for port in udp:
             transport, _ = await loop.create_datagram_endpoint(
-                partial(_Datagrams, partial(self._came, port)), local_addr=(self._front, port)
+                partial(_Datagrams, partial(self._came, port)), local_addr=(loopback(self._front), port)
             )
             self._datagrams.append(transport)
 
     def stop_listening(self) -> None:
         """Takes nothing new; connections go on."""
-        for server in self._servers:
-            server.close()
+        self._tcp.stop_listening()
         for transport in self._datagrams:
             transport.close()
 
     def close(self) -> None:
         """Listens no longer and breaks off all connections, without waiting; `on_request` may call it."""
         self.stop_listening()
+        self._tcp.close()
         for task in self._tasks:
             task.cancel()
 
     async def stop(self) -> None:
         """Ends everything."""
         self.close()
+        await self._tcp.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _came(self, port: int, data: bytes, client: tuple[str, int], front: asyncio.DatagramTransport) -> None:
+        if len(self._tasks) >= FEW_CONNECTIONS:  # by UDP, clients ask again
+            return
+        task = asyncio.create_task(self._forward(port, data, client, front))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _came(self, port: int, data: bytes, client: tuple[str, int], front: asyncio.DatagramTransport) -> None:
-        self._run(self._forward(port, data, client, front))
-
-    async def _connected(self, port: int, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        self._run(self._pass_on(port, client, to_client))
-
-    async def _pass_on(self, port: int, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, port: int, accepted: Accepted) -> None:
+        client, to_client = await asyncio.open_connection(sock=accepted.socket)
         writers = [to_client]
         try:
             server, to_server = await asyncio.open_connection(self._back, port)
@@ -122,9 +122,12 @@ class Relay:
         back, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(settle), remote_addr=(self._back, port))
         try:
             back.sendto(data)
-            answer = await answered
+            async with asyncio.timeout(PATIENCE):
+                answer = await answered
             await asyncio.sleep(self._delay)
             front.sendto(answer, client)
+        except TimeoutError:
+            pass
         finally:
             back.close()
 

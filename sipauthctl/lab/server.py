@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sipauthctl.lab.behaviour import Behaviour, Damage
-from sipauthctl.lab.connection import Connection
+from sipauthctl.lab.bindings import MAXIMUM_EXPIRES
+from sipauthctl.lab.connection import PATIENCE, Connection
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.impostor import impostor_answer
+from sipauthctl.lab.listener import Accepted, Listener, Room, most_connections
 from sipauthctl.lab.path import Path
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.lab.requests import notify_after, signed
 from sipauthctl.lab.wire import misbehave, replaces_server
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
+from sipauthctl.sip.limits import DEFAULT_LIMITS
 from sipauthctl.sip.message import Message, Request, Response
+from sipauthctl.unexpected import place_of
+
+LIMITS = replace(DEFAULT_LIMITS, header_block=131_072, body=262_144)
+"""A client's requests are small beside what servers send."""
 
 _FILLER_BYTES = 65_536
 _OVERSIZED_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds a client may take."""
+
+    message: float = PATIENCE
+    """From the first byte of a message to its last; also for the TLS handshake, and to take an answer."""
+    stranger: float = 660.0
+    """Between messages before any was accepted; more than a prober's longest time limit."""
+    guest: float = MAXIMUM_EXPIRES + 60.0
+    """Between messages afterwards: as long as its registration can last."""
 
 
 class SipServer:
@@ -32,96 +52,109 @@ class SipServer:
         behaviour: the faults.
         now: the time in UTC, for the log.
         log: told of dropped connections.
+        room: the connections count there, with those of other servers.
+        patience: with clients.
     """
 
     def __init__(
-        self, registrar: Registrar | Path, behaviour: Behaviour, *, now: Callable[[], datetime], log: Log
+        self,
+        registrar: Registrar | Path,
+        behaviour: Behaviour,
+        *,
+        now: Callable[[], datetime],
+        log: Log,
+        room: Room | None = None,
+        patience: Patience = Patience(),
     ) -> None:
         self._registrar = registrar
         self._behaviour = behaviour
         self._now = now
         self._log = log
-        self._listeners: list[socket.socket] = []
-        self._connections: set[asyncio.Task[None]] = set()
-        self._open: dict[tuple[str, int], Connection] = {}  # by where they come from
+        self._room = room or Room(most_connections())
+        self._patience = patience
+        self._listener = Listener(self._room)
+        self._open: dict[tuple[str, int], tuple[Accepted, Connection]] = {}  # by where they come from
 
-    async def listen(self, address: str, port: int, context: ssl.SSLContext | None) -> int:
+    def listen(self, address: str, port: int, context: ssl.SSLContext | None) -> int:
         """Takes connections on a port, with TLS where there is a context; gives the port (0: the system picks one).
 
         Raises:
             OSError: the port is taken.
+            ValueError: the address is not on loopback.
         """
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listener = socket.create_server((address, port), family=family)
-        listener.setblocking(False)
-        bound: int = listener.getsockname()[1]
-        self._listeners.append(listener)
-        asyncio.get_running_loop().add_reader(listener, self._accept, listener, context)
-        return bound
+        return self._listener.listen(address, port, partial(self._converse, context))
 
     async def stop(self) -> None:
         """Stops listening and ends the connections."""
-        for listener in self._listeners:
-            asyncio.get_running_loop().remove_reader(listener)
-            listener.close()
-        self._listeners.clear()
-        await self.disconnect()
+        await self._listener.stop()
 
     async def disconnect(self) -> None:
         """Ends the connections, and goes on listening."""
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._listener.disconnect()
 
     async def send(self, request: Request, peer: tuple[str, int]) -> bool:
-        """Signs a request and sends it to a client; whether it has a connection here."""
-        connection = self._open.get(peer)
-        if connection is None:
+        """Signs a request and sends it to a client; whether it has a connection here, and takes it."""
+        if peer not in self._open:
             return False
+        accepted, connection = self._open[peer]
         request = signed(request, self._registrar.servers, self._now())
         self._log(LabEvent(self._now(), self._registrar.home.host, "sent", f"{request.method} to the client", request))
-        await connection.write(request.to_bytes())
+        try:
+            await connection.write(request.to_bytes())
+        except TimeoutError:
+            self._room.evict(accepted, "it does not take what it is sent")
+            return False
         return True
 
-    def _accept(self, listener: socket.socket, context: ssl.SSLContext | None) -> None:
-        try:
-            accepted, (address, port, *_) = listener.accept()
-        except OSError:  # it went before it was looked at
-            return
-        accepted.setblocking(False)
-        peer = Peer(address, port, "tls" if context else "tcp")
+    async def _converse(self, context: ssl.SSLContext | None, accepted: Accepted) -> None:
         flaw = self._behaviour.wire
         if flaw is not None and replaces_server(flaw):
-            task = asyncio.create_task(misbehave(accepted, flaw))
-        else:
-            task = asyncio.create_task(self._converse(Connection(accepted, context), peer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-        task.add_done_callback(lambda _: accepted.close())  # also when the task never came to run
-
-    async def _converse(self, connection: Connection, peer: Peer) -> None:
-        self._open[peer.address, peer.port] = connection
+            await misbehave(accepted.socket, flaw)
+            return
+        peer = Peer(*accepted.peer, "tls" if context else "tcp")
+        connection = Connection(accepted.socket, context, self._patience.message)
         try:
-            await self._serve(connection, peer)
+            if await connection.handshake():
+                self._open[accepted.peer] = accepted, connection
+                await self._serve(connection, peer, accepted)
+        except SipError as error:
+            self._drop(peer, str(error))
+        except TimeoutError:
+            self._drop(peer, "too slow or idle for too long")
+        except asyncio.CancelledError:
+            if accepted.evicted:
+                self._drop(peer, accepted.evicted)
+            raise
+        except Exception as error:  # a bug that one client found must not be felt by others
+            self._drop(peer, f"failed unexpectedly ({place_of(error)})")
         finally:
-            self._open.pop((peer.address, peer.port), None)
+            self._open.pop(accepted.peer, None)
             connection.end()
 
-    async def _serve(self, connection: Connection, peer: Peer) -> None:
-        framer, last = StreamFramer(), b""
-        while data := await connection.read():
-            framer.feed(data)
-            try:
-                while (item := framer.next()) is not None:
-                    if self._behaviour.replay_after_refresh and isinstance(item, Request):
-                        last = await self._replaying(item, peer, connection, last)
-                    elif not await self._handle(item, peer, connection):
-                        return
-            except SipError as error:
-                self._drop(peer, str(error))
+    async def _serve(self, connection: Connection, peer: Peer, accepted: Accepted) -> None:
+        framer, last, clock = StreamFramer(LIMITS), b"", asyncio.get_running_loop().time
+        deadline = clock() + self._patience.stranger
+        while True:
+            async with asyncio.timeout_at(deadline):
+                data = await connection.read()
+            if not data:
                 return
+            fresh = not framer.buffered
+            framer.feed(data)
+            while (item := framer.next()) is not None:
+                fresh = True
+                if self._behaviour.replay_after_refresh and isinstance(item, Request):
+                    last = await self._replaying(item, peer, connection, last)
+                elif not await self._handle(item, peer, connection, accepted):
+                    return
+                await asyncio.sleep(0)  # the turn of others, also where many messages came at once
+            self._room.hold(accepted, framer.buffered)
+            if not framer.buffered:
+                deadline = clock() + (self._patience.guest if accepted.guest else self._patience.stranger)
+            elif fresh:
+                deadline = clock() + self._patience.message
 
-    async def _handle(self, item: Message | KeepAlive, peer: Peer, connection: Connection) -> bool:
+    async def _handle(self, item: Message | KeepAlive, peer: Peer, connection: Connection, accepted: Accepted) -> bool:
         """Answers one message; whether the connection goes on."""
         if isinstance(item, KeepAlive):
             if item.ping:
@@ -138,6 +171,7 @@ class SipServer:
                 return False
             await connection.write(answer)
             if isinstance(response, Response):
+                self._room.note(accepted, welcome=response.status < 400)
                 await self._follow_up(item, response, peer)
         return True
 

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
 _SETPRIV = "setpriv"  # of util-linux; prctl(2) is not to be had in the standard library
+
+
+def child_environment(**more: str) -> dict[str, str]:
+    """All that a program finds in its environment: where programs are, and `more`; so none of the user's secrets."""
+    folders = (os.environ.get("PATH", os.defpath), *_SYSTEM_FOLDERS)
+    return {"PATH": os.pathsep.join(folders), **more}
+
+
+def find(program: str) -> str | None:
+    """The path of a program, None when it is not installed."""
+    return shutil.which(program, path=child_environment()["PATH"])
 
 
 def bound(program: str, *arguments: str) -> tuple[str, ...]:

@@ -44,6 +44,11 @@ class StreamFramer:
         self._head: tuple[Message, int, int] | None = None  # message without body, body offset, body length
         self._error: SipError | None = None
 
+    @property
+    def buffered(self) -> int:
+        """The bytes that are held of messages that `next` has not given yet."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> None:
         """Takes received bytes. After an error they are dropped."""
         if self._error is None:

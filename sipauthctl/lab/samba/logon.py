@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sipauthctl.codes import windows_text
 from sipauthctl.lab.names import NETBIOS_DOMAIN
-from sipauthctl.lab.samba.programs import find, within
+from sipauthctl.lab.samba.programs import within
+from sipauthctl.lab.starting import child_environment, find
 from sipauthctl.mechanisms.base import LogonRefused
 from sipauthctl.mechanisms.ntlm.keys import SESSION_KEY_BYTES
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts
@@ -89,7 +90,12 @@ class DomainLogon:
         )
         try:
             done = subprocess.run(  # noqa: S603 - no shell takes the name of the workstation
-                command, input=request.encode("utf-8", "replace"), capture_output=True, timeout=TIME_LIMIT, check=False
+                command,
+                input=request.encode("utf-8", "replace"),
+                capture_output=True,
+                timeout=TIME_LIMIT,
+                check=False,
+                env=child_environment(),
             )
         except subprocess.TimeoutExpired:
             raise _refused(NO_LOGON_SERVERS) from None

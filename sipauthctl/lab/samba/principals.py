@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from sipauthctl.lab.samba.programs import interpreter
+from sipauthctl.lab.starting import child_environment
 
 TIME_LIMIT = 10.0  # seconds
 
@@ -25,6 +26,7 @@ def principal_owner(configuration: Path, name: str) -> str:
             capture_output=True,
             timeout=TIME_LIMIT,
             check=False,
+            env=child_environment(),
         )
     except subprocess.TimeoutExpired:
         return ""

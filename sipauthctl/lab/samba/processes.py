@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 
 from sipauthctl.lab.errors import CannotStart
-from sipauthctl.lab.samba.programs import find
-from sipauthctl.lab.starting import bound
+from sipauthctl.lab.starting import bound, child_environment, find
 from sipauthctl.lab.stopping import stop
 
 STEP_TIME_LIMIT = 60.0  # seconds, for each program
@@ -28,10 +26,7 @@ class Programs:
     def __init__(self, folder: Path, kerberos_configuration: Path) -> None:
         self._folder = folder
         self._output = folder / "output"
-        self._environment = {
-            "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
-            "KRB5_CONFIG": str(kerberos_configuration),
-        }
+        self._environment = child_environment(KRB5_CONFIG=str(kerberos_configuration))
 
     async def run(self, command: tuple[str, ...], text: str = "") -> None:
         """Runs a program to its end with `text` as its input.

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
+from sipauthctl.lab.starting import child_environment, find
+
 RUN_FOLDER = Path("/run/samba")
 """Where libwbclient looks for winbindd; no option changes that."""
 
-_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
 _PACKAGES = {"samba": "samba", "samba-tool": "samba", "winbindd": "winbind", "ntlm_auth": "winbind"}
 _MODULES = (Path("/usr/share/samba/setup/provision.ldif"), "samba-ad-provision")
-
-
-def find(program: str) -> str | None:
-    """The path of a program."""
-    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", os.defpath), *_FOLDERS)))
 
 
 def missing() -> str | None:
@@ -53,10 +48,11 @@ def _mount_namespace() -> tuple[str, ...] | None:
 def _stays_within(namespace: tuple[str, ...]) -> bool:
     with tempfile.TemporaryDirectory(prefix="sipauthctl-lab-") as folder:
         mount = (*namespace, "sh", "-c", 'mount --bind "$0" "$0"', folder)
-        allowed = subprocess.run(mount, capture_output=True, check=False).returncode == 0  # noqa: S603
+        environment = child_environment()
+        allowed = subprocess.run(mount, capture_output=True, check=False, env=environment).returncode == 0  # noqa: S603
         seen = folder in Path("/proc/self/mountinfo").read_text("utf-8")
         if seen:
-            subprocess.run(["umount", folder], capture_output=True, check=True)  # noqa: S603, S607
+            subprocess.run(["umount", folder], capture_output=True, check=True, env=environment)  # noqa: S603, S607
     return allowed and not seen
 
 
