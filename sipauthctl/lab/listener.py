@@ -23,6 +23,8 @@ FEW_CONNECTIONS = 64
 """For a server of which clients ask one question."""
 BUFFERED_BYTES = 16 * 1024 * 1024
 """Of all messages together that are not complete."""
+KERNEL_BYTES = 65_536
+"""That the kernel holds for each direction of a connection."""
 PAUSE = 0.1
 """Seconds without new connections when the process has no descriptor left."""
 
@@ -80,7 +82,8 @@ class Room:
         self._buffered = 0
         self._open: dict[Accepted, None] = {}  # in the order of their last complete message
 
-    def __len__(self) -> int:
+    @property
+    def taken(self) -> int:
         """The connections that are open."""
         return len(self._open)
 
@@ -91,7 +94,7 @@ class Room:
 
     def enter(self, one: Accepted) -> None:
         """Takes a connection in; another one may have to go."""
-        if len(self) >= self._connections:
+        if len(self._open) >= self._connections:
             self.make_room()
         self._open[one] = None
 
@@ -155,6 +158,11 @@ class Listener:
         """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listening = socket.create_server((loopback(address), port), family=family, backlog=MOST_CONNECTIONS)
+        for buffer in (
+            socket.SO_RCVBUF,
+            socket.SO_SNDBUF,
+        ):  # connections inherit them; the system's may take megabytes
+            listening.setsockopt(socket.SOL_SOCKET, buffer, KERNEL_BYTES)
         listening.setblocking(False)
         self._sockets.append(listening)
         self._watch(listening, serve)

@@ -14,7 +14,7 @@ from sipauthctl.lab.bindings import MAXIMUM_EXPIRES
 from sipauthctl.lab.connection import PATIENCE, Connection
 from sipauthctl.lab.events import LabEvent, Log
 from sipauthctl.lab.impostor import impostor_answer
-from sipauthctl.lab.listener import Accepted, Listener, Room, most_connections
+from sipauthctl.lab.listener import Accepted, Listener, Room
 from sipauthctl.lab.path import Path
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.lab.requests import notify_after, signed
@@ -63,14 +63,14 @@ class SipServer:
         *,
         now: Callable[[], datetime],
         log: Log,
-        room: Room | None = None,
+        room: Room,
         patience: Patience = Patience(),
     ) -> None:
         self._registrar = registrar
         self._behaviour = behaviour
         self._now = now
         self._log = log
-        self._room = room or Room(most_connections())
+        self._room = room
         self._patience = patience
         self._listener = Listener(self._room)
         self._open: dict[tuple[str, int], tuple[Accepted, Connection]] = {}  # by where they come from

@@ -36,17 +36,18 @@ class LabProcess:
     """One command of the program that starts a lab.
 
     All its files lie in `folder`, and so do those of every program that it starts; that is how both are found.
-    `ignored` is a signal that the program finds ignored, as nohup and the background of scripts have it.
+    `ignored` is a signal that the program finds ignored, as nohup and the background of scripts have it. `variables`
+    are of its environment.
     """
 
-    def __init__(self, folder: Path, *command: str, ignored: str | None = None) -> None:
+    def __init__(self, folder: Path, *command: str, ignored: str | None = None, **variables: str) -> None:
         self.folder = folder / "of-the-lab"
         self.folder.mkdir()
         self._log = folder / "log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*_OWN_SIGNALS, *_ignoring(ignored), *PROGRAM, *command],
-                env=environment(TMPDIR=str(self.folder)),
+                env=environment(TMPDIR=str(self.folder), **variables),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -139,13 +140,13 @@ class LabProcess:
 
 
 @contextmanager
-def starting(*command: str, ignored: str | None = None) -> Iterator[LabProcess]:
+def starting(*command: str, ignored: str | None = None, **variables: str) -> Iterator[LabProcess]:
     """Starts a lab, and kills it in the end if it still runs.
 
     Its folder is none of pytest's, whose paths can be too long for the sockets in it.
     """
     with TemporaryDirectory(prefix="lab-") as folder:
-        lab = LabProcess(Path(folder), *command, ignored=ignored)
+        lab = LabProcess(Path(folder), *command, ignored=ignored, **variables)
         try:
             yield lab
         finally:
@@ -155,9 +156,9 @@ def starting(*command: str, ignored: str | None = None) -> Iterator[LabProcess]:
 
 
 @contextmanager
-def running(*options: str, ignored: str | None = None) -> Iterator[LabProcess]:
+def running(*options: str, ignored: str | None = None, **variables: str) -> Iterator[LabProcess]:
     """The same, when it is ready for use."""
-    with starting("lab", "--json", "--port", "0", *options, ignored=ignored) as lab:
+    with starting("lab", "--json", "--port", "0", *options, ignored=ignored, **variables) as lab:
         lab.until_ready()
         yield lab
 
