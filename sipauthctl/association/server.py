@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 
+from sipauthctl.association.endpoint import EndpointId
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import OLDEST_VERSION, read_version
 from sipauthctl.association.parameters import AuthParameters
@@ -20,6 +21,7 @@ from sipauthctl.sip.message import Request
 PENDING_LIFETIME = timedelta(minutes=1)
 TABLE_SIZE = 4096  # of pending handshakes and of associations each; the oldest gives way
 OPAQUE_BYTES = 4
+_NEVER_CHALLENGED = ("ACK", "CANCEL")
 
 
 class ChallengeReason(Enum):
@@ -79,7 +81,22 @@ class Refused:
         return self.error.status if isinstance(self.error, LogonRefused) else None
 
 
-ServerStep = Challenge | Authenticated | Refused
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """The signature is right, and the From is another user's than the association's: answer 403, [MS-OCER] 4004."""
+
+    association: SecurityAssociation
+    signature: SignatureResult
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """An ACK or CANCEL without credentials that hold: there is no answer, [MS-SIPAE] 3.3.5.1."""
+
+    reason: ChallengeReason | RefusalReason
+
+
+ServerStep = Challenge | Authenticated | Refused | Forbidden | Discarded
 
 
 @dataclass(slots=True)
@@ -88,12 +105,14 @@ class _Pending:
     scheme_text: str
     version: int
     since: datetime
+    endpoint: EndpointId
 
 
 @dataclass(slots=True)
 class _Known:
     association: SecurityAssociation
     peer: str
+    endpoint: EndpointId
 
 
 class ServerAuthenticator:
@@ -137,7 +156,17 @@ class ServerAuthenticator:
         self._known: dict[str, _Known] = {}
 
     def receive(self, request: Request, now: datetime) -> ServerStep:
-        """Judges a request by its credentials header, [MS-SIPAE] 3.3.5.1 and 3.3.5.2."""
+        """Judges a request by its credentials header, [MS-SIPAE] 3.3.5.1 and 3.3.5.2.
+
+        Raises:
+            ParseError: a header that identifies the endpoint or is signed cannot be read.
+        """
+        step = self._judge(request, now)
+        if request.method in _NEVER_CHALLENGED and isinstance(step, Challenge | Refused):
+            return Discarded(step.reason)
+        return step
+
+    def _judge(self, request: Request, now: datetime) -> ServerStep:
         try:
             credentials = self._credentials(request)
         except SipError as error:
@@ -198,7 +227,7 @@ class ServerAuthenticator:
         scheme = Scheme.parse(credentials.scheme_text)
         if scheme is None:
             return Challenge(self.challenge_headers(), ChallengeReason.SCHEME_NOT_OFFERED)
-        opaque, pending = self._handshake(scheme, credentials, now)
+        opaque, pending = self._handshake(scheme, credentials, EndpointId.of(request.from_), now)
         try:
             answer = pending.acceptor.step(token)
         except LogonRefused as error:
@@ -212,16 +241,20 @@ class ServerAuthenticator:
             return Challenge((header,), ChallengeReason.TOKEN_DUE)
         return self._complete(request, credentials, scheme, opaque, pending, now)
 
-    def _handshake(self, scheme: Scheme, credentials: AuthParameters, now: datetime) -> tuple[str, _Pending]:
+    def _handshake(
+        self, scheme: Scheme, credentials: AuthParameters, endpoint: EndpointId, now: datetime
+    ) -> tuple[str, _Pending]:
         """The handshake that this token belongs to, taken out of the table, or a new one."""
         opaque = credentials.get("opaque")
-        pending = self._pending.pop(opaque, None) if opaque is not None else None
-        if opaque is not None and pending is not None and now < pending.since + PENDING_LIFETIME:
-            return opaque, pending
+        pending = self._pending.get(opaque) if opaque is not None else None
+        if opaque is not None and pending is not None and pending.endpoint == endpoint:
+            del self._pending[opaque]
+            if now < pending.since + PENDING_LIFETIME:
+                return opaque, pending
         _make_room(self._pending)
         asked = read_version(credentials.get("version"))
         version = min(self.version, OLDEST_VERSION if asked is None else max(asked, OLDEST_VERSION))
-        fresh = _Pending(self._acceptors[scheme](), credentials.scheme_text, version, now)
+        fresh = _Pending(self._acceptors[scheme](), credentials.scheme_text, version, now, endpoint)
         return self._token_bytes(OPAQUE_BYTES).hex().upper(), fresh
 
     def _complete(
@@ -257,13 +290,14 @@ class ServerAuthenticator:
         association.opaque = opaque
         peer = pending.acceptor.peer or ""
         _make_room(self._known)
-        self._known[opaque] = _Known(association, peer)
+        self._known[opaque] = _Known(association, peer, pending.endpoint)
         return Authenticated(association, signature, peer, fresh=True)
 
     def _signed(self, request: Request, credentials: AuthParameters, now: datetime) -> ServerStep:
         opaque = credentials.get("opaque")
         known = self._known.get(opaque) if opaque is not None else None
-        if opaque is None or known is None:
+        endpoint = EndpointId.of(request.from_)
+        if opaque is None or known is None or known.endpoint.epid != endpoint.epid:
             return Challenge(self.challenge_headers(), ChallengeReason.UNKNOWN_ASSOCIATION)
         if known.association.end(now) is not None:
             del self._known[opaque]
@@ -271,6 +305,8 @@ class ServerAuthenticator:
         signature = known.association.verify_request(request, now)
         if not signature.trusted:
             return self._refuse(RefusalReason.SIGNATURE, signature.detail, signature=signature)
+        if known.endpoint != endpoint:
+            return Forbidden(known.association, signature)
         return Authenticated(known.association, signature, known.peer, fresh=False)
 
     def _refuse(

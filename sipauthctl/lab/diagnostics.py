@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sipauthctl.association.endpoint import EndpointProblem
 from sipauthctl.mechanisms.status import (
     ACCOUNT_DISABLED,
     ACCOUNT_LOCKED_OUT,
@@ -41,6 +42,11 @@ HANDSHAKE_FAILED = Report(1000, "Final handshake failed", UNAUTHORIZED)
 SECURITY_LEVEL = Report(1000, "Final handshake failed", NTLM_MISMATCH)
 NOT_THE_USERS_URI = Report(4004, "Credentials provided are not authorized to act as specified from URI")
 NO_SUCH_URI = Report(4005, "Destination URI either not enabled for SIP or does not exist")
+ENDPOINT_REPORTS = {
+    EndpointProblem.MISSING: Report(EndpointProblem.MISSING, "Missing endpoint identifier"),
+    EndpointProblem.NO_EPID: Report(EndpointProblem.NO_EPID, "Epid not present"),
+    EndpointProblem.TOO_LONG: Report(EndpointProblem.TOO_LONG, "Epid too long"),
+}
 
 
 def telling(logon_status: int) -> Report:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from sipauthctl.association.endpoint import EndpointId
 from sipauthctl.association.security_association import SecurityAssociation
 from sipauthctl.association.server import TABLE_SIZE
 from sipauthctl.sip.name_addr import NameAddr
-from sipauthctl.sip.uri import SipUri
 
 
 class Endpoints:
     """The newest association by address-of-record and epid; the oldest entries give way."""
 
     def __init__(self) -> None:
-        self._table: dict[tuple[str, str], SecurityAssociation] = {}
+        self._table: dict[EndpointId, SecurityAssociation] = {}
 
     def put(self, address: NameAddr, association: SecurityAssociation) -> None:
         """Notes the association of whoever sent from this address.
@@ -22,7 +22,7 @@ class Endpoints:
         """
         if len(self._table) >= TABLE_SIZE:
             del self._table[next(iter(self._table))]
-        self._table[_key(address)] = association
+        self._table[EndpointId.of(address)] = association
 
     def get(self, address: NameAddr) -> SecurityAssociation | None:
         """The association of the endpoint with this address.
@@ -30,12 +30,8 @@ class Endpoints:
         Raises:
             ParseError: it is not a SIP address.
         """
-        return self._table.get(_key(address))
+        return self._table.get(EndpointId.of(address))
 
     def clear(self) -> None:
         """Forgets all of them."""
         self._table.clear()
-
-
-def _key(address: NameAddr) -> tuple[str, str]:
-    return SipUri.parse(address.uri).address_of_record, address.param("epid") or ""

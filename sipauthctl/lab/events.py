@@ -15,9 +15,9 @@ class LabEvent:
     """One event at one server.
 
     `what` is a short word for the kind: challenge, token, authenticated, verified, refused, redirected, registered,
-    refreshed, de-registered, answered, impostor, dropped, sent (a request of the server), client answered (it),
-    restarted. `signature` is the check of the client's signature, where
-    there was one. `logon_status` is the NTSTATUS of a refused logon.
+    refreshed, de-registered, answered, discarded, impostor, dropped, sent (a request of the server), client answered
+    (it), restarted. `signature` is the check of the client's signature, where there was one. `logon_status` is the
+    NTSTATUS of a refused logon.
     """
 
     time: datetime

@@ -79,13 +79,15 @@ class Path:
             return self.home.answer(request, peer)
         proxy = self._proxies[index]
         checked = proxy.check(request, peer)
-        if isinstance(checked, Response):
+        if not isinstance(checked, Authenticated):
             return checked
         response = self._chain(_forwarded(request, proxy.host, peer), peer, index + 1)
         return None if response is None else self._countersign(_returned(response), request, index, checked)
 
     def _fork(self, request: Request, peer: Peer) -> Response | None:
         checks = [proxy.check(request, peer) for proxy in self._proxies]
+        if None in checks:
+            return None
         asking = [check for check in checks if isinstance(check, Response)]
         if asking:
             family = self._proxies[0].authenticator.family

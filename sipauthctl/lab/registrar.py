@@ -8,14 +8,25 @@ from datetime import datetime
 
 from sipauthctl.association.digest import is_anonymous_join
 from sipauthctl.association.digest_server import DigestAccepted
+from sipauthctl.association.endpoint import EndpointId, endpoint_problem
 from sipauthctl.association.family import CREDENTIALS_HEADERS
-from sipauthctl.association.server import Authenticated, Challenge, ChallengeReason, Refused, ServerAuthenticator
+from sipauthctl.association.security_association import SecurityAssociation
+from sipauthctl.association.server import (
+    Authenticated,
+    Challenge,
+    ChallengeReason,
+    Discarded,
+    Forbidden,
+    Refused,
+    ServerAuthenticator,
+)
 from sipauthctl.lab.accounts import Directory
 from sipauthctl.lab.answers import date_header, respond, sign
 from sipauthctl.lab.behaviour import AnswerSignature, Behaviour
 from sipauthctl.lab.bindings import MAXIMUM_EXPIRES, Bindings, requested_expires
 from sipauthctl.lab.conferences import Lobby
 from sipauthctl.lab.diagnostics import (
+    ENDPOINT_REPORTS,
     HANDSHAKE_FAILED,
     NO_SUCH_URI,
     NOT_THE_USERS_URI,
@@ -31,7 +42,6 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.acceptor import SecurityLevelMismatch
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Request, Response
-from sipauthctl.sip.uri import SipUri
 
 TAG_BYTES = 16
 KEEP_ALIVE = ("ms-keep-alive", "UAS; tcp=no; hop-hop=yes; end-end=no; timeout=300")  # [MS-CONMGMT] 2.2.1
@@ -116,7 +126,7 @@ class Registrar:
             if is_anonymous_join(request):
                 return self._join(request, peer)
             checked = self.check(request, peer)
-            if isinstance(checked, Response):
+            if not isinstance(checked, Authenticated):
                 return checked
             response = self._serve(request, peer, checked)
         except SipError as error:
@@ -124,8 +134,8 @@ class Registrar:
             response = self._respond(request, peer, 400, ())
         return tamper(response, self._behaviour)
 
-    def check(self, request: Request, peer: Peer) -> Response | Authenticated:
-        """Judges the credentials: whose request it is, or the challenge or refusal to answer it with.
+    def check(self, request: Request, peer: Peer) -> Response | Authenticated | None:
+        """Judges the credentials: whose request it is, or the challenge or refusal to answer it with, if any.
 
         Raises:
             ParseError: a header that is needed cannot be read.
@@ -138,6 +148,11 @@ class Registrar:
             return tamper(self._challenge(request, peer, step), self._behaviour)
         if isinstance(step, Refused):
             return tamper(self._refuse(request, peer, step), self._behaviour)
+        if isinstance(step, Discarded):
+            self._note("discarded", step.reason.value, request)
+            return None
+        if isinstance(step, Forbidden):
+            return self._forbid(request, peer, step.association, 403, NOT_THE_USERS_URI)
         self.endpoints.put(request.from_, step.association)
         what = "authenticated" if step.fresh else "verified"
         self._log(LabEvent(self._now(), self.host, what, step.peer, request, step.signature))
@@ -206,7 +221,7 @@ class Registrar:
 
     def _serve(self, request: Request, peer: Peer, step: Authenticated) -> Response:
         if request.method != "REGISTER":
-            return self._ok(request, peer, step)
+            return self._unauthorized(request, peer, step) or self._ok(request, peer, step)
         if self._redirect is not None:
             contact = self._redirect(peer.transport)
             self._note("redirected", contact, request)
@@ -222,13 +237,13 @@ class Registrar:
         return self._sign(self._respond(request, peer, 200, tuple(headers)), step)
 
     def _register(self, request: Request, peer: Peer, step: Authenticated) -> Response:
-        address = SipUri.parse(request.from_.uri).address_of_record
-        owner = self._directory.owner(address)
-        name = LogonName.parse(step.peer)
-        if owner is None:
-            return self._forbid(request, peer, step, 404, NO_SUCH_URI)
-        if owner is not self._directory.find(name.user, name.domain):
-            return self._forbid(request, peer, step, 403, NOT_THE_USERS_URI)
+        problem = endpoint_problem(request)
+        if problem is not None:
+            return self._forbid(request, peer, step.association, 400, ENDPOINT_REPORTS[problem])
+        refusal = self._unauthorized(request, peer, step)
+        if refusal is not None:
+            return refusal
+        address = EndpointId.of(request.from_).address_of_record
         leaves, now = requested_expires(request) == 0, self._now()
         seconds = requested_expires(request, self._longest_registration)
         refreshed = any(b.address_of_record == address for b in self.bindings.current(now)) and not step.fresh
@@ -247,9 +262,22 @@ class Registrar:
             self.authenticator.drop(step.association)
         return response
 
-    def _forbid(self, request: Request, peer: Peer, step: Authenticated, status: int, report: Report) -> Response:
+    def _unauthorized(self, request: Request, peer: Peer, step: Authenticated) -> Response | None:
+        """The refusal of a request under an address that is nobody's or another user's."""
+        owner = self._directory.owner(EndpointId.of(request.from_).address_of_record)
+        name = LogonName.parse(step.peer)
+        if owner is None:
+            return self._forbid(request, peer, step.association, 404, NO_SUCH_URI)
+        if owner is not self._directory.find(name.user, name.domain):
+            return self._forbid(request, peer, step.association, 403, NOT_THE_USERS_URI)
+        return None
+
+    def _forbid(
+        self, request: Request, peer: Peer, association: SecurityAssociation, status: int, report: Report
+    ) -> Response:
         self._note("answered", f"{status}: {report.reason}", request)
-        return self._sign(self._respond(request, peer, status, (report.header(self.host),)), step)
+        response = self._respond(request, peer, status, (report.header(self.host),))
+        return sign(response, association, self._behaviour.signature)
 
     def _sign(self, response: Response, step: Authenticated) -> Response:
         return sign(response, step.association, self._behaviour.signature)

@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from sipauthctl import __version__
+from sipauthctl.association.endpoint import instance_of
 from sipauthctl.network.evidence import Transport
 from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Request, Response
 from sipauthctl.sip.name_addr import NameAddr
 
-_EPID_NAMESPACE = uuid.UUID("fcacfb03-8a73-46ef-91b1-e5ebeeaba4fe")  # [MS-SIPRE] 3.2.2.2
 _METHODS = "INVITE, MESSAGE, INFO, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY"
 
 
@@ -146,12 +144,3 @@ class SideDialog:
         if expires is not None:
             headers = headers.replace("Expires", str(expires))
         return Request(method=self.method, uri=self._target, headers=headers, body=body)
-
-
-def instance_of(epid: str) -> uuid.UUID:
-    """The instance that servers derive from an epid, [MS-SIPRE] 3.2.2.2: UUID version 5 in Windows byte order."""
-    digest = hashlib.sha1(_EPID_NAMESPACE.bytes_le + epid.encode("ascii"), usedforsecurity=False).digest()
-    number = uuid.UUID(bytes_le=digest[:16]).int
-    number = number & ~(0xF000 << 64) | 0x5000 << 64
-    number = number & ~(0xC000 << 48) | 0x8000 << 48
-    return uuid.UUID(int=number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,6 +18,8 @@ from sipauthctl.association.server import (
     Authenticated,
     Challenge,
     ChallengeReason,
+    Discarded,
+    Forbidden,
     RefusalReason,
     Refused,
     ServerAuthenticator,
@@ -281,3 +284,63 @@ def test_many_handshakes_push_out_the_oldest(monkeypatch: pytest.MonkeyPatch) ->
 def test_any_credentials_give_a_step(text: str, named: bool) -> None:
     value = f"NTLM {NAMED}, {text}" if named else text
     assert isinstance(asked(make_server(), value), Challenge | Refused)
+
+
+def with_from(request: Request, value: str) -> Request:
+    return request.with_headers(request.headers.replace("From", value))
+
+
+def signed_by(association: SecurityAssociation, from_: str, number: int = 9) -> Request:
+    return association.sign_request(with_from(register(number), from_))
+
+
+OWN = "<sip:ned@litwareinc.com>;tag=1;epid=c8ca638a15"
+
+
+@pytest.mark.parametrize("epid", ["", ";epid=deadbeef00"])
+def test_an_association_is_of_one_endpoint(epid: str) -> None:
+    server = make_server()
+    association, _ = signed_in(server)
+    step = server.receive(signed_by(association, f"<sip:ned@litwareinc.com>;tag=1{epid}"), NOW)
+    assert challenged(step).reason is ChallengeReason.UNKNOWN_ASSOCIATION
+    assert isinstance(server.receive(signed_by(association, OWN), NOW), Authenticated)
+
+
+def test_an_association_is_of_one_user() -> None:
+    server = make_server()
+    association, _ = signed_in(server)
+    step = server.receive(signed_by(association, OWN.replace("ned", "lena")), NOW)
+    assert isinstance(step, Forbidden)
+    assert step.signature.trusted
+
+
+def test_whoever_cannot_sign_is_not_told_that_the_user_is_another() -> None:
+    server = make_server()
+    association, _ = signed_in(server)
+    forged = with_from(signed_by(association, OWN), OWN.replace("ned", "lena"))
+    assert refused(server.receive(forged, NOW)).reason is RefusalReason.SIGNATURE
+
+
+def test_another_endpoint_cannot_end_or_take_a_handshake() -> None:
+    server = make_server()
+    opaque = opaque_of(asked(server, token(b"", "version=3")))
+    stranger = with_from(with_credentials(token(b"", f'opaque="{opaque}"')), OWN.replace("c8ca638a15", "deadbeef00"))
+    assert opaque_of(server.receive(stranger, NOW)) != opaque
+    step = asked(server, token(stand_in.ANSWER + KEY, f'opaque="{opaque}"'))
+    assert isinstance(step, Authenticated)
+    assert step.association.opaque == opaque
+
+
+@pytest.mark.parametrize("method", ["ACK", "CANCEL"])
+def test_ack_and_cancel_are_never_challenged(method: str) -> None:
+    def of_method(request: Request) -> Request:
+        number = request.cseq.number
+        return replace(request, method=method, headers=request.headers.replace("CSeq", f"{number} {method}"))
+
+    server = make_server()
+    step = server.receive(of_method(register()), NOW)
+    assert step == Discarded(ChallengeReason.NO_CREDENTIALS)
+    association, _ = signed_in(server)
+    signed = association.sign_request(of_method(register(9)))
+    assert isinstance(server.receive(signed, NOW), Authenticated)
+    assert server.receive(signed, NOW) == Discarded(RefusalReason.SIGNATURE)  # replayed

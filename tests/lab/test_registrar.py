@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -72,11 +74,18 @@ class World:
         assert response is not None
         return response
 
-    def sign_in(self, name: str, password: str, sip_user: str | None = None) -> tuple[Finished | Stopped, Dialog]:
+    def sign_in(
+        self,
+        name: str,
+        password: str,
+        sip_user: str | None = None,
+        change: Callable[[Request], Request] = lambda request: request,
+    ) -> tuple[Finished | Stopped, Dialog]:
         dialog = Dialog(f"sip:{sip_user or name}@litwareinc.com", "litwareinc.com", secrets.token_bytes)
         handshake = ClientHandshake(token_bytes=secrets.token_bytes)
         while True:
-            step = handshake.receive(self.ask(handshake.authorize(dialog.register(LOCAL), self.time)), self.time)
+            request = handshake.authorize(change(dialog.register(LOCAL)), self.time)
+            step = handshake.receive(self.ask(request), self.time)
             if isinstance(step, Challenged):
                 secret = NtlmSecret.from_password(password)
                 initiator = NtlmInitiator(
@@ -227,6 +236,49 @@ def test_the_uri_of_another_user_and_of_nobody() -> None:
         assert isinstance(step, Finished)
         assert step.signature.trusted
         assert (step.response.status, diagnostics(step.response)[0].id) == (status, number)
+
+
+def test_nobody_acts_as_somebody_else() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    for method in ("MESSAGE", "SUBSCRIBE"):
+        request = other_method(method, dialog)
+        from_ = (request.headers.get("From") or "").replace("ned", "nina")
+        response = world.ask(association.sign_request(request.with_headers(request.headers.replace("From", from_))))
+        assert (response.status, diagnostics(response)[0].id) == (403, 4004)
+        assert association.verify_response(response, world.time).trusted
+
+
+def test_a_cancel_is_discarded_unless_it_is_signed() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    assert world.server.answer(other_method("CANCEL", dialog), PEER) is None
+    assert world.log[-1].what == "discarded"
+    assert world.ask(association.sign_request(other_method("CANCEL", dialog))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "number"),
+    [
+        (r";epid=\w+", "", 4011),
+        (r';epid=\w+|;\+sip.instance="[^"]*"', "", 4010),
+        (r";epid=\w+", ";epid=12345678901234567", 4012),
+        (r"urn:uuid:\w+", "urn:uuid:00000000", 4010),
+    ],
+)
+def test_an_endpoint_without_a_usable_identity_is_refused(old: str, new: str, number: int) -> None:
+    def change(request: Request) -> Request:
+        headers = request.headers
+        for name in ("From", "Contact"):
+            headers = headers.replace(name, re.sub(old, new, headers.get(name) or ""))
+        return request.with_headers(headers)
+
+    world = World()
+    step, _ = world.sign_in("ned", "Litware-Ned-1", change=change)
+    assert isinstance(step, Finished)
+    assert step.signature.trusted
+    assert (step.response.status, diagnostics(step.response)[0].id) == (400, number)
+    assert world.server.bindings.current(world.time) == ()
 
 
 def test_a_request_that_cannot_be_read_gets_a_400() -> None:
