@@ -25,4 +25,6 @@ def faults(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> l
         from sipauthctl.lab.faults import FAULTS
     except ImportError:
         return []
-    return [name for name in FAULTS if name.startswith(incomplete)]
+    # What demands a value is given with the sign that comes before it.
+    names = (f"{name}=" if fault.value is not None else name for name, fault in FAULTS.items())
+    return [name for name in names if name.startswith(incomplete)]

@@ -9,6 +9,7 @@ import click
 
 from sipauthctl.cli import completion
 from sipauthctl.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM
+from sipauthctl.cli.fault_needs import check_doctor
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.cli.parameters import sip_uri
 from sipauthctl.cli.sign_in_options import check_combination, sign_in_options
@@ -81,6 +82,7 @@ def command(
         print_checks(no_color=options.no_color)
         return 0
     check_combination(given)
+    check_doctor(given, sip_uri)
     from sipauthctl.cli.doctor_run import Wish, execute
     from sipauthctl.cli.register_request import Request
 

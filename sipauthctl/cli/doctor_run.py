@@ -142,6 +142,7 @@ async def _run(
             random.SystemRandom(),
             RememberingResolver(asked.probe.nameserver, request.timeout),
             observer=observe,
+            netbios_ports=subject.request.netbios_ports,
         )
         task = asyncio.current_task()
         if task is not None:

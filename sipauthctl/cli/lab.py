@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.fault_needs import check_lab
 from sipauthctl.cli.lab_options import (
     cannot_run,
     directory_option,
@@ -91,8 +92,7 @@ def command(
     if list_faults:
         console = stdout(no_color=options.no_color)
         for fault in FAULTS.values():
-            value = f"={fault.default:g}" if fault.default is not None else ""
-            put(console, (fault.name + value, "bold"))
+            put(console, (fault.usage, "bold"))
             put(console, fault.explanation, indent=4)
         return
     out, err = stdout(no_color=options.no_color), stderr(no_color=options.no_color)
@@ -111,6 +111,7 @@ def command(
     from sipauthctl.cli.lab_run import run_lab
 
     settings = replace(settings, schemes=_schemes(schemes, err, with_domain=settings.with_domain))
+    check_lab(settings)
     try:
         asyncio.run(run_lab(settings, out, err, as_json=as_json))
     except CannotStart as error:

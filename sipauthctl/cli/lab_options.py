@@ -58,7 +58,7 @@ fault_option = click.option(
     "--fault",
     "faults",
     multiple=True,
-    metavar="NAME[=SECONDS]",
+    metavar="NAME[=VALUE]",
     callback=check_faults,
     shell_complete=completion.faults,
     help="Let the lab misbehave; can be given several times.",

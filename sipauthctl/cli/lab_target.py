@@ -14,7 +14,8 @@ from sipauthctl.cli.password import get_password
 from sipauthctl.cli.register_request import Request
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.errors import CannotStart
-from sipauthctl.lab.faults import behaviour_with
+from sipauthctl.lab.fault import Need
+from sipauthctl.lab.faults import behaviour_with, needs_of
 from sipauthctl.lab.names import NETBIOS_DOMAIN
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Scheme
@@ -39,7 +40,8 @@ async def in_lab(
     """
     behaviour = behaviour_with(request.faults)
     can_run = (unavailable_reason() or cannot_run(with_domain=behaviour.needs_domain)) is None
-    kerberos = request.auth == "kerberos" or (all_schemes and request.auth == "auto" and can_run)
+    needs_it = any(Need.KERBEROS in needs_of(fault) for fault in request.faults)
+    kerberos = request.auth == "kerberos" or (all_schemes and request.auth == "auto" and (can_run or needs_it))
     schemes = (Scheme.KERBEROS, Scheme.NTLM) if kerberos else (Scheme.NTLM,)
     settings = LabSettings(schemes=schemes, behaviour=behaviour, faults=request.faults, **request.life)
     reason = unavailable_reason() if Scheme.KERBEROS in schemes else None
@@ -63,5 +65,11 @@ async def in_lab(
         password = get_password(request.password_file, name.text)
     else:
         password = account.password
-    changed = replace(request, sip_uri=sip_uri, nameserver=deployment.nameserver, ca_file=deployment.ca_file)
+    changed = replace(
+        request,
+        sip_uri=sip_uri,
+        nameserver=deployment.nameserver,
+        ca_file=deployment.ca_file,
+        netbios_ports={service.node.host: service.port for service in deployment.name_services},
+    )
     return changed, Credentials(name, password)

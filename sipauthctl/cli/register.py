@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sipauthctl.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM
+from sipauthctl.cli.fault_needs import check_register
 from sipauthctl.cli.lab_options import life_options, life_settings
 from sipauthctl.cli.main import GlobalOptions
 from sipauthctl.cli.parameters import duration, sip_uri
@@ -71,6 +72,7 @@ def command(
     life = {"proxies": proxies, "forked": forked, "sa_idle": sa_idle, "message_every": message_every}
     if any(life.values()) and not given["lab"]:
         raise click.UsageError("--proxies, --fork, --sa-idle and --message-every are for the lab: add --lab.")
+    check_register(given, sip_uri, proxies=proxies, refresh=refresh, hold=hold, keep=keep)
     from sipauthctl.cli.register_request import Request
     from sipauthctl.cli.register_run import execute
 

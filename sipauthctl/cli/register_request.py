@@ -14,7 +14,8 @@ from sipauthctl.cli.parameters import HostPort
 class Request:
     """See `sipauthctl register --help`; the names are those of the options' parameters.
 
-    `life` has the settings of the lab on the life of associations.
+    `life` has the settings of the lab on the life of associations, `netbios_ports` by host where the lab's computers
+    answer by NetBIOS.
     """
 
     sip_uri: str | None
@@ -44,6 +45,7 @@ class Request:
     hold: timedelta | None = None
     sa_lifetime: timedelta | None = None
     life: dict[str, Any] = field(default_factory=dict)
+    netbios_ports: dict[str, int] = field(default_factory=dict)
 
     @property
     def verify(self) -> bool:

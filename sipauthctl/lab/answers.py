@@ -13,12 +13,41 @@ from sipauthctl.sip.message import Request, Response
 
 REASONS = {
     200: "OK",
+    202: "Accepted",
+    300: "Multiple Choices",
     301: "Redirect request to Home Server",
+    302: "Moved Temporarily",
+    305: "Use Proxy",
     400: "Bad request",
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     407: "Proxy Authentication Required",
+    408: "Request Timeout",
+    420: "Bad Extension",
+    421: "Extension Required",
+    423: "Interval Too Brief",
+    430: "Flow Failed",
+    480: "Temporarily Unavailable",
+    481: "Call Leg/Transaction Does Not Exist",
+    482: "Loop Detected",
+    483: "Too Many Hops",
+    486: "Busy Here",
+    488: "Not Acceptable Here",
+    489: "Bad Event",
+    494: "Security Agreement Required",
+    500: "The server encountered an unexpected internal error",
+    501: "Not Implemented",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
+    504: "Server time-out",
+    505: "Version Not Supported",
+    513: "Message Too Large",
+    600: "Busy Everywhere",
+    603: "Decline",
+    604: "Does Not Exist Anywhere",
+    606: "Not Acceptable",
 }
 SERVER = "RTC/3.5"  # what OCS 2007 R2 calls itself
 SKIPPED_NUMBERS = 5
@@ -36,7 +65,7 @@ def respond(
 
     Args:
         request: what is answered.
-        status: one of `REASONS`.
+        status: any; those of `REASONS` get these words.
         headers: what this answer adds.
         peer: address and port that the request came from, noted in the first Via.
         tag: for the To header, where the request has none.
@@ -56,7 +85,7 @@ def respond(
     if status < 300 and request.method != "REGISTER":
         copied += [("Record-Route", value) for value in request.headers.get_all("Record-Route")]
     fields = [*headers, *copied, ("Server", SERVER), ("Content-Length", "0")]
-    return Response(status=status, reason=REASONS[status], headers=Headers(fields))
+    return Response(status=status, reason=REASONS.get(status, "Refused"), headers=Headers(fields))
 
 
 def date_header(style: DateHeader, now: datetime) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,7 @@ from enum import Enum
 
 from sipauthctl.lab.accounts import AccountState
 from sipauthctl.lab.authority import CertificateFlaw
+from sipauthctl.lab.diagnostics import GivenAnswer
 from sipauthctl.lab.kdc import KdcFlaw
 from sipauthctl.lab.netbios import NetbiosFlaw
 from sipauthctl.lab.wire import WireFlaw
@@ -40,6 +41,7 @@ class RedirectTarget(Enum):
     BACK = "back"  # the home server redirects again, to the proxy
     CLEARTEXT = "cleartext"  # from TLS to plain TCP
     NOWHERE = "nowhere"  # a Contact that cannot be used
+    NO_TRANSPORT = "no-transport"  # a Contact that leaves it at the transport in use
 
 
 class Impostor(Enum):
@@ -134,4 +136,7 @@ class Behaviour:
     replay_after_refresh: bool = False
     path_change: bool = False
     granted_expires: int | None = None  # in seconds
+    first_answer: GivenAnswer | None = None  # instead of the challenge
+    final_answer: GivenAnswer | None = None  # to right credentials
+    refresh_answer: GivenAnswer | None = None
     restart_every: float | None = None  # in seconds

@@ -209,7 +209,8 @@ class Deployment:
         stack.push_async_callback(name_server.stop)
         port = self.settings.port + len(self.servers) if self.settings.port else 0
         await name_server.start(self.settings.address, port)
-        self.nameserver = "{}:{}".format(*name_server.address)
+        host, port = name_server.address
+        self.nameserver = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     async def _start_netbios(self, stack: AsyncExitStack) -> None:
         """The NetBIOS names of the servers, and of the domain controller where there is one."""
@@ -219,6 +220,8 @@ class Deployment:
             places[DOMAIN_CONTROLLER] = self.kdc.host_address
         services = []
         for host, address in places.items():
+            if ":" in address:  # NetBIOS knows IPv4 alone
+                continue
             controller = host == DOMAIN_CONTROLLER
             workgroup = behaviour.workgroup and not controller
             node = member(host, address, behaviour.netbios, workgroup=workgroup, controller=controller)
@@ -286,11 +289,12 @@ class Deployment:
             return lambda transport: f"sip:{FOREIGN_HOST}:5061;transport={transport}"
         if target is RedirectTarget.CLEARTEXT:
             return lambda transport: self._contact("home", "tcp")
-        return lambda transport: self._contact("home", transport)
+        named = target is not RedirectTarget.NO_TRANSPORT
+        return lambda transport: self._contact("home", transport, named=named)
 
-    def _contact(self, role: str, transport: str) -> str:
+    def _contact(self, role: str, transport: str, *, named: bool = True) -> str:
         server = self.server(role, transport)
-        return f"sip:{server.host}:{server.port};transport={transport}"
+        return f"sip:{server.host}:{server.port}{f';transport={transport}' if named else ''}"
 
     def _samba_domain(self) -> SambaDomain:
         behaviour = self.settings.behaviour

@@ -1,10 +1,11 @@
-"""The ms-diagnostics that a server of this family gives, [MS-OCER] 7.1."""
+"""The ms-diagnostics that a server of this family gives, [MS-OCER] 7 and 8."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from sipauthctl.association.endpoint import EndpointProblem
+from sipauthctl.lab.names import HOME_HOST, SIP_DOMAIN
 from sipauthctl.mechanisms.status import (
     ACCOUNT_DISABLED,
     ACCOUNT_LOCKED_OUT,
@@ -22,33 +23,119 @@ _LOGON_HRESULTS = {
     ACCOUNT_DISABLED: "0x80070533(ERROR_ACCOUNT_DISABLED)",
     ACCOUNT_LOCKED_OUT: "0x80070775(ERROR_ACCOUNT_LOCKED_OUT)",
 }
+_REASONS = {
+    1000: "Final handshake failed",
+    1001: "From URI not authorized to communicate with public IM providers",
+    1002: "From URI not authorized to communicate with federated partners",
+    1003: "User does not exist",
+    1004: "Route set is no longer valid",
+    1005: "Cannot route to destination domain",
+    1006: "Error routing on client connection",
+    1007: "Temporarily cannot route",
+    1008: "Unable to resolve DNS SRV record",
+    1009: "Conflicting SRV and host domains in DNS",
+    1010: "Certificate trust with next-hop server could not be established",
+    1011: "ms-diagnostics header not provided by previous hop",
+    1012: "From URI is not authorized to communicate with users outside the enterprise",
+    1013: "Significant time skew detected during authentication",
+    1014: "Unable to resolve DNS A record",
+    1037: "Previous hop client did not report diagnostic information",
+    1038: "Failed to connect to a peer server",
+    4000: "User services default",
+    4003: "From URI not enabled for remote access",
+    4004: "Credentials provided are not authorized to act as specified from URI",
+    4005: "Destination URI either not enabled for SIP or does not exist",
+    4006: "User not found in pool",
+    4010: "Missing endpoint identifier",
+    4011: "Epid not present",
+    4012: "Epid too long",
+    4141: "User disabled",
+    17000: "Server overloaded",
+    17001: "Invalid request",
+    17002: "Invalid client version",
+    17003: "Declined with URL",
+    17004: "Allowed with URL",
+}
+_DETAILS = {
+    1000: (("HRESULT", UNAUTHORIZED),),
+    1008: (("domain", SIP_DOMAIN), ("dns-srv-result", "NegativeResult"), ("dns-source", "InternalCache")),
+    1009: (("domain", SIP_DOMAIN), ("fqdn1", "sip.fabrikam.com:5061")),
+    1010: (
+        ("ErrorType", "The peer certificate is not chained off a trusted root"),
+        ("tls-target", HOME_HOST),
+        ("PeerServer", HOME_HOST),
+        ("HRESULT", "0x800B0109(CERT_E_UNTRUSTEDROOT)"),
+    ),
+    1014: (("fqdn", HOME_HOST),),
+    1038: (
+        ("fqdn", f"{HOME_HOST}:5061"),
+        ("peer-type", "InternalServer"),
+        ("winsock-code", "10060"),
+        ("winsock-info", "The peer did not respond to the connection attempt"),
+    ),
+}
+"""What servers tell beside the reason, as logs have it."""
+_PUBLIC = (4003, 4004)
+"""For these [MS-OCER] has ms-diagnostics-public, which external clients get too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One diagnostic: its number, its words, and an HRESULT with its name where there is one."""
+    """One diagnostic: its number, its words, and parameters beside them."""
 
     id: int
     reason: str
-    hresult: str | None = None
+    details: tuple[tuple[str, str], ...] = ()
 
-    def header(self, source: str) -> tuple[str, str]:
+    @staticmethod
+    def of(id_: int) -> Report:
+        """The report with a number, with the words of [MS-OCER] where it has them."""
+        return Report(id_, _REASONS.get(id_, "Unspecified"), _DETAILS.get(id_, ()))
+
+    def header(self, source: str, name: str = "ms-diagnostics") -> tuple[str, str]:
         """The header, as the server `source` sends it."""
-        hresult = f';HRESULT="{self.hresult}"' if self.hresult else ""
-        return "ms-diagnostics", f'{self.id};reason="{self.reason}";source="{source}"{hresult}'
+        params = (("reason", self.reason), ("source", source), *self.details)
+        return name, ";".join((str(self.id), *(f'{key}="{value}"' for key, value in params)))
 
 
-HANDSHAKE_FAILED = Report(1000, "Final handshake failed", UNAUTHORIZED)
-SECURITY_LEVEL = Report(1000, "Final handshake failed", NTLM_MISMATCH)
-NOT_THE_USERS_URI = Report(4004, "Credentials provided are not authorized to act as specified from URI")
-NO_SUCH_URI = Report(4005, "Destination URI either not enabled for SIP or does not exist")
-ENDPOINT_REPORTS = {
-    EndpointProblem.MISSING: Report(EndpointProblem.MISSING, "Missing endpoint identifier"),
-    EndpointProblem.NO_EPID: Report(EndpointProblem.NO_EPID, "Epid not present"),
-    EndpointProblem.TOO_LONG: Report(EndpointProblem.TOO_LONG, "Epid too long"),
-}
+HANDSHAKE_FAILED = Report.of(1000)
+SECURITY_LEVEL = Report(1000, HANDSHAKE_FAILED.reason, (("HRESULT", NTLM_MISMATCH),))
+NOT_THE_USERS_URI = Report.of(4004)
+NO_SUCH_URI = Report.of(4005)
+ENDPOINT_REPORTS = {problem: Report.of(problem.value) for problem in EndpointProblem}
 
 
 def telling(logon_status: int) -> Report:
     """A refusal that gives the logon error away."""
-    return Report(1000, "Final handshake failed", _LOGON_HRESULTS.get(logon_status, UNAUTHORIZED))
+    hresult = _LOGON_HRESULTS.get(logon_status, UNAUTHORIZED)
+    return Report(1000, HANDSHAKE_FAILED.reason, (("HRESULT", hresult),))
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """A final answer that a fault demands."""
+
+    status: int
+    report: Report | None
+
+    @staticmethod
+    def parse(text: str) -> GivenAnswer:
+        """Reads `STATUS` or `STATUS:ID`.
+
+        Raises:
+            ValueError: it is not of that form.
+        """
+        status, colon, id_ = text.partition(":")
+        if not (status.isascii() and status.isdigit() and 200 <= int(status[:4]) <= 699):
+            raise ValueError(f"{status!r} is no status from 200 to 699")
+        if colon and not (id_.isascii() and id_.isdigit() and len(id_) <= 5):
+            raise ValueError(f"{id_!r} is no number of ms-diagnostics")
+        return GivenAnswer(int(status), Report.of(int(id_)) if colon else None)
+
+    def headers(self, source: str) -> tuple[tuple[str, str], ...]:
+        """What the server `source` adds to the answer for its status and its report."""
+        more = {423: (("Min-Expires", "14400"),), 503: (("Retry-After", "120"),)}.get(self.status, ())
+        if self.report is None:
+            return more
+        name = "ms-diagnostics-public" if self.report.id in _PUBLIC else "ms-diagnostics"
+        return (*more, self.report.header(source, name))

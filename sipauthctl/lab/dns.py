@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from dnslib import CNAME, QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
+from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, SRV, A, DNSError, DNSRecord
 
 from sipauthctl.lab.datagrams import answer_datagrams
 from sipauthctl.lab.frames import FrameFormat, answer_frames
@@ -46,7 +46,7 @@ class Zone:
     """What the name server knows; any other name does not exist. With a `failure` it tells nothing of it."""
 
     services: tuple[ServiceRecord, ...]
-    addresses: tuple[tuple[str, str], ...]  # host name, IPv4 address
+    addresses: tuple[tuple[str, str], ...]  # host name, IPv4 or IPv6 address
     aliases: tuple[tuple[str, str], ...] = ()  # name, the name that it stands for
     failure: Failure | None = None
 
@@ -85,7 +85,11 @@ class Zone:
             if s.name.lower() == name
         ]
         addresses = [
-            RR(host, QTYPE.A, ttl=60, rdata=A(address)) for host, address in self.addresses if host.lower() == name
+            RR(host, QTYPE.AAAA, ttl=60, rdata=AAAA(address))
+            if ":" in address
+            else RR(host, QTYPE.A, ttl=60, rdata=A(address))
+            for host, address in self.addresses
+            if host.lower() == name
         ]
         return services + addresses
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipauthctl.lab.behaviour import NameServerFlaw
-from sipauthctl.lab.fault import Fault, changing
+from sipauthctl.lab.fault import Fault, Need, changing
 
 DNS_FAULTS = (
     Fault("no-srv", "DNS knows no server of the SIP domain.", changing(name_server=NameServerFlaw.NO_SRV)),
@@ -41,6 +41,7 @@ DNS_FAULTS = (
         "no-domain-records",
         "DNS has no records of the domain's KDC and directory.",
         changing(name_server=NameServerFlaw.NO_DOMAIN_RECORDS),
+        needs=(Need.DOCTOR, Need.KERBEROS),
     ),
     Fault(
         "no-such-domain",

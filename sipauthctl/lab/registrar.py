@@ -9,7 +9,7 @@ from datetime import datetime
 from sipauthctl.association.digest import is_anonymous_join
 from sipauthctl.association.digest_server import DigestAccepted
 from sipauthctl.association.endpoint import EndpointId, endpoint_problem
-from sipauthctl.association.family import CREDENTIALS_HEADERS
+from sipauthctl.association.family import CREDENTIALS_HEADERS, HeaderFamily
 from sipauthctl.association.security_association import SecurityAssociation
 from sipauthctl.association.server import (
     Authenticated,
@@ -31,6 +31,7 @@ from sipauthctl.lab.diagnostics import (
     NO_SUCH_URI,
     NOT_THE_USERS_URI,
     SECURITY_LEVEL,
+    GivenAnswer,
     Report,
     telling,
 )
@@ -144,6 +145,10 @@ class Registrar:
         if isinstance(step, Authenticated) and self._forgets(request, step):
             self.authenticator.drop(step.association)
             step = self.authenticator.receive(request, self._now())
+        first = self._behaviour.first_answer
+        unasked = isinstance(step, Challenge) and step.reason is ChallengeReason.NO_CREDENTIALS
+        if first is not None and unasked and request.method == "REGISTER":
+            return tamper(self._given(request, peer, first, None), self._behaviour)
         if isinstance(step, Challenge):
             return tamper(self._challenge(request, peer, step), self._behaviour)
         if isinstance(step, Refused):
@@ -222,12 +227,28 @@ class Registrar:
     def _serve(self, request: Request, peer: Peer, step: Authenticated) -> Response:
         if request.method != "REGISTER":
             return self._unauthorized(request, peer, step) or self._ok(request, peer, step)
+        given = self._behaviour.final_answer if step.fresh else self._behaviour.refresh_answer
+        if given is not None and requested_expires(request) > 0:
+            return self._given(request, peer, given, step.association)
         if self._redirect is not None:
             contact = self._redirect(peer.transport)
             self._note("redirected", contact, request)
             response = self._respond(request, peer, 301, (("Contact", f"<{contact}>"), ("Expires", "300")))
             return sign(response, step.association, self._behaviour.redirect_signature)
         return self._register(request, peer, step)
+
+    def _given(
+        self, request: Request, peer: Peer, given: GivenAnswer, association: SecurityAssociation | None
+    ) -> Response:
+        """The answer that a fault demands, signed where there is an association, unless it is a challenge."""
+        self._note("answered", f"{given.status}, as it was told to", request)
+        family = HeaderFamily.of_status(given.status)
+        if family is not None:
+            offers = tuple((family.challenge, value) for _, value in self.authenticator.challenge_headers())
+            date = date_header(self._behaviour.date, self._now() + self._behaviour.clock_offset)
+            return self._respond(request, peer, given.status, (*date, *offers, *given.headers(self.host)))
+        response = self._respond(request, peer, given.status, given.headers(self.host))
+        return response if association is None else sign(response, association, self._behaviour.signature)
 
     def _ok(self, request: Request, peer: Peer, step: Authenticated) -> Response:
         self._note("answered", f"200 to {request.method}", request)

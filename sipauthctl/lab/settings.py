@@ -26,6 +26,7 @@ class DirectoryKind(str, Enum):
 class LabSettings:
     """Options of a deployment.
 
+    `address` is on loopback, 127.0.0.1 or ::1 as a rule.
     `port` is the first of five consecutive ones (hs1 by TLS and TCP, hs2 by TLS and TCP, DNS), 0 lets the system pick.
     `key_type` is that of every Kerberos key. `faults` are the names behind `behaviour`, for the description.
     With `proxies`, that many authenticating proxies stand in front of the home server and nothing is redirected;

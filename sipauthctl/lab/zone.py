@@ -42,7 +42,7 @@ class Controller(Protocol):
 
     @property
     def host_address(self) -> str:
-        """Its IPv4 address."""
+        """Its address."""
 
     @property
     def port(self) -> int:

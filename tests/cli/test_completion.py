@@ -15,6 +15,7 @@ from sipauthctl.cli.main import cli
         (["doctor", "--only"], "spn", {"spn", "spn-owner"}),
         (["lab", "--fault"], "tls-expire", {"tls-expired", "tls-expires-soon"}),
         (["register", "--lab", "--fault"], "kdc-clock", {"kdc-clock-skew"}),
+        (["doctor", "--lab", "--fault"], "first-", {"first-answer="}),
         (["explain"], "no-such", set()),
     ],
 )

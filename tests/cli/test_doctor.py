@@ -229,3 +229,13 @@ def test_a_kdc_that_only_the_given_name_server_knows_gives_tickets_too() -> None
     loaded = document(result)
     assert (result.code, loaded["root_cause"]) == (0, None)
     assert (statuses(loaded)["kdc"], statuses(loaded)["spn"]) == ("passed", "passed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [("netbios-wrong-domain", "hs1.litwareinc.com is in FABRIKAM"), ("netbios-silent", "no answer from hs1")],
+)
+def test_the_lab_is_asked_by_netbios_on_its_own_ports(fault: str, words: str) -> None:
+    result = sipauthctl("doctor", "--lab", "--auth", "ntlm", "--fault", fault, "--only", "netbios")
+    assert words in result.out

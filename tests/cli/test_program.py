@@ -76,6 +76,8 @@ def test_every_fault_is_explained() -> None:
     for name, fault in FAULTS.items():
         assert name in listed
         assert fault.explanation.split()[0] in listed
+    assert "refresh-answer=STATUS[:ID]" in listed.splitlines()
+    assert "restart=60" in listed.splitlines()
 
 
 def test_an_unexpected_error_is_one_sentence() -> None:

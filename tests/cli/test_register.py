@@ -14,7 +14,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from click.testing import CliRunner
 
+from sipauthctl.cli.main import cli
+from sipauthctl.lab.fault import Fault, Need
 from sipauthctl.lab.faults import FAULTS
 from sipauthctl.report.json_output import schema
 from tests.cli.program import PROGRAM, environment, sipauthctl
@@ -39,10 +42,24 @@ def test_a_healthy_run_fits_80_columns_and_has_no_colour_in_a_pipe() -> None:
     assert not CONTROL.search(result.out + result.err)
 
 
+OPTIONS = {
+    Need.REFRESH: ("--refresh", "1"),
+    Need.TCP: ("--transport", "tcp"),
+    Need.REFUSAL: ("sip:dora@litwareinc.com",),
+}
+ELSEWHERE = {Need.KERBEROS, Need.HOLD, Need.DOCTOR}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name not in ("slow", "silent")])
-def test_the_json_document_follows_its_schema_whatever_the_fault(fault: str) -> None:
-    result = sipauthctl("register", "--lab", "--fault", fault, "--json")
+@pytest.mark.parametrize(
+    "fault",
+    [f for f in FAULTS.values() if f.name not in ("slow", "silent") and not ELSEWHERE.intersection(f.needs)],
+    ids=lambda fault: fault.name,
+)
+def test_the_json_document_follows_its_schema_whatever_the_fault(fault: Fault) -> None:
+    written = f"{fault.name}=504:1010" if fault.value is not None else fault.name
+    options = [option for need in fault.needs for option in OPTIONS.get(need, ())]
+    result = sipauthctl("register", "--lab", "--fault", written, "--json", *options)
     document = json.loads(result.out)
     jsonschema.validate(document, schema("register"))
     assert result.err == ""
@@ -292,3 +309,31 @@ def test_wrong_times_and_places_are_refused(arguments: tuple[str, ...], words: s
     result = sipauthctl("register", *arguments)
     assert (result.code, result.out) == (2, "")
     assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("register --lab --fault spn-not-registered", "--auth kerberos"),
+        ("register --lab --fault netbios-silent", "`sipauthctl doctor --lab`"),
+        ("register --lab --fault refresh-answer=404", "--refresh 1 or --hold"),
+        ("register --lab --fault skipped-snum --keep", "--refresh 1, or no --keep"),
+        ("register --lab --fault restart=10", "--hold"),
+        ("register --lab --fault tls-expired --transport tcp", "--transport tls"),
+        ("register --lab --fault tls-on-tcp-port", "--transport tcp"),
+        ("register --lab --fault garbage-token --auth kerberos", "--auth auto or ntlm"),
+        ("register --lab --fault redirect-loop --proxies 1", "the redirect"),
+        ("register --lab --fault redirect-loop --fault path-change", "the redirect"),
+        ("register --lab --fault telling-refusals", "a wrong password"),
+        ("register --lab sip:nina@litwareinc.com --fault disabled-account", "sip:ned@litwareinc.com"),
+        ("doctor --lab --fault kdc-unreachable --auth ntlm", "--auth auto or kerberos"),
+        ("doctor --lab --fault restart", "--hold"),
+        ("lab --schemes ntlm --fault kdc-unreachable", "kerberos among --schemes"),
+        ("lab --schemes ntlm --no-redirect --fault redirect-loop", "the redirect"),
+    ],
+)
+def test_a_fault_that_cannot_show_is_refused(command: str, needed: str) -> None:
+    result = CliRunner().invoke(cli, command.split())
+    assert result.exit_code == 2
+    assert "cannot show: it needs" in result.output
+    assert needed in " ".join(result.output.split())

@@ -110,6 +110,20 @@ def test_srv_records_that_name_another_host(fault: str, target: str, address: An
     with_lab(work, fault)
 
 
+def test_a_lab_on_ipv6() -> None:
+    async def work(deployment: Deployment) -> None:
+        assert deployment.nameserver.startswith("[::1]:")
+        port = int(deployment.nameserver.rpartition(":")[2])
+        for kind, records in (("AAAA", ["AAAA ::1"]), ("A", [])):
+            for by in (dns.asyncquery.tcp, dns.asyncquery.udp):
+                message = await by(dns.message.make_query("hs1.litwareinc.com", kind), "::1", LIMIT, port)
+                assert [f"AAAA {entry.to_text()}" for r in message.answer for entry in r] == records
+        assert {server.address for server in deployment.servers} == {"::1"}
+        assert deployment.name_services == ()
+
+    with_lab(work, address="::1")
+
+
 def test_srv_dead_port() -> None:
     async def work(deployment: Deployment) -> None:
         for name in SIP_SERVICES:
