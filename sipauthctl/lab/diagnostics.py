@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sipauthctl import codes
 from sipauthctl.association.endpoint import EndpointProblem
 from sipauthctl.lab.names import HOME_HOST, SIP_DOMAIN
 from sipauthctl.mechanisms.status import (
@@ -22,39 +23,6 @@ _LOGON_HRESULTS = {
     NO_SUCH_USER: "0x80070525(ERROR_NO_SUCH_USER)",
     ACCOUNT_DISABLED: "0x80070533(ERROR_ACCOUNT_DISABLED)",
     ACCOUNT_LOCKED_OUT: "0x80070775(ERROR_ACCOUNT_LOCKED_OUT)",
-}
-_REASONS = {
-    1000: "Final handshake failed",
-    1001: "From URI not authorized to communicate with public IM providers",
-    1002: "From URI not authorized to communicate with federated partners",
-    1003: "User does not exist",
-    1004: "Route set is no longer valid",
-    1005: "Cannot route to destination domain",
-    1006: "Error routing on client connection",
-    1007: "Temporarily cannot route",
-    1008: "Unable to resolve DNS SRV record",
-    1009: "Conflicting SRV and host domains in DNS",
-    1010: "Certificate trust with next-hop server could not be established",
-    1011: "ms-diagnostics header not provided by previous hop",
-    1012: "From URI is not authorized to communicate with users outside the enterprise",
-    1013: "Significant time skew detected during authentication",
-    1014: "Unable to resolve DNS A record",
-    1037: "Previous hop client did not report diagnostic information",
-    1038: "Failed to connect to a peer server",
-    4000: "User services default",
-    4003: "From URI not enabled for remote access",
-    4004: "Credentials provided are not authorized to act as specified from URI",
-    4005: "Destination URI either not enabled for SIP or does not exist",
-    4006: "User not found in pool",
-    4010: "Missing endpoint identifier",
-    4011: "Epid not present",
-    4012: "Epid too long",
-    4141: "User disabled",
-    17000: "Server overloaded",
-    17001: "Invalid request",
-    17002: "Invalid client version",
-    17003: "Declined with URL",
-    17004: "Allowed with URL",
 }
 _DETAILS = {
     1000: (("HRESULT", UNAUTHORIZED),),
@@ -90,7 +58,8 @@ class Report:
     @staticmethod
     def of(id_: int) -> Report:
         """The report with a number, with the words of [MS-OCER] where it has them."""
-        return Report(id_, _REASONS.get(id_, "Unspecified"), _DETAILS.get(id_, ()))
+        known = codes.diagnostic(id_)
+        return Report(id_, "Unspecified" if known is None else known.name, _DETAILS.get(id_, ()))
 
     def header(self, source: str, name: str = "ms-diagnostics") -> tuple[str, str]:
         """The header, as the server `source` sends it."""
