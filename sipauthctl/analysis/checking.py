@@ -19,6 +19,7 @@ from sipauthctl.association.signing import WireSignature
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos import mic
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message
 
@@ -55,7 +56,7 @@ class SignatureChecker:
         signature = Signature(tracked, sender, record, message, header, wire, buffer)
         if tracked.verifier is not None:
             return judge_with_key(self._search, tracked.verifier, signature, beside)
-        problem = form_problem(wire.value, tracked.extended) if tracked.scheme is Scheme.NTLM else ""
+        problem = _form_problem(tracked, sender, wire)
         if problem:
             refuse(signature, Verdict.INVALID, None, problem)
             tell_malformed(tracked, record, message, sender, problem)
@@ -70,6 +71,18 @@ class SignatureChecker:
         self._relation.settle(tracked)
         for side in tracked.sides.values():
             settle_numbers(side, tracked)
+
+
+def _form_problem(tracked: Tracked, sender: Sender, wire: WireSignature) -> str:
+    if tracked.scheme is Scheme.NTLM:
+        return form_problem(wire.value, tracked.extended)
+    if tracked.scheme is not Scheme.KERBEROS:
+        return ""
+    problem = mic.form_problem(wire.value, sender is Sender.SERVER, tracked.key_type)
+    sequence = mic.sequence_of(wire.value)
+    if problem or sequence is None or tracked.sides[sender].sequence.fits(wire.num, sequence):
+        return problem
+    return f"its SND_SEQ {sequence} does not fit those of the messages around number {wire.num}"
 
 
 def _extended(tracked: Tracked, wire: WireSignature) -> bool:

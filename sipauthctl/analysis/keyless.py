@@ -1,8 +1,8 @@
-"""What can be said of NTLM signatures without any secret.
+"""What can be said of signatures without any secret: their form, and with NTLM more.
 
 Without extended session security the same RC4 stream covers the CRC32 of every message of an association (the cipher
 is set up afresh for each), so CRC32(string) XOR signature[8:12] is the same for all right signatures, and
-signature[12:16] too, [MS-NLMP] 3.4.4.1. With extended session security only the form can be judged.
+signature[12:16] too, [MS-NLMP] 3.4.4.1.
 """
 
 from __future__ import annotations
@@ -40,6 +40,36 @@ def form_problem(signature: bytes, extended: bool | None) -> str:
 def stream_of(data: bytes, signature: bytes) -> Stream:
     """The key stream that would make `signature` (16 bytes) right for `data`."""
     return zlib.crc32(data) ^ int.from_bytes(signature[8:12], "little"), signature[12:]
+
+
+MAX_STRAY_NUMBERS = 16
+"""By how much SND_SEQ may differ from the count of cnum or snum: a server that signs several messages at once may
+count them in another order."""
+
+
+@dataclass(slots=True)
+class SequenceRelation:
+    """SND_SEQ of the Kerberos tokens in one direction beside cnum or snum, RFC 4121 4.2.6.1: both count the same
+    messages, or SND_SEQ stays as it is where the context does not count."""
+
+    _first: tuple[int, int] | None = None
+    _doubtful: tuple[int, int] | None = None
+
+    def fits(self, num: int, sequence: int) -> bool:
+        """Whether one more token fits to those before it."""
+        if self._first is None or _agree(self._first, (num, sequence)):
+            self._first = self._first or (num, sequence)
+            return True
+        if self._doubtful is not None and _agree(self._doubtful, (num, sequence)):
+            self._first = self._doubtful  # the earlier ones were wrong
+            return True
+        self._doubtful = num, sequence
+        return False
+
+
+def _agree(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    numbers, sequences = other[0] - one[0], other[1] - one[1]
+    return sequences == 0 or abs(sequences - numbers) <= MAX_STRAY_NUMBERS
 
 
 @dataclass(slots=True)

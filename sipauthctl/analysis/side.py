@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sipauthctl.analysis.keyless import CrcRelation, Stream
+from sipauthctl.analysis.keyless import CrcRelation, SequenceRelation, Stream
 from sipauthctl.analysis.mistakes import SignedMessage
 from sipauthctl.analysis.problem import PROBLEMS_KEPT, Problem
 from sipauthctl.association.window import WINDOW_SIZE, NumState, ReplayWindow
@@ -45,6 +45,7 @@ class Side:
 
     window: ReplayWindow = field(default_factory=ReplayWindow)
     relation: CrcRelation = field(default_factory=CrcRelation)
+    sequence: SequenceRelation = field(default_factory=SequenceRelation)
     pending: list[Pending] = field(default_factory=list)
     sample: Pending | None = None  # one that agrees with others of its side
     hopeless: bool = False  # no two of its signatures agree

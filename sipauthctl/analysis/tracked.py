@@ -89,6 +89,7 @@ class Tracked:
     keytab: KeytabCheck | None = None
     token_at: datetime | None = None  # when the Kerberos token came, and where it stands
     token_place: str = ""
+    key_type: int | None = None  # the encryption type of the Kerberos session key
     no_key: NoKey | None = None
     verifier: SignatureVerifier | None = field(default=None, repr=False)
     final: tuple[str, int, str] | None = None  # the transaction of the request with the last token

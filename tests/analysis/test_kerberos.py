@@ -66,6 +66,28 @@ def test_without_a_keytab_nothing_is_claimed() -> None:
     assert seen.findings == ()
 
 
+@pytest.mark.parametrize(
+    ("place", "change", "words"),
+    [
+        (4, lambda token: token[:4], "has 4 bytes"),
+        (4, lambda token: token[:2] + b"\0" + token[3:], "SentByAcceptor"),
+        (5, lambda token: token[:2] + b"\1" + token[3:], "SentByAcceptor"),
+        (6, lambda token: b"\5" + token[1:], "begins with 0504"),
+        (7, lambda token: token[:14] + b"\xff" + token[15:], "SND_SEQ"),
+    ],
+)
+def test_a_malformed_signature_shows_without_a_keytab(
+    place: int, change: Callable[[bytes], bytes], words: str
+) -> None:
+    records = session().records()
+    token = re.findall(rb'(?:response|rspauth)="([0-9a-f]+)"', records[place - 1].raw)[0]
+    raw = records[place - 1].raw.replace(token, change(bytes.fromhex(token.decode())).hex().encode())
+    seen = outcome(put(records, replace(records[place - 1], raw=raw)), NOTHING)
+    assert [s.frame for s in seen.signatures if s.verdict is Verdict.INVALID] == [place]
+    assert words in detail(seen, "signature-malformed")
+    assert severity(seen, "signature-malformed") == "error"
+
+
 def test_mutual_authentication_without_the_servers_token_is_no_mistake(stack: ExitStack) -> None:
     made = session(mutual=True, version=3)
     records = [

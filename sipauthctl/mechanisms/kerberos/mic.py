@@ -1,7 +1,7 @@
 """MIC tokens checked with the keys alone: RFC 4121 4.2.6.1 for AES and Camellia, RFC 4757 7.3 for RC4.
 
-The rules are those of GSS_VerifyMIC at the peer. The order of the tokens (SND_SEQ) is no matter of a MIC's validity;
-SIP has its own numbers for that.
+The rules are those of GSS_VerifyMIC at the peer. The order of the tokens (SND_SEQ) does not decide whether a MIC is
+valid; SIP has its own numbers for that. Without the keys, `form_problem` checks what stands in the clear.
 """
 
 from __future__ import annotations
@@ -34,6 +34,14 @@ RC4_HEAD = bytes.fromhex("01011100ffffffff")
 RC4_SALT = 15
 RC4_DIRECTION = {False: bytes(4), True: b"\xff" * 4}
 _RC4_BYTES = 24
+_FRAME = b"\x60"  # tokens of RFC 1964 and RFC 4757 begin with it
+_OLD_TOKEN_ID = b"\x01\x01"
+_OLD_HEAD_BYTES = 16  # TOK_ID, SGN_ALG, filler and SND_SEQ, RFC 1964 1.2.1
+_OLD_CHECKSUM_BYTES = (8, 20)  # 20 with Triple DES
+_CHECKSUM_BYTES = {17: 12, 18: 12, 19: 16, 20: 24, 25: 16, 26: 16}
+"""By encryption type: RFC 3962 7, RFC 8009 8, RFC 6803 9."""
+
+_SEQUENCE_LIMIT = 2**33  # SND_SEQ starts from a number of 32 bits, RFC 4120 5.5.1, and counts messages
 _NEAR_BYTES = 2
 
 
@@ -54,6 +62,57 @@ def verify(keys: ContextKeys, by_acceptor: bool, message: bytes, token: bytes) -
         return False
     made = signing_key(keys, token[2]).checksum(SIGN_USAGE[by_acceptor], message + token[:HEADER_BYTES])
     return hmac.compare_digest(made, token[HEADER_BYTES:])
+
+
+def form_problem(token: bytes, by_acceptor: bool, key_type: int | None) -> str:
+    """What is wrong with the form of a MIC token, as far as it shows without the keys; empty where nothing is.
+
+    Args:
+        token: the signature.
+        by_acceptor: whether the acceptor (the server) made it.
+        key_type: the encryption type of the session key, None where it is not known.
+    """
+    old = token.startswith(_FRAME)
+    if old and key_type not in _CHECKSUM_BYTES:
+        return _old_form_problem(token)
+    if old or token[: len(TOKEN_ID)] != TOKEN_ID:
+        what = "a token of RFC 1964" if old else f"{token[: len(TOKEN_ID)].hex()}"
+        due = "0404 of a MIC token of RFC 4121" if key_type in _CHECKSUM_BYTES else "0404 or 60 of a MIC token"
+        return f"the signature begins with {what} instead of {due}"
+    flags = token[2] if len(token) > 2 else 0
+    # The acceptor's subkey may be of another type than the session key, RFC 4537.
+    types = _CHECKSUM_BYTES if flags & ACCEPTOR_SUBKEY or key_type not in _CHECKSUM_BYTES else (key_type,)
+    lengths = {HEADER_BYTES + _CHECKSUM_BYTES[type_] for type_ in types}
+    if len(token) not in lengths:
+        due = " or ".join(str(length) for length in sorted(lengths))
+        return f"the signature has {len(token)} bytes; a MIC token of this key has {due}"
+    if token[3:8] != FILLER:
+        return f"the filler of the signature is {token[3:8].hex()} instead of {FILLER.hex()}"
+    if bool(flags & SENT_BY_ACCEPTOR) is not by_acceptor:
+        said, made = ("client", "server") if by_acceptor else ("server", "client")
+        return f"its SentByAcceptor flag says that the {said} made the signature, and the message is the {made}'s"
+    if int.from_bytes(token[8:HEADER_BYTES], "big") >= _SEQUENCE_LIMIT:
+        return f"the SND_SEQ of the signature is {token[8:16].hex()}, which no count of messages can reach"
+    return ""
+
+
+def sequence_of(token: bytes) -> int | None:
+    """SND_SEQ, where it stands in the clear: in a token of RFC 4121."""
+    return int.from_bytes(token[8:HEADER_BYTES], "big") if token[: len(TOKEN_ID)] == TOKEN_ID else None
+
+
+def _old_form_problem(token: bytes) -> str:
+    try:
+        inner = framed(token)
+    except MalformedToken as error:
+        return f"the signature is damaged: {error}"
+    if inner[:2] != _OLD_TOKEN_ID:
+        return f"the TOK_ID of the signature is {inner[:2].hex()} instead of {_OLD_TOKEN_ID.hex()}"
+    if inner[4:8] != b"\xff" * 4:
+        return f"the filler of the signature is {inner[4:8].hex()} instead of ffffffff"
+    if len(inner) - _OLD_HEAD_BYTES not in _OLD_CHECKSUM_BYTES:
+        return f"the checksum in the signature has {len(inner) - _OLD_HEAD_BYTES} bytes instead of 8 or 20"
+    return ""
 
 
 def signing_key(keys: ContextKeys, flags: int) -> Key:

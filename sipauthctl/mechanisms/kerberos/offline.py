@@ -6,16 +6,12 @@ before is no replay.
 
 from __future__ import annotations
 
-import struct
 import weakref
 from collections.abc import Iterator
 from ctypes import POINTER, byref, c_int32, c_void_p
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-
-from spnego._asn1 import unpack_asn1, unpack_asn1_sequence
 
 from sipauthctl.mechanisms.base import MalformedToken, MechanismError
 from sipauthctl.mechanisms.kerberos.libkrb5 import (
@@ -29,11 +25,10 @@ from sipauthctl.mechanisms.kerberos.libkrb5 import (
     data_of,
     loaded_library,
 )
-from sipauthctl.mechanisms.kerberos.token import ap_reply, ap_request
+from sipauthctl.mechanisms.kerberos.token import ap_reply, ap_request, ticket_of
 
 _KEYTAB_END = -1765328202  # KRB5_KT_END
 _MUTUAL_REQUIRED = 0x20000000  # AP_OPTS_MUTUAL_REQUIRED
-_TICKET_FIELD = 3  # of an AP-REQ, RFC 4120 5.5.1
 _SHOWN_PRINCIPALS = 3
 
 
@@ -157,7 +152,7 @@ class ServiceKeytab:
         lib, ticket = self._library, POINTER(Ticket)()
         damaged = MalformedToken(f"the Kerberos token is damaged ({error})")
         try:
-            lib.call("krb5_decode_ticket", byref(data_of(_ticket(request))), byref(ticket))
+            lib.call("krb5_decode_ticket", byref(data_of(ticket_of(request))), byref(ticket))
         except LibraryError:
             return damaged
         try:
@@ -254,12 +249,3 @@ class _Exchange:
 
 def _time(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def _ticket(request: bytes) -> bytes:
-    """The ticket in an AP-REQ, empty where there is none."""
-    try:
-        fields: Any = unpack_asn1_sequence(unpack_asn1(unpack_asn1(request)[0].b_data)[0])
-        return next((part.b_data for part in fields if part.tag_number == _TICKET_FIELD), b"")
-    except (ValueError, IndexError, TypeError, struct.error):
-        return b""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+from typing import Any
+
+from spnego._asn1 import unpack_asn1, unpack_asn1_integer, unpack_asn1_sequence, unpack_asn1_tagged_sequence
+
 from sipauthctl.mechanisms.base import MalformedToken
 
 MAX_TOKEN_BYTES = 65535
@@ -12,6 +17,8 @@ _SPNEGO = bytes.fromhex("06062b0601050502")
 _AP_REQ = b"\x01\x00"
 _AP_REP = b"\x02\x00"
 _FRAME = 0x60
+_TICKET, _AUTHENTICATOR = 3, 4  # fields of an AP-REQ, RFC 4120 5.5.1
+_ETYPE = 0  # of EncryptedData, RFC 4120 5.2.9
 
 
 def check_initial_token(token: bytes) -> None:
@@ -39,6 +46,32 @@ def ap_request(token: bytes) -> bytes:
     """
     check_initial_token(token)
     return _body(token)[len(_KERBEROS + _AP_REQ) :]
+
+
+def ticket_of(request: bytes) -> bytes:
+    """The ticket in an AP-REQ, empty where there is none."""
+    try:
+        return _field(request, _TICKET)
+    except (ValueError, LookupError, TypeError, struct.error):
+        return b""
+
+
+def session_key_type(token: bytes) -> int | None:
+    """The encryption type of the session key, which the authenticator names in the clear; None where it is damaged.
+
+    Args:
+        token: a client's token.
+    """
+    try:
+        encrypted: Any = unpack_asn1_tagged_sequence(unpack_asn1(_field(ap_request(token), _AUTHENTICATOR))[0])
+        return int(unpack_asn1_integer(encrypted[_ETYPE]))
+    except (MalformedToken, ValueError, LookupError, TypeError, struct.error):
+        return None
+
+
+def _field(request: bytes, number: int) -> bytes:
+    parts: Any = unpack_asn1_sequence(unpack_asn1(unpack_asn1(request)[0].b_data)[0])
+    return {part.tag_number: bytes(part.b_data) for part in parts}[number]
 
 
 def ap_reply(token: bytes) -> bytes:
