@@ -18,7 +18,6 @@ SERVICES = (
 HOSTS = ("sipinternal", "sip", "sipexternal")
 AUTODISCOVER_HOSTS = ("lyncdiscoverinternal", "lyncdiscover")
 """What Lync 2010 and later ask for first, by HTTP."""
-_PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
 MAX_TARGETS = 10
 """How many targets of one SRV name are worth trying."""
 
@@ -53,7 +52,7 @@ async def discover(sip_domain: str, transport: Transport, resolver: Resolver, rn
         if targets:
             servers = [Endpoint(target.target, target.port, transport) for target in targets]
             return Discovery(name, await _resolved(servers, resolver), by_srv=True)
-    hosts = [Endpoint(f"{host}.{sip_domain}", _PORTS[transport], transport) for host in HOSTS]
+    hosts = [Endpoint(f"{host}.{sip_domain}", transport.port, transport) for host in HOSTS]
     for candidate in await _resolved(hosts, resolver):
         if candidate.addresses:
             return Discovery(candidate.server.host, (candidate,), by_srv=False)

@@ -13,6 +13,11 @@ class Transport(str, Enum):
     TLS = "tls"
     TCP = "tcp"
 
+    @property
+    def port(self) -> int:
+        """The port where none is named, RFC 3261 19.1.2."""
+        return 5061 if self is Transport.TLS else 5060
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

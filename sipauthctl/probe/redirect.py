@@ -13,8 +13,6 @@ from sipauthctl.sip.name_addr import NameAddr
 from sipauthctl.sip.uri import SipUri
 from sipauthctl.trust import Origin, Trust, domain_above
 
-_PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
-
 
 class RedirectProblem(Enum):
     """Why a redirect is not followed."""
@@ -50,7 +48,7 @@ def follow(
         contacts = NameAddr.parse_list(response.headers.values("Contact"))
         if not contacts:
             return RefusedRedirect(RedirectProblem.UNUSABLE, "the redirect has no Contact")
-        target = _endpoint(SipUri.parse(contacts[0].uri))
+        target = _endpoint(SipUri.parse(contacts[0].uri), visited[-1].transport)
     except SipError as error:
         return RefusedRedirect(RedirectProblem.UNUSABLE, f"the Contact of the redirect cannot be used: {error}")
     if target is None:
@@ -69,13 +67,15 @@ def follow(
     return target
 
 
-def _endpoint(uri: SipUri) -> Endpoint | None:
-    text = uri.transport or ("tls" if uri.scheme == "sips" else "tcp")
+def _endpoint(uri: SipUri, in_use: Transport) -> Endpoint | None:
+    """The server that a Contact names. One without a transport keeps the transport in use: `<sip:hs2.litwareinc.com>`
+    after TLS means TLS (OCS 2007 R2 Resource Kit, chapter 22)."""
     try:
-        transport = Transport(text)
+        transport = Transport(uri.transport or in_use)
     except ValueError:
         return None
-    return Endpoint(uri.host, uri.port or _PORTS[transport], transport)
+    transport = Transport.TLS if uri.scheme == "sips" else transport
+    return Endpoint(uri.host, uri.port or transport.port, transport)
 
 
 def _key(server: Endpoint) -> tuple[str, int, Transport]:

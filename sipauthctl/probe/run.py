@@ -17,7 +17,7 @@ from sipauthctl.network.errors import (
     TlsNameMismatch,
     TlsUntrusted,
 )
-from sipauthctl.network.evidence import Endpoint, Transport
+from sipauthctl.network.evidence import Endpoint
 from sipauthctl.network.reach import connect_candidate
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.transport import Connection
@@ -33,7 +33,6 @@ from sipauthctl.probe.results import HopResult
 from sipauthctl.probe.tools import Tools
 from sipauthctl.trust import Origin
 
-PORTS = {Transport.TLS: 5061, Transport.TCP: 5060}
 _TRY_NEXT = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
 _UNTRUSTED = (TlsUntrusted, TlsNameMismatch, TlsExpired)
 _STOPS = {
@@ -104,7 +103,7 @@ class Probe:
     async def _candidates(self) -> list[Candidate]:
         options, given = self._options, self._options.server
         if given is not None:
-            port = given.port or PORTS[options.transport]
+            port = given.port or options.transport.port
             return [await self._resolved(Endpoint(given.host, port, options.transport))]
         discovery = await discover(options.sip_domain, options.transport, self._resolver, self._rng)
         self.facts.discovery = discovery

@@ -15,7 +15,6 @@ from sipauthctl.network.evidence import Endpoint
 from sipauthctl.network.reach import connect_candidate
 from sipauthctl.probe.diagnosis import reaching
 from sipauthctl.probe.facts import HopFacts, RunFacts
-from sipauthctl.probe.run import PORTS
 
 EXPIRES_SOON = timedelta(days=14)
 PASSED_OVER = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
@@ -81,7 +80,7 @@ async def _candidates(case: Case) -> tuple[Candidate, ...]:
     probe = case.asked.probe
     if probe.server is None:
         return case.discovery.candidates if case.discovery is not None else ()
-    server = Endpoint(probe.server.host, probe.server.port or PORTS[probe.transport], probe.transport)
+    server = Endpoint(probe.server.host, probe.server.port or probe.transport.port, probe.transport)
     return (Candidate(server, await case.tools.resolver.addresses(server.host)),)
 
 
