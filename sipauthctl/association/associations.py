@@ -44,6 +44,7 @@ from sipauthctl.association.security_association import (
     SignatureProblem,
     SignatureResult,
 )
+from sipauthctl.association.signing import must_be_signed
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.mechanisms.base import Initiator
 from sipauthctl.sip.errors import SipError
@@ -196,11 +197,17 @@ class ClientAssociations:
         return step
 
     def verify(self, message: Message, now: datetime) -> tuple[Checked, ...]:
-        """Checks the signatures on what a server sent unasked, of those associations that its info headers name."""
-        checks = (
+        """Checks the signatures on what a server sent unasked, of those associations that its info headers name.
+
+        A request without any signature lacks that of the first server on the path, which handed it over.
+        """
+        checks = tuple(
             Checked(association, association.verify_from_server(message, now), False)
             for association in self._table.values()
         )
+        unsigned = all(check.result.problem is SignatureProblem.MISSING for check in checks)
+        if unsigned and isinstance(message, Request) and must_be_signed(message):
+            return checks[:1]
         return tuple(self._named(check) for check in checks if check.result.problem not in _ABSENT)
 
     def _passed_on(self, response: Response, now: datetime) -> tuple[Checked, ...]:

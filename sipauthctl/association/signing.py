@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.association.redaction import quoted
 from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import Headers
-from sipauthctl.sip.message import Message, Response
+from sipauthctl.sip.message import Message, Request, Response
 from sipauthctl.sip.name_addr import NameAddr
 
+_UNSIGNED = ("ACK", "CANCEL")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
 
@@ -64,6 +66,21 @@ class WireSignature(NamedTuple):
         if not _HEX.fullmatch(value_text):
             raise ParseError(f"{value} is not hexadecimal: {quoted(value_text)}")
         return cls(rand_text, num_text, int(num_text), bytes.fromhex(value_text))
+
+
+def must_be_signed(message: Message) -> bool:
+    """Whether a side that holds an association has to sign this message to the other, [MS-SIPAE] 3.2.4 and 3.3.4.
+
+    That is all it sends but ACK and CANCEL, which are never challenged ([MS-SIPAE] 3.3.5.1), the answers to these,
+    provisional answers and challenges.
+
+    Raises:
+        ParseError: the CSeq of a response cannot be read.
+    """
+    if isinstance(message, Request):
+        return message.method not in _UNSIGNED
+    final = message.status >= 200 and HeaderFamily.of_status(message.status) is None
+    return final and message.cseq.method not in _UNSIGNED
 
 
 def signature_buffer(

@@ -101,6 +101,7 @@ class Behaviour:
     workgroup: bool = False
     signature: AnswerSignature = AnswerSignature.RIGHT
     redirect_signature: AnswerSignature = AnswerSignature.RIGHT
+    unsigned_requests: bool = False  # of the server
     redirect_target: RedirectTarget = RedirectTarget.HOME
     kerberos_targetname: str | None = None  # `{host}` stands for the server's name
     realm_in_token: str | None = None

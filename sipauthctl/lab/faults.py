@@ -98,6 +98,11 @@ _ALL = (
     ),
     Fault("unsigned-ok", "The 200 comes without a signature.", changing(signature=AnswerSignature.MISSING)),
     Fault(
+        "unsigned-request",
+        "Requests of the server (MESSAGE, NOTIFY) come without a signature.",
+        changing(unsigned_requests=True),
+    ),
+    Fault(
         "unsigned-redirect",
         "The 301 to the home server comes without a signature.",
         changing(redirect_signature=AnswerSignature.MISSING),

@@ -20,6 +20,7 @@ from sipauthctl.association.server import (
     Refused,
     ServerAuthenticator,
 )
+from sipauthctl.association.signing import must_be_signed
 from sipauthctl.lab.accounts import Directory
 from sipauthctl.lab.answers import date_header, respond, sign
 from sipauthctl.lab.behaviour import AnswerSignature, Behaviour
@@ -169,9 +170,17 @@ class Registrar:
         self.endpoints.clear()
         self.bindings.clear()
 
+    def association_for_requests(self, request: Request) -> SecurityAssociation | None:
+        """What signs a request to a client; None where there is nothing, or none is signed by a fault.
+
+        Raises:
+            ParseError: the request has no usable To.
+        """
+        return None if self._behaviour.unsigned_requests else self.endpoints.get(request.to)
+
     def hear(self, response: Response) -> None:
         """Takes a client's answer to a request of this server, and logs the check of its signature."""
-        association = self.endpoints.get(response.to)
+        association = self.endpoints.get(response.to) if must_be_signed(response) else None
         signature = None if association is None else association.verify_client_response(response, self._now())
         detail = f"{response.status} to {response.cseq.method}"
         self._log(LabEvent(self._now(), self.host, "client answered", detail, None, signature))

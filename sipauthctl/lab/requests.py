@@ -56,7 +56,7 @@ def signed(request: Request, servers: Sequence[Registrar], now: datetime) -> Req
         ParseError: the request lacks a header that is signed.
     """
     for server in reversed(servers):  # the home server sends it, the proxies pass it on
-        association = server.endpoints.get(request.to)
+        association = server.association_for_requests(request)
         if association is not None and association.end(now) is None:
             request = association.sign_server_request(request)
     return request

@@ -138,7 +138,8 @@ class SentProbe:
 
 @dataclass(frozen=True, slots=True)
 class ServerRequest:
-    """A request that the server sent; `verdicts` are those of its signatures, none where it is not signed."""
+    """A request that the server sent; `verdicts` are those of its signatures, `missing` where one is due and there is
+    none."""
 
     method: str
     verdicts: tuple[Verdict, ...]

@@ -188,6 +188,13 @@ FAULTY = (
     # signatures
     _lab("signatures", "bad-rspauth", "signature-invalid"),
     _lab("signatures", "unsigned-ok", "signature-missing"),
+    Row(
+        "signatures",
+        "unsigned-request",
+        "signature-missing",
+        faults=("unsigned-request",),
+        options={"probes": ("SUBSCRIBE",)},
+    ),
     _lab("signatures", "replayed-snum", "num-replayed"),
     _lab("signatures", "skipped-snum", "num-gap"),
     _lab("signatures", "snum-reset", "num-replayed"),

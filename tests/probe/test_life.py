@@ -335,6 +335,24 @@ def test_a_message_of_the_server_comes_in_while_the_registration_is_held() -> No
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_an_unsigned_message_of_the_server_is_told() -> None:
+    clock = Clock()
+    clock.at(100, lambda deployment: deployment.send_message())
+    result = held(2 * HOUR, "unsigned-request", clock=clock)
+    assert result.ids == ["signature-missing"]
+    (found,) = result.registration.findings
+    assert found.detail == "The MESSAGE of hs2.litwareinc.com: the message carries no signature."
+    (request,) = life(result).server_requests
+    assert (request.method, request.verdicts) == ("MESSAGE", (Verdict.MISSING,))
+
+
+def test_of_several_proxies_only_the_nearest_is_missed() -> None:
+    result = run("unsigned-request", lab={"proxies": 2}, options={"probes": ("SUBSCRIBE",)})
+    missing = [check for check in result.registration.hops[-1].signatures if check.verdict is Verdict.MISSING]
+    assert {check.targetname for check in missing} == {"hs1.litwareinc.com"}
+    assert result.ids == ["signature-missing"]
+
+
 def test_of_a_server_that_floods_its_client_all_is_counted_and_a_part_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limits lowered; the one wrong signature comes long after they are reached."""
     monkeypatch.setattr(kept, "CHECKS_KEPT", 20)
