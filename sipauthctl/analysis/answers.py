@@ -13,14 +13,13 @@ from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verdicts import write_missing
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import INFO_HEADERS
+from sipauthctl.association.signing import must_be_signed
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Record
 from sipauthctl.findings import Severity
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Response
 from sipauthctl.sip.via import Via, ip_of
-
-_NEVER_ANSWERED_SIGNED = ("ACK", "CANCEL")
 
 
 class AnswerWatch:
@@ -65,6 +64,9 @@ class AnswerWatch:
                         continue
                     self._unsigned_answer(tracked, record, message, key, forwarded=sent.forwarded)
                     self._arrived(tracked, record, message, key)
+        if 300 <= message.status < 400:
+            for tracked in answered:
+                tracked.redirected |= key[2] == "REGISTER"
         if key[2] == "REGISTER":
             if 200 <= message.status < 300:
                 self._memory.life.registered(answered, record, message)
@@ -108,7 +110,7 @@ class AnswerWatch:
     def _unsigned_answer(
         self, tracked: Tracked, record: Record, message: Response, key: Transaction, *, forwarded: bool
     ) -> None:
-        if key[2] in _NEVER_ANSWERED_SIGNED:
+        if not must_be_signed(message):
             return
         detail = "the answer carries no signature"
         tracked.touch(record, Sender.SERVER)

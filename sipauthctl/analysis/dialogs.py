@@ -70,6 +70,7 @@ class SentRequest:
     forwarded: bool = False  # where it was first seen, it had passed a proxy already
     credentials: list[Tracked] = field(default_factory=list)
     signed: list[Tracked] = field(default_factory=list)
+    asked: list[Tracked] = field(default_factory=list)  # with which the server signed it
     any_credentials: bool = False  # of whatever scheme
     tokens: dict[tuple[Sender, AssociationName, int], Tracked] = field(default_factory=dict)
 
@@ -79,6 +80,11 @@ class SentRequest:
             if not any(tracked is other for other in kept):
                 kept.append(tracked)
                 del kept[:-CREDENTIALS_KEPT]
+
+    def asks(self, tracked: Tracked) -> None:
+        """Notes an association with which the server signed the request."""
+        if not any(tracked is other for other in self.asked):
+            self.asked = [*self.asked, tracked][-CREDENTIALS_KEPT:]
 
     def taken(self, sender: Sender, name: AssociationName, token: str) -> Tracked | None:
         """The handshake that this very token was part of, where this is a copy: sent again, or of another input. The

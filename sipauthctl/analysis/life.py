@@ -11,6 +11,7 @@ from sipauthctl.analysis.endings import Ending, HeldEndings, made_again
 from sipauthctl.analysis.problem import place_text, status_lines
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.registrations import ClientRegistration
+from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import Record
@@ -76,6 +77,14 @@ class LifeWatch:
             tracked.made_for = "the client signs in anew"
         elif client.registration.standing:
             tracked.made_for = "a server that had not asked before"
+
+    def in_use(self, tracked: Tracked, now: datetime | None) -> bool:
+        """Whether both sides still sign with an association, as far as the input shows."""
+        age = _seconds(tracked.began, now)
+        over = (
+            tracked.deregistered or tracked.redirected or (age is not None and age >= self._lifetime.total_seconds())
+        )
+        return tracked.state is State.ESTABLISHED and not over
 
     def requested(self, endpoint: Endpoint, record: Record, key: Transaction) -> None:
         """Notes a request of a client."""

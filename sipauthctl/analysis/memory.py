@@ -83,6 +83,8 @@ class Memory:
     def heard(self, tracked: Tracked, record: Record, message: Message, header: SignedHeader) -> None:
         """Notes that a message names an association."""
         tracked.touch(record, header.sender)
+        if header.sender is Sender.SERVER:
+            tracked.signed_on(record)
         if header.sender is Sender.SERVER and record.time is not None:
             if tracked.used is not None:
                 tracked.outlived = max(tracked.outlived, (record.time - tracked.used).total_seconds())

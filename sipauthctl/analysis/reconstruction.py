@@ -12,14 +12,15 @@ from datetime import timedelta
 from sipauthctl.analysis.answers import AnswerWatch
 from sipauthctl.analysis.challenges import ChallengeWatch
 from sipauthctl.analysis.checking import SignatureChecker
-from sipauthctl.analysis.dialogs import Dialog
+from sipauthctl.analysis.dialogs import Dialog, Transaction
 from sipauthctl.analysis.digest import DigestWatch
 from sipauthctl.analysis.memory import Memory
-from sipauthctl.analysis.reading import SIGNING, client_of, read_head, signed_headers, transaction
+from sipauthctl.analysis.reading import SIGNING, SignedHeader, client_of, read_head, signed_headers, transaction
 from sipauthctl.analysis.requests import RequestWatch
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.unreadable import note_unreadable
+from sipauthctl.analysis.unsigned import UnsignedWatch
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.security_association import LIFETIME
@@ -42,6 +43,7 @@ class Reconstruction:
         self._requests = RequestWatch(self.memory, secrets, self._checker)
         self._challenges = ChallengeWatch(self.memory, secrets, self._checker)
         self._answers = AnswerWatch(self.memory, secrets, self._checker)
+        self._unsigned = UnsignedWatch(self.memory)
         self.responses = 0
         """How many responses there were."""
 
@@ -61,14 +63,21 @@ class Reconstruction:
         if isinstance(message, Response) and message.status >= 200 and key[2] == "REGISTER":
             self.memory.life.answered(client_of(message, Sender.SERVER), record, key)
         if isinstance(message, Request):
+            again = self.memory.requests.get(key) is not None
             self._requests.take(record, message, key, headers)
-        elif HeaderFamily.of_status(message.status) is not None:
-            self._challenges.take(record, message, key, headers)
+            self._unsigned.request(record, message, key, again=again)
         else:
-            self._answers.take(record, message, key, headers)
+            self._unsigned.response(record, message, key)
+            self._take_response(record, message, key, headers)
         if problem:
             note_unreadable(self.memory, record, message, key, problem)
         return self._emit()
+
+    def _take_response(self, record: Record, message: Response, key: Transaction, headers: list[SignedHeader]) -> None:
+        if HeaderFamily.of_status(message.status) is not None:
+            self._challenges.take(record, message, key, headers)
+        else:
+            self._answers.take(record, message, key, headers)
 
     def signed_in_otherwise(self, dialog: Dialog) -> bool:
         """Whether the client of a dialog gave credentials after it, under another Call-ID."""
@@ -82,6 +91,7 @@ class Reconstruction:
 
     def close(self) -> list[Tracked]:
         """Gives what is still open, at the end of the input."""
+        self._unsigned.close()
         self.memory.done += self.memory.life.close()
         for tracked in self.memory.open:
             tracked.ends_input = True

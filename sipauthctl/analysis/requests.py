@@ -111,6 +111,8 @@ class RequestWatch:
             self._unsigned_request(tracked, record, message, key, header, token)
         elif header.sender is Sender.CLIENT and message.method == "REGISTER":
             tracked.deregistered = message.headers.get("Expires") == "0"
+        if verdict is not None and header.sender is Sender.SERVER:
+            sent.asks(tracked)
         # A server has to sign the answers to what its client signed.
         sent.carries(tracked, signed=verdict is not None and header.sender is Sender.CLIENT)
 

@@ -35,7 +35,7 @@ class AssociationTable:
         self._drop_keys(tracked)
         self._used[id(tracked)] = tracked
         self._used.move_to_end(id(tracked))
-        keys: list[_Key] = [("endpoint", tracked.endpoint, tracked.name)]
+        keys: list[_Key] = [("endpoint", tracked.endpoint, tracked.name), ("address", tracked.endpoint.address)]
         if tracked.opaque is not None:
             keys += [("opaque", tracked.opaque), ("name", tracked.name, tracked.opaque)]
         self._keys[id(tracked)] = keys
@@ -79,6 +79,12 @@ class AssociationTable:
     def by_endpoint(self, name: AssociationName, endpoint: Endpoint) -> tuple[Tracked, ...]:
         """The endpoint's associations with one server, the newest first; of very many only those."""
         return tuple(self._index.get(("endpoint", endpoint, name), ())[: -NEWEST - 1 : -1])
+
+    def of_client(self, endpoint: Endpoint) -> tuple[Tracked, ...]:
+        """All associations of an endpoint, the oldest first; of very many only the newest. Without an epid, those of
+        its address."""
+        found = self._index.get(("address", endpoint.address), ())[-NEWEST:]
+        return tuple(one for one in found if endpoint.epid is None or one.endpoint == endpoint)
 
     def _drop_keys(self, tracked: Tracked) -> None:
         for key in self._keys.pop(id(tracked), ()):

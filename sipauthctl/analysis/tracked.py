@@ -28,6 +28,7 @@ from sipauthctl.sip.message import Response
 STEPS_KEPT = 40
 EXPLAINED_KEPT = 20
 EARLIER_KEPT = 4
+PATHS_KEPT = 8
 _ALWAYS_OTHER = frozenset({"rand", "num", "CSeq number"})
 
 
@@ -111,6 +112,8 @@ class Tracked:
     cut_off: bool = False  # and its last message was so late that no answer was due yet
     one_way: bool = False  # the input has no answers at all
     registered: bool = False  # it signed a 200 to a REGISTER
+    redirected: bool = False  # its server sent the client to another one
+    paths: list[tuple[str, str, str, int | None]] = field(default_factory=list)  # where the server signed with it
     used: datetime | None = None  # when the server last signed with it
     outlived: float = 0.0  # the longest time between two such uses, in seconds
     handshake_number: int = 1  # of this client with this server
@@ -143,9 +146,18 @@ class Tracked:
         if record.time is not None:
             self.began = self.began or record.time
             self.ended = record.time
-        ends = (record.source, record.destination)
-        client, server = ends if sender is Sender.CLIENT else ends[::-1]
+        _, client, server = ends_of(record, sender)
         self.client, self.server = self.client or client, self.server or server
+
+    def signed_on(self, record: Record) -> None:
+        """Notes where the server signs to the client itself, and not to another server."""
+        path = _path(record, Sender.SERVER)
+        if path not in self.paths:
+            self.paths = [*self.paths, path][-PATHS_KEPT:]
+
+    def signs_to(self, record: Record, sender: Sender) -> bool:
+        """Whether a message that `sender` sent goes where the server signed before."""
+        return _path(record, sender) in self.paths
 
     def accepted(self) -> None:
         """Notes that the server took the client's last token."""
@@ -230,3 +242,17 @@ class Tracked:
             steps_left_out=self.steps_left_out,
             inner_tls=self.tls.facts if self.tls is not None else None,
         )
+
+
+def ends_of(record: Record, sender: Sender) -> tuple[str, Address | None, Address | None]:
+    """The input, the client's end and the server's end of the way of a message that `sender` sent."""
+    ends = (record.source, record.destination)
+    client, server = ends if sender is Sender.CLIENT else ends[::-1]
+    return record.input, client, server
+
+
+def _path(record: Record, sender: Sender) -> tuple[str, str, str, int | None]:
+    """The same for all connections from one computer to one server."""
+    input_, client, server = ends_of(record, sender)
+    host, port = ("", None) if server is None else (server.host, server.port)
+    return input_, "" if client is None else client.host, host, port

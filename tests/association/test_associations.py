@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -323,7 +324,10 @@ def test_a_request_of_the_server_is_verified_by_each_association_that_it_names()
     assert [(check.result.trusted, check.result.problem) for check in checks] == [(True, None)] * 2
     changed = notify.with_headers(notify.headers.replace("Expires", "1"))
     assert [check.result.verdict for check in client.associations.verify(changed, NOW)] == [Verdict.INVALID] * 2
-    assert client.associations.verify(register(78), NOW) == ()
+    (unsigned,) = client.associations.verify(register(78), NOW)
+    assert (unsigned.association.targetname, unsigned.result.problem) == (HOSTS[0], SignatureProblem.MISSING)
+    assert client.associations.verify(replace(register(78), method="CANCEL"), NOW) == ()
+    assert Client().associations.verify(register(78), NOW) == ()
 
 
 def test_the_clients_answer_to_it_is_signed_for_each() -> None:
