@@ -13,7 +13,9 @@ from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.registrations import ClientRegistration
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
+from sipauthctl.analysis.words import Sender
 from sipauthctl.association.security_association import LIFETIME
+from sipauthctl.association.window import ReplayWindow
 from sipauthctl.capture.record import Record
 from sipauthctl.diagnosis.ending import AssociationEnd, end_of
 from sipauthctl.sip.errors import SipError
@@ -34,6 +36,7 @@ class WithServer:
     handshakes: int = 0
     ended: AssociationEnd | None = None  # the end of the last one that ended
     renewed: bool = True  # whether another began after it
+    numbers: ReplayWindow | None = None  # the client's under the last association
 
 
 @dataclass(slots=True)
@@ -69,6 +72,8 @@ class LifeWatch:
         client = self._client(record, tracked.endpoint)
         server = client.with_server(tracked)
         server.handshakes += 1
+        tracked.counted_before = 0 if server.numbers is None else server.numbers.highest
+        server.numbers = tracked.sides[Sender.CLIENT].window
         tracked.handshake_number = server.handshakes
         if server.ended is not None and not server.renewed:
             server.renewed = True

@@ -8,7 +8,7 @@ from sipauthctl.analysis.side import RECENT_KEPT, Copy, Side
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.signing import WireSignature
-from sipauthctl.association.window import NumState, ReplayWindow
+from sipauthctl.association.window import NumState, ReplayWindow, goes_on
 from sipauthctl.capture.record import Record
 from sipauthctl.sip.message import Message
 
@@ -43,6 +43,8 @@ def take_number(tracked: Tracked, record: Record, message: Message, sender: Send
     if highest == 0:
         if not tracked.handshake_seen or wire.num == 0:
             return ""
+        if sender is Sender.CLIENT and goes_on(wire.num, tracked.counted_before):
+            return f"the number goes on from {tracked.counted_before} of the association before"
         told = f"The first number of the {sender.value} is {wire.num}."
         tracked.report(Problem("num-not-from-one", told, (place_text(record),)))
         return f"the first number is {wire.num} instead of 1"

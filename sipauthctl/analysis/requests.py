@@ -43,10 +43,17 @@ class RequestWatch:
         dialog = self._dialog(record, message, key, headers) if by_client else None
         if dialog is not None:
             dialog.went_on = dialog.went_on or sent.any_credentials
+            if not sent.any_credentials:
+                self._given_up(dialog)
             if sent.any_credentials:
                 self._memory.signs_in.put(dialog.endpoint, record.time)
         for header in headers:
             self._credentials(record, message, key, header, sent, dialog)
+
+    def _given_up(self, dialog: Dialog) -> None:
+        """A REGISTER without credentials where the client's token is due: it does not answer the server's."""
+        for tracked in self._memory.open.of_client(dialog.endpoint):
+            tracked.given_up |= tracked.step is Step.TOKEN_GIVEN and tracked.call_id == dialog.call_id
 
     def _dialog(
         self, record: Record, message: Request, key: Transaction, headers: list[SignedHeader]

@@ -111,11 +111,13 @@ class Tracked:
     ends_input: bool = False  # it was still open when the input ended
     cut_off: bool = False  # and its last message was so late that no answer was due yet
     one_way: bool = False  # the input has no answers at all
+    given_up: bool = False  # the client began again, and left the server's token without an answer
     registered: bool = False  # it signed a 200 to a REGISTER
     redirected: bool = False  # its server sent the client to another one
     paths: list[tuple[str, str, str, int | None]] = field(default_factory=list)  # where the server signed with it
     used: datetime | None = None  # when the server last signed with it
     outlived: float = 0.0  # the longest time between two such uses, in seconds
+    counted_before: int = 0  # the client's last number under its association before with this server
     handshake_number: int = 1  # of this client with this server
     made_for: str = ""  # why the handshake was made, where it is no plain sign-in
     ended_by: str = ""

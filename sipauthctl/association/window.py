@@ -5,6 +5,16 @@ from __future__ import annotations
 from enum import Enum
 
 WINDOW_SIZE = 256
+MOST_LOST = 16
+"""How many messages are taken to be lost between two associations of a client that goes on counting."""
+
+
+def goes_on(first: int, before: int) -> bool:
+    """Whether the first number under an association goes on from `before`, the last one under the association before.
+
+    Numbers begin with 1, [MS-SIPAE] 3.2.1, but SIPE goes on counting, and servers accept that.
+    """
+    return 0 < before < first <= before + 1 + MOST_LOST
 
 
 class NumState(Enum):

@@ -234,6 +234,53 @@ def test_the_number_of_a_wrong_signature_is_no_gap(secrets: Secrets) -> None:
     assert "num-not-from-one" not in outcome(first, secrets).ids
 
 
+def without_session_security(records: list[Record], *, bits: int = 0x80000) -> list[Record]:
+    """The CHALLENGE without this flag, which is the 20th byte and those after it, [MS-NLMP] 2.2.1.2."""
+    token = re.findall(rb'gssapi-data="([^"]+)"', records[3].raw)[0]
+    data = bytearray(base64.b64decode(token))
+    flags = int.from_bytes(data[20:24], "little") & ~bits
+    data[20:24] = flags.to_bytes(4, "little")
+    return put(records, replace(records[3], raw=records[3].raw.replace(token, base64.b64encode(bytes(data)))))
+
+
+@pytest.mark.parametrize(
+    ("bits", "expected", "words"),
+    [
+        (0x80000, "ntlm-session-security-missing", "lacks extended session security"),
+        (0x20000000, "ntlm-key-strength-mismatch", "56 bits"),
+    ],
+)
+def test_a_client_that_stops_at_a_weak_challenge_is_no_fault_of_the_network(
+    bits: int, expected: str, words: str
+) -> None:
+    records = without_session_security(session(), bits=bits)
+    again = replace(records[0], place=50, time=records[3].time)
+    assert outcome(records[:4]).ids == [expected]
+    assert severity(outcome(records[:4]), expected) == "warning"  # the answer may come after the end of the input
+    seen = outcome([*records[:4], again])
+    assert (severity(seen, expected), "handshake-incomplete" in seen.ids) == ("error", False)
+    assert words in finding(seen, expected)
+    assert expected not in outcome([*session()[:4], again]).ids
+
+
+def test_a_client_that_goes_on_counting_does_not_lack_its_beginning() -> None:
+    first, second = session(), lab(lab=NO_REDIRECT, options={"refreshes": 1})
+    epid, other = (re.findall(rb"epid=\w+", records[0].raw)[0] for records in (first, second))
+
+    def counted(record: Record, before: int) -> Record:
+        number = re.sub(rb'cnum="(\d+)"', lambda found: b'cnum="%d"' % (int(found[1]) + before), record.raw)
+        return replace(record, raw=number.replace(other, epid), time=first[-1].time, place=record.place + 100)
+
+    def seen(before: int) -> Outcome:
+        return outcome([*first, *(counted(record, before) for record in second)], NOTHING)
+
+    last = max(int(n) for record in first for n in re.findall(rb'cnum="(\d+)"', record.raw))
+    assert seen(last).ids == []
+    assert seen(0).ids == []
+    assert "num-not-from-one" in seen(100).ids
+    assert "num-not-from-one" in outcome([counted(record, last) for record in second], NOTHING).ids
+
+
 def test_a_datagram_that_is_sent_again_is_no_replay() -> None:
     records = [replace(record, transport="udp") for record in session()]
     twice = [one for record in records for one in (record, record)]

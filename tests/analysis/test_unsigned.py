@@ -33,7 +33,7 @@ def message(start: str, from_: str, to: str, method: str = "MESSAGE", more: str 
 
 
 def beside(records: list[Record], *raws: tuple[str, bytes], server: Address | None = None) -> list[Record]:
-    """The records of a session with these messages before the de-registration: `>` of the client, `<` of the server."""
+    """The records of a session with these messages before its end: `>` of the client, `<` of the server."""
     last, made = records[-3], []
     home = server or (last.source if last.source != CLIENT else last.destination)
     for number, (direction, raw) in enumerate(raws, 1):

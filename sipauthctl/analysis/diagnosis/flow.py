@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sipauthctl.analysis.diagnosis import clock, offers
+from sipauthctl.analysis.diagnosis.ntlm import stopped_at_challenge
 from sipauthctl.analysis.dialogs import Dialog
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
@@ -19,11 +20,11 @@ ANSWER_SECONDS = 32.0
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """One association that did not come to its end."""
-    if tracked.tls is not None and tracked.tls.handshake.alert is not None:
+    if (tracked.tls is not None and tracked.tls.handshake.alert is not None) or stopped_at_challenge(tracked):
         return  # the cause is told
     if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:
         detail = f"{tracked.who} at {tracked.where}: {tracked.step.value}."
-        mild = tracked.cut_off or tracked.one_way or tracked.scheme is Scheme.DIGEST
+        mild = (tracked.cut_off and not tracked.given_up) or tracked.one_way or tracked.scheme is Scheme.DIGEST
         severity = Severity.WARNING if mild else None
         detail = detail[:-1] + _ending(DialogEnd(tracked.cut_off, tracked.one_way))
         port = tracked.server.port if tracked.server is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.analysis.results import State
-from sipauthctl.analysis.tracked import Tracked
+from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
 from sipauthctl.diagnosis.names import server_findings
@@ -24,6 +24,13 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         detail = f"{tracked.who} answers {tracked.where} with NTLMv1."
         yield finding("ntlm-v1", detail, [f"User-Agent: {tracked.user_agent}"] if tracked.user_agent else [])
     yield from _strength(tracked)
+    if stopped_at_challenge(tracked) and not _has_session_security(tracked):
+        detail = (
+            f"{tracked.who} does not answer the CHALLENGE of {tracked.where}, which lacks extended session security; "
+            "a client that demands it ends the handshake there."
+        )
+        severity = Severity.WARNING if _may_go_on(tracked) else None
+        yield finding("ntlm-session-security-missing", detail, _flags(tracked), severity=severity)
     shown = tracked.handshake_seen or Verdict.CONSISTENT in tracked.verdicts
     if tracked.extended is False and shown:
         how = "The handshake" if tracked.handshake_seen else "The form of the signatures"
@@ -32,6 +39,22 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     if tracked.challenge is not None and tracked.challenge.has_target_info:
         refused = tracked.state is State.FAILED
         yield from server_findings(tracked.challenge.names, tracked.where, refused=refused)
+
+
+def stopped_at_challenge(tracked: Tracked) -> bool:
+    """Whether the client ended the handshake at a CHALLENGE that offers less than clients may demand."""
+    if tracked.challenge is None or tracked.step is not Step.TOKEN_GIVEN or tracked.one_way:
+        return False
+    return not _has_session_security(tracked) or tracked.challenge.key_bits < STRONG_KEY_BITS
+
+
+def _has_session_security(tracked: Tracked) -> bool:
+    return tracked.challenge is not None and tracked.challenge.extended_session_security
+
+
+def _may_go_on(tracked: Tracked) -> bool:
+    """Whether the client may have answered after the end of the input."""
+    return tracked.cut_off and not tracked.given_up
 
 
 def _strength(tracked: Tracked) -> Iterator[Finding]:
@@ -45,7 +68,8 @@ def _strength(tracked: Tracked) -> Iterator[Finding]:
     if told is not None and key_bits(told) < STRONG_KEY_BITS:
         bits = key_bits(told)
         detail = f"{tracked.who} and {host} negotiate NTLM keys of {bits} bits, which Windows 7 and later refuse."
-        severity = None if tracked.state is State.FAILED else Severity.WARNING
+        ended = tracked.state is State.FAILED or (stopped_at_challenge(tracked) and not _may_go_on(tracked))
+        severity = None if ended else Severity.WARNING
         yield finding("ntlm-key-strength-mismatch", detail, _flags(tracked), severity=severity)
 
 

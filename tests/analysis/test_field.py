@@ -1,0 +1,42 @@
+"""Excerpts of logs that people have: what each must show, and what nothing in it shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipauthctl.capture.pcap import PcapReader
+from sipauthctl.capture.reader import open_reader
+from tests.analysis.sessions import NOTHING, Outcome, outcome
+
+FIELD = Path(__file__).with_name("field")
+
+
+def seen(name: str) -> Outcome:
+    return outcome(open_reader(str(FIELD / name), captures=PcapReader), NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("name", "id_"),
+    [
+        ("z-extra-unsigned-server-message.txt", "signature-missing"),
+        ("z-extra-unsigned-client-message.txt", "signature-missing"),
+        ("krb-short.txt", "signature-malformed"),
+        ("krb-dir.txt", "signature-malformed"),
+        ("live-ntlm-no-ess.log", "ntlm-session-security-missing"),
+    ],
+)
+def test_the_cause_is_the_only_error(name: str, id_: str) -> None:
+    found = seen(name)
+    assert [one.id for one in found.findings if one.severity.value == "error"] == [id_]
+    assert "handshake-incomplete" not in found.ids
+
+
+def test_a_real_client_goes_on_counting_in_its_next_association() -> None:
+    """pidgin-sipe: its first number under the new association is 14."""
+    found = seen("live-sa-lifetime.log")
+    assert "num-not-from-one" not in found.ids
+    last = [one for association in found.associations[-1:] for one in association.signatures]
+    first = next(one for one in last if one.sender.value == "client")
+    assert (first.num, "goes on from 13" in first.detail) == (14, True)
