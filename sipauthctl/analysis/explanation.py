@@ -7,15 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from sipauthctl.analysis.attempts import Attempt, SignedMessage, StringMistake
 from sipauthctl.analysis.keyless import Stream, stream_of
-from sipauthctl.analysis.mistakes import (
-    CHANGED_BYTE,
-    STRING_MISTAKES,
-    Attempt,
-    SignedMessage,
-    StringMistake,
-    one_byte,
-)
+from sipauthctl.analysis.mistakes import CHANGED_BYTE, STRING_MISTAKES, one_byte
 from sipauthctl.analysis.verifier import Deviation, SignatureVerifier
 from sipauthctl.analysis.words import Sender
 from sipauthctl.mechanisms.ntlm.context import SEQUENCE_NUMBER
@@ -118,7 +112,7 @@ def explain(signed: SignedMessage, check: Check, *, hints: Sequence[str] = (), t
     expected = signed.buffer.text
     for mistake in sorted(STRING_MISTAKES, key=lambda mistake: mistake.name not in hints):
         for attempt in mistake.attempts(signed):
-            if check.matches(attempt.text):
+            if attempt.text != expected and check.matches(attempt.text):
                 return Explanation(mistake.name, attempt.sentence, attempt.text, expected)
     deviation = check.deviation(expected)
     if deviation is not None:

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from sipauthctl.analysis.attempts import SignedMessage
 from sipauthctl.analysis.keyless import CrcRelation, SequenceRelation, Stream
-from sipauthctl.analysis.mistakes import SignedMessage
 from sipauthctl.analysis.problem import PROBLEMS_KEPT, Problem
 from sipauthctl.association.window import WINDOW_SIZE, NumState, ReplayWindow
 from sipauthctl.capture.record import Address, Record

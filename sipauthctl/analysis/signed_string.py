@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sipauthctl.analysis.mistakes import SignedMessage
+from sipauthctl.analysis.attempts import SignedMessage
 from sipauthctl.analysis.reading import SignedHeader
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.words import Sender

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 
-from sipauthctl.analysis.mistakes import Fields
+from sipauthctl.analysis.attempts import Fields
 from sipauthctl.analysis.problem import PROBLEMS_KEPT, Problem, address_text
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.results import AssociationResult, ExplainedSignature, LadderStep, State

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sipauthctl.analysis.attempts import SignedMessage
 from sipauthctl.analysis.explanation import KeyCheck
-from sipauthctl.analysis.mistakes import SignedMessage
 from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import start_line
 from sipauthctl.analysis.signed_string import Signature, other_versions

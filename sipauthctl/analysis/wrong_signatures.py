@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sipauthctl.analysis.attempts import SignedMessage
 from sipauthctl.analysis.explanation import UNEXPLAINED, Explanation, KeyCheck, RelationCheck, explain
-from sipauthctl.analysis.mistakes import SignedMessage
 from sipauthctl.analysis.problem import Problem, place_text
 from sipauthctl.analysis.reading import start_line
 from sipauthctl.analysis.results import ExplainedSignature

@@ -124,7 +124,7 @@ def string_fields(raw: bytes, who: str, version: int = 4) -> list[bytes]:
         value(raw, rb"\r\nCall-ID: ([^\r]*)"),
         value(raw, rb"\r\nCSeq: (\d+)"),
         value(raw, rb"\r\nCSeq: \d+ (\w+)"),
-        value(raw, rb"\r\nFrom: [^<\r]*<([^>]*)>"),
+        value(raw, rb"\r\nFrom: (?:\"[^\"\r]*\" )?[^<\r]*<([^>]*)>"),
         value(raw, rb"\r\nFrom: [^\r]*;tag=(\w+)"),
     ]
     if version >= 3:

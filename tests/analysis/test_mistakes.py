@@ -14,7 +14,7 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Record
 from tests.analysis import independent
-from tests.analysis.independent import Keys, joined, resigned, sealing_key, signature, string_fields
+from tests.analysis.independent import Keys, joined, resigned, sealing_key, signature, string_fields, value
 from tests.analysis.sessions import GIVEN, NOTHING, PASSWORD, outcome, put, session
 
 REFRESH = 9  # the second refresh: cnum 3
@@ -121,6 +121,10 @@ def exchanged(fields: list[bytes], raw: bytes) -> list[bytes]:
     return [fields[index] for index in order]
 
 
+def _from_tag(fields: list[bytes], raw: bytes, pattern: bytes) -> list[bytes]:
+    return field("From tag", constant(value(raw, rb"\r\nFrom: [^\r]*?" + pattern)))(fields, raw)
+
+
 REQUEST_STRINGS: list[tuple[str, str, Change]] = [
     ("string-of-another-version", "version 2", version_2),
     ("uri-without-scheme", "From URI", field("From URI", without_sip)),
@@ -135,6 +139,18 @@ REQUEST_STRINGS: list[tuple[str, str, Change]] = [
     ("quotes-kept", "realm", both(field("realm", quoted), field("targetname", quoted))),
     ("quotes-kept", "num", both(*(field(name, quoted) for name in ("realm", "targetname", "rand", "num")))),
     ("to-tag", "From tag", lambda fields, raw: [*fields[:11], fields[9], *fields[12:]]),
+    ("from-tag", "the From tag was left out", field("From tag", constant(b""))),
+    ("from-tag", "blanks around", field("From tag", lambda tag: tag + b" ")),
+    ("from-tag", "with the parameters behind it", lambda fields, raw: _from_tag(fields, raw, rb";tag=([^\r]*)")),
+    ("from-tag", "the epid was signed in the place of", lambda fields, raw: _from_tag(fields, raw, rb"epid=(\w+)")),
+    ("from-tag", "with its name", field("From tag", lambda tag: b"tag=" + tag)),
+    ("from-tag", "with quotes", field("From tag", quoted)),
+    ("display-name", "display name", field("From URI", constant(b"e"))),
+    ("field-left-out", "Call-ID", field("Call-ID", constant(b""))),
+    ("blank-kept", "realm was signed with a blank after", field("realm", lambda realm: realm + b" ")),
+    ("leading-zeros", "CSeq number", field("CSeq number", lambda number: number.lstrip(b"0"))),
+    ("targetname-form", "host in upper", field("targetname", lambda name: name.replace(b"hs1", b"HS1"))),
+    ("targetname-form", "host alone", field("targetname", lambda name: name.partition(b".")[0])),
     ("expires", "although", field("Expires", constant(b"7200"))),
     ("expires", "left out", field("Expires", constant(b""))),
     ("identity", "although", field("identity SIP URI", constant(b"sip:ned@litwareinc.com"))),
@@ -167,6 +183,12 @@ def prepared(sentence: str, mistake: str, record: Record) -> Record:
         raw = raw.replace(b"\r\nContact:", b"\r\nExpires: 7200\r\nContact:")
     if mistake == "other-case" and "URI" in sentence:
         raw = raw.replace(b"<sip:ned@", b"<sip:Ned@")
+    if sentence == "blanks around":
+        raw = raw.replace(b";epid=", b" ;epid=", 1)
+    if mistake == "display-name":
+        raw = raw.replace(b"\r\nFrom: <", b'\r\nFrom: "Ned <e> Flint" <')
+    if mistake == "leading-zeros":
+        raw = raw.replace(b"CSeq: ", b"CSeq: 0")
     if sentence == "whole header value":
         raw = raw.replace(b"\r\nFrom: <", b'\r\nFrom: "Ned Flint" <')
     return replace(record, raw=raw)
