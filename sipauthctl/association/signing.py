@@ -69,7 +69,7 @@ class WireSignature(NamedTuple):
 
 
 def must_be_signed(message: Message) -> bool:
-    """Whether a side that holds an association has to sign this message to the other, [MS-SIPAE] 3.2.4 and 3.3.4.
+    """Whether a side that holds an association has to sign this message to the other, [MS-SIP] 3.1.4.2.
 
     That is all it sends but ACK and CANCEL, which are never challenged ([MS-SIPAE] 3.3.5.1), the answers to these,
     provisional answers and challenges.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -69,9 +68,3 @@ def test_a_change_of_one_is_found(place: int) -> None:
     seen = outcome(changed(with_notify(True), place, b"presence@", b"presenCe@"))
     assert {s.frame for s in seen.signatures if s.verdict is Verdict.INVALID} == {place}
     assert "From URI" in seen.sentences[0]
-
-
-def test_a_client_that_does_not_sign_its_answer_is_not_blamed() -> None:
-    records = with_notify(True)
-    records[-1] = replace(records[-1], raw=re.sub(rb"Authorization: [^\r]*\r\n", b"", records[-1].raw))
-    assert outcome(records).serious == []
