@@ -90,6 +90,7 @@ class Analysis:
                 continue
             if over:
                 yield from self._tell(over)
+            self._refusals()
             if self._reconstruction.memory.dialogs_over:
                 self._dialogs()
         yield from self._tell(self._reconstruction.close())
@@ -177,6 +178,10 @@ class Analysis:
         detail = f"{found.detail} But lines of this log are missing or changed, which alone can make it wrong."
         return replace(found, detail=detail, severity=Severity.WARNING)
 
+    def _refusals(self) -> None:
+        for refusal in self._reconstruction.refused.over():
+            self._collect(refusal.findings(), refusal.user.address, refusal.server)
+
     def _dialogs(self) -> None:
         for dialog in self._reconstruction.dialogs_over():
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
@@ -196,9 +201,9 @@ class Analysis:
             self._collect([*found, *told], dialog.endpoint.address, server)
 
     def _just_now(self, time: datetime | None) -> bool:
-        """Whether the input ends before an answer was due."""
+        """Whether the input ends before an answer was due; without times nothing shows that it was."""
         if time is None or self._last is None:
-            return False
+            return True
         return (self._last - time).total_seconds() < ANSWER_SECONDS
 
     def _notice(self, notice: Notice) -> None:

@@ -79,9 +79,10 @@ class AnswerWatch:
         if message.status < 200:
             return
         if tracked.final == key and tracked.step is Step.FINAL_SENT:
-            refused = message.status >= 400 and not _has_info(message)
+            # A refused INVITE or MESSAGE says something of its target, not of the caller.
+            refused = message.status >= 400 and not _has_info(message) and key[2] == "REGISTER"
             tracked.step = Step.REFUSED if refused else Step.ESTABLISHED
-            tracked.answer = message if message.status >= 400 else None
+            tracked.answer = message if message.status >= 400 and key[2] == "REGISTER" else None
             self._seen_as(tracked, message)
             tracked.slim()
             if refused:

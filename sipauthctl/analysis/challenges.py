@@ -14,6 +14,7 @@ from sipauthctl.analysis.reading import (
     start_line,
     without_quote,
 )
+from sipauthctl.analysis.refused import ends_handshake
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import take_server_token
 from sipauthctl.analysis.tracked import ChallengeSeen, Step, Tracked
@@ -95,6 +96,10 @@ class ChallengeWatch:
             dialog = Dialog(client, key[0])
             self._memory.dialogs.put((key[0], client), dialog)
         where = next((offer.targetname for offer in found if offer.targetname), None)
+        dialog.answered = True
+        if ends_handshake(message):
+            dialog.went_on = True  # the client's token is not in the input
+            return
         dialog.challenge = ChallengeSeen(
             date=message.headers.get("Date"),
             offers=found,
@@ -105,7 +110,7 @@ class ChallengeWatch:
             port=record.source.port if record.source is not None else None,
             input=record.input,
         )
-        dialog.went_on, dialog.answered = False, True
+        dialog.went_on = False
         dialog.last_time = record.time
 
     def _server_token(

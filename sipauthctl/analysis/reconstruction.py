@@ -16,6 +16,7 @@ from sipauthctl.analysis.dialogs import Dialog, Transaction
 from sipauthctl.analysis.digest import DigestWatch
 from sipauthctl.analysis.memory import Memory
 from sipauthctl.analysis.reading import SIGNING, SignedHeader, client_of, read_head, signed_headers, transaction
+from sipauthctl.analysis.refused import RefusedWatch
 from sipauthctl.analysis.requests import RequestWatch
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tracked import Tracked
@@ -44,6 +45,7 @@ class Reconstruction:
         self._challenges = ChallengeWatch(self.memory, secrets, self._checker)
         self._answers = AnswerWatch(self.memory, secrets, self._checker)
         self._unsigned = UnsignedWatch(self.memory)
+        self.refused = RefusedWatch(self.memory)
         self.responses = 0
         """How many responses there were."""
 
@@ -69,6 +71,7 @@ class Reconstruction:
         else:
             self._unsigned.response(record, message, key)
             self._take_response(record, message, key, headers)
+            self.refused.take(record, message)
         if problem:
             note_unreadable(self.memory, record, message, key, problem)
         return self._emit()

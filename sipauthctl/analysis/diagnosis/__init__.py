@@ -49,7 +49,8 @@ def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
         finding(one.id, one.detail, one.evidence, severity=one.severity, **dict(one.fields))
         for one in tracked.problems
     ]
-    yield from map(after_success, told) if tracked.state is State.ESTABLISHED else told
+    registered = tracked.state is State.ESTABLISHED and tracked.answer is None
+    yield from map(after_success, told) if registered else told
 
 
 def of_the_server(tracked: Tracked, found: Iterable[Finding], *, local_times: bool) -> tuple[Finding, ...]:

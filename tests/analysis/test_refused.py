@@ -1,0 +1,81 @@
+"""Refused REGISTERs wherever they stand: before any handshake, after it, and without the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sipauthctl.capture.record import Record
+from tests.analysis.sessions import NOTHING, Outcome, lab, outcome, session
+
+HANDSHAKE_FAILED = '1000;reason="Final handshake failed";HRESULT="0xC3E93EE4(SIP_E_AUTH_NTLMMISMATCH)";source="hs1"'
+
+
+def answer(like: Record, status: str, diagnostics: str = "", method: str = "REGISTER") -> Record:
+    """Another answer to the request that `like` answers, unsigned."""
+    kept = [
+        line for line in like.raw.split(b"\r\n")[1:] if line.startswith((b"Via", b"From", b"To", b"Call-ID", b"CSeq"))
+    ]
+    more = [f"ms-diagnostics: {diagnostics}".encode()] if diagnostics else []
+    lines = [f"SIP/2.0 {status}".encode(), *kept, *more, b"Content-Length: 0", b"", b""]
+    return replace(like, raw=b"\r\n".join(lines).replace(b" REGISTER\r\n", f" {method}\r\n".encode()))
+
+
+def found(seen: Outcome) -> list[tuple[str, str]]:
+    return [(one.id, one.severity.value) for one in seen.findings if one.severity.value != "info"]
+
+
+CODES = [
+    ("404 Not Found", '1003;reason="User does not exist";source="hs1"', "user-not-enabled"),
+    ("504 Server time-out", '1008;reason="Unable to resolve DNS SRV record";source="sip"', "next-hop-failed"),
+    ("403 Forbidden", '4003;reason="User is not enabled for remote access";source="hs1"', "remote-access-off"),
+    ("503 Service Unavailable", "", "server-diagnostic"),
+]
+
+
+@pytest.mark.parametrize(("status", "diagnostics", "id_"), CODES, ids=[id_ for _, _, id_ in CODES])
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "with its request"])
+def test_the_first_answer(status: str, diagnostics: str, id_: str, alone: bool) -> None:
+    records = session()
+    refused = answer(records[1], status, diagnostics)
+    assert found(outcome([refused] if alone else [records[0], refused], NOTHING)) == [(id_, "error")]
+
+
+@pytest.mark.parametrize(("status", "diagnostics", "id_"), CODES, ids=[id_ for _, _, id_ in CODES])
+def test_the_answer_to_a_refresh(status: str, diagnostics: str, id_: str) -> None:
+    records = session()
+    assert (id_, "error") in found(outcome([*records[:9], answer(records[9], status, diagnostics)], NOTHING))
+
+
+@pytest.mark.parametrize("before", [0, 2, 4, 5])
+def test_a_challenge_that_ends_a_handshake(before: int) -> None:
+    """It stands alone, after the offers, after the server's token, or after the client's."""
+    records = session()
+    seen = outcome([*records[:before], answer(records[5], "401 Unauthorized", HANDSHAKE_FAILED)], NOTHING)
+    assert found(seen) == [("ntlm-key-strength-mismatch", "error")]
+
+
+def test_an_interval_too_brief_is_no_error() -> None:
+    records = session()
+    assert found(outcome([records[0], answer(records[1], "423 Interval Too Brief")], NOTHING)) == [
+        ("server-diagnostic", "warning")
+    ]
+
+
+@pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "SUBSCRIBE"])
+def test_another_request_that_is_refused_says_nothing_of_the_account(method: str) -> None:
+    records = [replace(one, raw=one.raw.replace(b" REGISTER\r\n", f" {method}\r\n".encode())) for one in session()]
+    refused = answer(records[5], "404 Not Found", '1003;reason="User does not exist"', method)
+    assert "user-not-enabled" not in outcome([*records[:5], refused], NOTHING).ids
+
+
+def test_a_refusal_is_told_once() -> None:
+    assert found(outcome(lab("credentials-refused", lab={"redirect": False}), NOTHING)) == [
+        ("credentials-refused", "error")
+    ]
+
+
+def test_an_input_without_times_that_ends_at_a_first_challenge_is_no_error() -> None:
+    timeless = [replace(one, time=None) for one in session()[:2]]
+    assert [severity for _, severity in found(outcome(timeless, NOTHING)) if severity == "error"] == []
