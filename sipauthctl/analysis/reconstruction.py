@@ -68,6 +68,7 @@ class Reconstruction:
             again = self.memory.requests.get(key) is not None
             self._requests.take(record, message, key, headers)
             self._unsigned.request(record, message, key, again=again)
+            self.refused.terminated(record, message, client_of(message, Sender.SERVER))
         else:
             self._unsigned.response(record, message, key)
             self._take_response(record, message, key, headers)

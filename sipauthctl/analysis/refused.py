@@ -7,23 +7,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sipauthctl.analysis.memory import Memory
-from sipauthctl.analysis.problem import address_text, place_text
+from sipauthctl.analysis.problem import address_text, place_text, status_lines
 from sipauthctl.analysis.reading import Endpoint, endpoint
 from sipauthctl.analysis.tracked import Step, Tracked
-from sipauthctl.association.diagnostics import diagnostics
+from sipauthctl.association.diagnostics import HEADERS, diagnostics
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import host_of, offers
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.capture.record import Record
-from sipauthctl.diagnosis.answers import proven
+from sipauthctl.diagnosis.answers import proven, words
 from sipauthctl.diagnosis.refusals import refusal
-from sipauthctl.findings import Finding, Severity
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
-from sipauthctl.sip.message import Response
+from sipauthctl.sip.message import Message, Request, Response
 
 FINAL_HANDSHAKE_FAILED = 1000  # [MS-OCER] 7.1
 _INTERVAL_TOO_BRIEF = 423  # RFC 3261 21.4.17: the client asks again for longer
+_REGISTRATION = "registration-notify"
 _KEPT = 256
 _ENDED = (Step.TOKEN_GIVEN, Step.FINAL_SENT)
 
@@ -63,12 +64,32 @@ class Refusal:
         yield replace(found, evidence=evidence, severity=severity)
 
 
+@dataclass(frozen=True, slots=True)
+class Termination:
+    """A NOTIFY that ends the registration of a user who is signed in, [MS-SIPREGE] 4.1.3."""
+
+    user: Endpoint
+    server: str
+    notify: Request
+    place: str
+
+    def findings(self) -> Iterator[Finding]:
+        """What it says."""
+        address = self.user.address
+        code = proven(self.notify, Scheme.NTLM.value)
+        id_ = "registration-lost" if code is None or code.finding is None else code.finding
+        detail = f"{self.server} ends the registration of {address}: {words(self.notify)}."
+        evidence = (self.place, *status_lines(self.notify, ("Event", "Subscription-State", *HEADERS)))
+        account = address.removeprefix("sip:").partition("@")[0]
+        yield finding(id_, detail, evidence, user=account, sip_uri=address, host=self.server)
+
+
 class RefusedWatch:
     """Takes final answers of 400 or more to REGISTERs, after the handshakes that they may end."""
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
-        self._refusals: list[Refusal] = []
+        self._refusals: list[Refusal | Termination] = []
 
     def take(self, record: Record, message: Response) -> None:
         """Takes one answer."""
@@ -88,12 +109,25 @@ class RefusedWatch:
         refused = Refusal(client, _server(record, message), message, place_text(record), challenge)
         self._refusals = [*self._refusals, refused][-_KEPT:]
 
+    def terminated(self, record: Record, message: Request, client: Endpoint) -> None:
+        """Takes a request of a server: one that ends a subscription to the user's own state, with a reason."""
+        state = (message.headers.get("Subscription-State") or "").partition(";")[0].strip().lower()
+        if state != "terminated" or not diagnostics(message):
+            return
+        event = (message.headers.get("Event") or "").partition(";")[0].strip().lower()
+        if event != _REGISTRATION and endpoint(message.from_).address != client.address:
+            return  # that of another user
+        open_ = [one for one in self._memory.open.of_client(client) if one.step is Step.ESTABLISHED]
+        server = open_[-1].where if open_ else _server(record, message)
+        ended = Termination(client, server, message, place_text(record))
+        self._refusals = [*self._refusals, ended][-_KEPT:]
+
     def _handshake(self, client: Endpoint, message: Response) -> Tracked | None:
         """The handshake that a challenge ends, where the client's last token is not in the input."""
         open_ = self._memory.open.of_client(client)
         return next((one for one in open_ if one.call_id == message.call_id and one.step in _ENDED), None)
 
-    def over(self) -> list[Refusal]:
+    def over(self) -> list[Refusal | Termination]:
         """Gives those since this was last asked."""
         refusals, self._refusals = self._refusals, []
         return refusals
@@ -107,9 +141,10 @@ def _scheme(answer: Response) -> str:
     return next((scheme.value for scheme in schemes if scheme is not None), Scheme.NTLM.value)
 
 
-def _server(record: Record, message: Response) -> str:
+def _server(record: Record, message: Message) -> str:
     try:
-        named = next((offer.targetname for offer in offers(message) if offer.targetname), "")
+        challenge = offers(message) if isinstance(message, Response) else ()
+        named = next((offer.targetname for offer in challenge if offer.targetname), "")
     except SipError:
         named = ""
     source = next((name for report in diagnostics(message) if (name := report.get("source"))), "")

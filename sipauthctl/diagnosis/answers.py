@@ -6,7 +6,7 @@ from sipauthctl.association.diagnostics import HEADERS, diagnostics
 from sipauthctl.codes import Code, diagnostic, of_windows
 from sipauthctl.findings import catalogue
 from sipauthctl.mechanisms.base import Scheme
-from sipauthctl.sip.message import Response
+from sipauthctl.sip.message import Message, Response
 
 NTLM_MISMATCH = 0xC3E93EE4
 
@@ -16,14 +16,14 @@ def hresults(response: Response) -> frozenset[int]:
     return frozenset(report.hresult for report in diagnostics(response) if report.hresult is not None)
 
 
-def proven(response: Response, scheme: str) -> Code | None:
+def proven(message: Message, scheme: str) -> Code | None:
     """The first code in its reports that proves a cause; an HRESULT is finer than the number beside it.
 
     Args:
-        response: the answer.
+        message: the answer, or a request that brings a report.
         scheme: the scheme that was used: what concerns tickets is no cause where Kerberos was not.
     """
-    for report in diagnostics(response):
+    for report in diagnostics(message):
         windows = of_windows(report.hresult) if report.hresult is not None else None
         for code in (windows, diagnostic(report.id)):
             if code is None or code.finding is None:
@@ -39,8 +39,8 @@ def lines(response: Response) -> list[str]:
     return [f"SIP/2.0 {response.status} {response.reason}", *reports]
 
 
-def words(response: Response) -> str:
+def words(message: Message) -> str:
     """The reasons in words."""
     return (
-        "; ".join(reason for report in diagnostics(response) if (reason := report.get("reason"))) or "without a reason"
+        "; ".join(reason for report in diagnostics(message) if (reason := report.get("reason"))) or "without a reason"
     )

@@ -70,6 +70,26 @@ def test_another_request_that_is_refused_says_nothing_of_the_account(method: str
     assert "user-not-enabled" not in outcome([*records[:5], refused], NOTHING).ids
 
 
+@pytest.mark.parametrize(
+    ("event", "sender", "state", "expected"),
+    [
+        ("registration-notify", "ned", "terminated;expires=0", ["user-not-enabled"]),
+        ("presence", "ned", "terminated;expires=0", ["user-not-enabled"]),
+        ("presence", "nina", "terminated;expires=0", []),  # says something of nina
+        ("registration-notify", "ned", "active;expires=600", []),
+    ],
+)
+def test_a_subscription_that_the_server_ends(event: str, sender: str, state: str, expected: list[str]) -> None:
+    raw = (
+        f"NOTIFY sip:192.0.2.35 SIP/2.0\r\nFrom: <sip:{sender}@litwareinc.com>;tag=1\r\nTo: <sip:ned@litwareinc.com>"
+        f";tag=2;epid=01\r\nCall-ID: n\r\nCSeq: 1 NOTIFY\r\nEvent: {event}\r\nSubscription-State: {state}\r\n"
+        'ms-diagnostics-public: 4141;reason="User disabled"\r\nContent-Length: 0\r\n\r\n'
+    ).encode()
+    records = session()
+    notify = replace(records[-1], raw=raw, place=99)
+    assert [id_ for id_, _ in found(outcome([*records[:-2], notify], NOTHING))] == expected
+
+
 def test_a_refusal_is_told_once() -> None:
     assert found(outcome(lab("credentials-refused", lab={"redirect": False}), NOTHING)) == [
         ("credentials-refused", "error")
