@@ -44,9 +44,17 @@ def check_lab(settings: LabSettings) -> None:
 
 
 def check_register(
-    given: Mapping[str, Any], sip_uri: str | None, *, proxies: int, refresh: int, hold: timedelta | None, keep: bool
+    given: Mapping[str, Any],
+    sip_uri: str | None,
+    *,
+    proxies: int,
+    refresh: int,
+    hold: timedelta | None,
+    keep: bool,
+    server_asks: bool,
 ) -> None:
-    """For `sipauthctl register --lab`; `given` has the options of a sign-in.
+    """For `sipauthctl register --lab`; `given` has the options of a sign-in, `server_asks` tells whether the server
+    sends requests of its own.
 
     Raises:
         UsageError: a fault cannot show.
@@ -64,6 +72,7 @@ def check_register(
             Need.SECOND_REQUEST: (stays or not keep, "--refresh 1, or no --keep"),
             Need.REFRESH: (stays, "--refresh 1 or --hold"),
             Need.HOLD: (hold is not None, "--hold"),
+            Need.SERVER_REQUEST: (server_asks, "--probe subscribe, or --hold with --message-every"),
             Need.DOCTOR: (False, "`sipauthctl doctor --lab`"),
         }
         _check(given["faults"], _of_sign_in(given, sip_uri) | needed)
@@ -83,6 +92,7 @@ def check_doctor(given: Mapping[str, Any], sip_uri: str | None) -> None:
         needed: Needed = {
             Need.KERBEROS: (with_kdc, "--auth auto or kerberos"),
             Need.HOLD: (False, "`sipauthctl register --lab --hold 10m`"),
+            Need.SERVER_REQUEST: (False, "`sipauthctl register --lab --probe subscribe`"),
         }
         _check(given["faults"], _of_sign_in(given, sip_uri) | needed)
 

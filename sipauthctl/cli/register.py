@@ -72,7 +72,8 @@ def command(
     life = {"proxies": proxies, "forked": forked, "sa_idle": sa_idle, "message_every": message_every}
     if any(life.values()) and not given["lab"]:
         raise click.UsageError("--proxies, --fork, --sa-idle and --message-every are for the lab: add --lab.")
-    check_register(given, sip_uri, proxies=proxies, refresh=refresh, hold=hold, keep=keep)
+    asks = "subscribe" in map(str.lower, probes) or (hold is not None and message_every is not None)
+    check_register(given, sip_uri, proxies=proxies, refresh=refresh, hold=hold, keep=keep, server_asks=asks)
     from sipauthctl.cli.register_request import Request
     from sipauthctl.cli.register_run import execute
 

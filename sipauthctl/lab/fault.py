@@ -21,6 +21,7 @@ class Need(Enum):
     SECOND_REQUEST = auto()  # another signed one after the sign-in
     REFRESH = auto()
     HOLD = auto()  # a client that stays
+    SERVER_REQUEST = auto()  # the server sends one of its own
     REFUSAL = auto()  # of a logon
     FIRST_ACCOUNT = auto()  # it signs in
     DOCTOR = auto()  # no sign-in shows it

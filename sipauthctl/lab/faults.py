@@ -101,6 +101,7 @@ _ALL = (
         "unsigned-request",
         "Requests of the server (MESSAGE, NOTIFY) come without a signature.",
         changing(unsigned_requests=True),
+        needs=(Need.SERVER_REQUEST,),
     ),
     Fault(
         "unsigned-redirect",

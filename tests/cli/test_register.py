@@ -44,6 +44,7 @@ def test_a_healthy_run_fits_80_columns_and_has_no_colour_in_a_pipe() -> None:
 
 OPTIONS = {
     Need.REFRESH: ("--refresh", "1"),
+    Need.SERVER_REQUEST: ("--probe", "subscribe"),
     Need.TCP: ("--transport", "tcp"),
     Need.REFUSAL: ("sip:dora@litwareinc.com",),
 }
