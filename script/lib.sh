@@ -33,17 +33,31 @@ python_in_range() {
     exit 1
 }
 
+# fresh NAME: an empty virtual environment .venv/NAME.
+fresh() {
+    rm -rf ".venv/$1"
+    "$(python_in_range)" -m venv ".venv/$1"
+}
+
+# install NAME ARGUMENTS...: into .venv/NAME, nothing without one of the hashes in requirements/*.txt.
+install() {
+    name=$1
+    shift
+    ".venv/$name/bin/pip" --quiet --disable-pip-version-check install --require-hashes "$@"
+}
+
 # environment NAME: a virtual environment with requirements/NAME.txt and this checkout, in .venv/NAME.
 environment() {
     name=$1
-    python=$(python_in_range)
-    stamp=$({ "$python" -V; cat "requirements/$name.txt" pyproject.toml; } | sha256sum)
+    stamp=$({ "$(python_in_range)" -V; cat "requirements/$name.txt" requirements/build.txt pyproject.toml; } | sha256sum)
     if [ "$(cat ".venv/$name/stamp" 2>/dev/null)" != "$stamp" ]; then
         echo "Making the Python environment .venv/$name" >&2
-        rm -rf ".venv/$name"
-        "$python" -m venv ".venv/$name"
-        ".venv/$name/bin/pip" --quiet --disable-pip-version-check install --require-hashes -r "requirements/$name.txt"
-        ".venv/$name/bin/pip" --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable .
+        fresh "$name"
+        # gssapi and krb5 come as source. They are built with the locked tools: pip would fetch others, without hashes.
+        install "$name" --only-binary :all: -r requirements/build.txt
+        install "$name" --only-binary :all: --no-binary gssapi,krb5 --no-build-isolation -r "requirements/$name.txt"
+        ".venv/$name/bin/pip" --quiet --disable-pip-version-check install \
+            --no-index --no-deps --no-build-isolation --editable .
         echo "$stamp" >".venv/$name/stamp"
     fi
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from sipauthctl.sip.errors import ParseError
@@ -10,6 +11,7 @@ from sipauthctl.sip.message import Message
 from sipauthctl.sip.params import unquote
 
 HEADERS = ("ms-diagnostics", "ms-diagnostics-public")
+_HRESULT = re.compile(r"\s*(?:0x)?([0-9A-F]{1,8})\s*(?:\(|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,9 @@ class Diagnostic:
 
     @property
     def hresult(self) -> int | None:
-        """The HRESULT as a number: `0xC3E93EC3(SIP_E_AUTH_UNAUTHORIZED)` gives 0xC3E93EC3."""
-        digits = (self.get("hresult") or "").split("(")[0].strip()
-        try:
-            return int(digits, 16)
-        except ValueError:
-            return None
+        """The HRESULT, 32 bits: `0xC3E93EC3(SIP_E_AUTH_UNAUTHORIZED)` gives 0xC3E93EC3; None for anything else."""
+        match = _HRESULT.match(self.get("hresult") or "")
+        return None if match is None else int(match[1], 16)
 
 
 def diagnostics(message: Message) -> tuple[Diagnostic, ...]:

@@ -6,6 +6,7 @@ and 4.5). Their INVITE is challenged with MD5-sess; it makes no security associa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from sipauthctl.association.parameters import AuthParameters
@@ -21,6 +22,7 @@ ANONYMOUS_HOST = "anonymous.invalid"
 CONFERENCE = "app:conf:"
 """How the opaque of a conference's URI begins, [MS-SIPAE] 4.5."""
 
+_NONCE_COUNT = re.compile(r"[0-9A-Fa-f]{1,8}")
 _BARE = frozenset({"algorithm", "stale", "qop", "nc"})
 
 
@@ -110,10 +112,7 @@ class DigestCredentials:
     @property
     def count(self) -> int | None:
         """nc as a number, None where there is none."""
-        try:
-            return int(self.nc, 16) if 0 < len(self.nc) <= 8 else None
-        except ValueError:
-            return None
+        return int(self.nc, 16) if _NONCE_COUNT.fullmatch(self.nc) else None
 
     def format(self) -> str:
         """The value of a credentials header."""

@@ -20,6 +20,7 @@ from sipauthctl.sip.message import HEADER_END, Message, content_length, parse_he
 from sipauthctl.sip.recognise import describe, looks_like
 
 _PARTIAL_END = len(b"\r\n\r")  # the most of a header end that may stand in the buffer unrecognised
+_TOLD_BY = 3  # bytes by which `looks_like` recognises what is binary
 _KEEP_ALIVE = re.compile(rb"[\r\n]+")
 
 
@@ -107,6 +108,8 @@ class StreamFramer:
         kind = looks_like(bytes(self._buffer[:16]))
         if kind is not None:
             raise ParseError(f"not SIP: {describe(kind)}")
+        if len(self._buffer) > _TOLD_BY and b"\x00" in self._buffer[:16]:  # whatever else of it has come
+            raise ParseError(f"not SIP: binary data {excerpt(bytes(self._buffer[:16]))}")
         end = HEADER_END.search(self._buffer, self._scanned)
         if end is None:
             self._check_unfinished()
@@ -124,13 +127,14 @@ class StreamFramer:
 
     def _check_unfinished(self) -> None:
         size = len(self._buffer)
-        newline = self._buffer.rfind(b"\n", self._scanned)
-        if newline >= 0:
-            self._line_start = newline + 1
-        if self._line_start == 0 and size > 3 and b"\x00" in self._buffer[:16]:
-            raise ParseError(f"not SIP: binary data {excerpt(bytes(self._buffer[:16]))}")
-        if size - self._line_start - self._buffer.endswith(b"\r") > self._limits.line:
-            raise LineTooLong(f"a line exceeds {self._limits.line} bytes")
+        while (end := self._buffer.find(b"\n", max(self._line_start, self._scanned))) >= 0:
+            self._check_line(end)
+            self._line_start = end + 1
+        self._check_line(size)
         if size > self._limits.header_block + _PARTIAL_END:
             raise HeaderBlockTooLarge(f"the header block exceeds {self._limits.header_block} bytes")
         self._scanned = max(0, size - _PARTIAL_END)
+
+    def _check_line(self, end: int) -> None:
+        if end - self._line_start - self._buffer.endswith(b"\r", self._line_start, end) > self._limits.line:
+            raise LineTooLong(f"a line exceeds {self._limits.line} bytes")

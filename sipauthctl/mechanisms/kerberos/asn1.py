@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyasn1.type import char, namedtype, tag, univ, useful
+from pyasn1.type import char, constraint, namedtype, tag, univ, useful
 
 AS_REQ, AS_REP, AP_REQ, KRB_ERROR = 10, 11, 14, 30
 """Message types, RFC 4120 7.5.7, which are also the application tags."""
@@ -29,6 +29,12 @@ def _application(number: int) -> Any:
     return kind.tagExplicitly(tag.Tag(tag.tagClassApplication, tag.tagFormatConstructed, number))
 
 
+class _Int32(univ.Integer):
+    """RFC 4120 5.2.4: no other integer of Kerberos that is read here is larger."""
+
+    subtypeSpec = constraint.ValueRangeConstraint(-(1 << 31), (1 << 31) - 1)
+
+
 class _Names(univ.SequenceOf):
     componentType = char.GeneralString()
 
@@ -41,7 +47,7 @@ class HostAddress(univ.Sequence):
     """RFC 4120 5.2.5."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "addr-type", univ.Integer()),
+        _field(0, "addr-type", _Int32()),
         _field(1, "address", univ.OctetString()),
     )
 
@@ -54,7 +60,7 @@ class PrincipalName(univ.Sequence):
     """RFC 4120 5.2.2."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "name-type", univ.Integer()),
+        _field(0, "name-type", _Int32()),
         _field(1, "name-string", _Names()),
     )
 
@@ -63,7 +69,7 @@ class PaData(univ.Sequence):
     """RFC 4120 5.2.7; KERB-ERROR-DATA of [MS-KILE] 2.2.2 has the same form."""
 
     componentType = namedtype.NamedTypes(
-        _field(1, "padata-type", univ.Integer()),
+        _field(1, "padata-type", _Int32()),
         _optional(2, "padata-value", univ.OctetString()),
     )
 
@@ -78,7 +84,7 @@ class EtypeInfo2Entry(univ.Sequence):
     """RFC 4120 5.2.7.5."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "etype", univ.Integer()),
+        _field(0, "etype", _Int32()),
         _optional(1, "salt", char.GeneralString()),
         _optional(2, "s2kparams", univ.OctetString()),
     )
@@ -94,7 +100,7 @@ class EncryptedData(univ.Sequence):
     """RFC 4120 5.2.9."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "etype", univ.Integer()),
+        _field(0, "etype", _Int32()),
         _field(2, "cipher", univ.OctetString()),
     )
 
@@ -126,8 +132,8 @@ class AsRequest(univ.Sequence):
 
     tagSet = _application(AS_REQ)
     componentType = namedtype.NamedTypes(
-        _field(1, "pvno", univ.Integer()),
-        _field(2, "msg-type", univ.Integer()),
+        _field(1, "pvno", _Int32()),
+        _field(2, "msg-type", _Int32()),
         _optional(3, "padata", MethodData()),
         _field(4, "req-body", _KdcRequestBody()),
     )
@@ -138,8 +144,8 @@ class AsReply(univ.Sequence):
 
     tagSet = _application(AS_REP)
     componentType = namedtype.NamedTypes(
-        _field(0, "pvno", univ.Integer()),
-        _field(1, "msg-type", univ.Integer()),
+        _field(0, "pvno", _Int32()),
+        _field(1, "msg-type", _Int32()),
         _optional(2, "padata", MethodData()),
         _field(3, "crealm", char.GeneralString()),
         _field(4, "cname", PrincipalName()),
@@ -153,13 +159,13 @@ class KrbError(univ.Sequence):
 
     tagSet = _application(KRB_ERROR)
     componentType = namedtype.NamedTypes(
-        _field(0, "pvno", univ.Integer()),
-        _field(1, "msg-type", univ.Integer()),
+        _field(0, "pvno", _Int32()),
+        _field(1, "msg-type", _Int32()),
         _optional(2, "ctime", useful.GeneralizedTime()),
         _optional(3, "cusec", univ.Integer()),
         _field(4, "stime", useful.GeneralizedTime()),
         _field(5, "susec", univ.Integer()),
-        _field(6, "error-code", univ.Integer()),
+        _field(6, "error-code", _Int32()),
         _optional(7, "crealm", char.GeneralString()),
         _optional(8, "cname", PrincipalName()),
         _field(9, "realm", char.GeneralString()),
@@ -173,7 +179,7 @@ class TicketCipher(univ.Sequence):
     """EncryptedData, RFC 4120 5.2.9, with the version of its key."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "etype", univ.Integer()),
+        _field(0, "etype", _Int32()),
         _optional(1, "kvno", univ.Integer()),
         _field(2, "cipher", univ.OctetString()),
     )
@@ -196,8 +202,8 @@ class ApRequest(univ.Sequence):
 
     tagSet = _application(AP_REQ)
     componentType = namedtype.NamedTypes(
-        _field(0, "pvno", univ.Integer()),
-        _field(1, "msg-type", univ.Integer()),
+        _field(0, "pvno", _Int32()),
+        _field(1, "msg-type", _Int32()),
         _field(2, "ap-options", univ.BitString()),
         _field(3, "ticket", Ticket()),
         _field(4, "authenticator", univ.Any()),
