@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
+import io
 import os
 import re
 import shlex
@@ -55,7 +57,7 @@ def run_all(minutes: float, names: list[str], folder: Path) -> int:
     import atheris
 
     # Once for all processes: it takes longer than a short run.
-    with atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
+    with contextlib.redirect_stderr(io.StringIO()), atheris.instrument_imports(include=INSTRUMENTED, enable_loader_override=False):
         from tests.fuzz.targets import TARGETS
 
     unknown = set(names) - set(TARGETS)
@@ -85,7 +87,7 @@ def run_one(target: Target, seconds: int, folder: Path) -> Outcome:
     for path in (corpus, crashes):
         path.mkdir(parents=True, exist_ok=True)
     for seed in target.seeds:
-        (corpus / hashlib.sha1(seed, usedforsecurity=False).hexdigest()).write_bytes(seed)
+        (corpus / _name(seed)).write_bytes(seed)
     before = set(crashes.iterdir())
     log = folder / f"{target.name}.log"
     options = [
@@ -94,7 +96,7 @@ def run_one(target: Target, seconds: int, folder: Path) -> Outcome:
     ]
     child = os.fork()
     if child == 0:
-        fuzz(target, options, log)
+        fuzz(target, options, crashes, log)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     output = log.read_text("utf-8", "replace")
     crash = next(iter(set(crashes.iterdir()) - before), None)
@@ -108,18 +110,29 @@ def run_one(target: Target, seconds: int, folder: Path) -> Outcome:
     return Outcome(int(executed[1]) if executed else number, edges, len(list(corpus.iterdir())), crash)
 
 
-def fuzz(target: Target, options: list[str], log: Path) -> NoReturn:
+def fuzz(target: Target, options: list[str], crashes: Path, log: Path) -> NoReturn:
     """The process of one target; `options` are libFuzzer's. It ends the process."""
     import atheris
+
+    def run(data: bytes) -> None:
+        try:
+            target.run(data)
+        except BaseException:  # libFuzzer itself keeps those alone that take too long or too much memory
+            (crashes / f"crash-{_name(data)}").write_bytes(data)
+            raise
 
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(file, 1)
     os.dup2(file, 2)
     try:
-        atheris.Setup([sys.argv[0], *options], target.run)
+        atheris.Setup([sys.argv[0], *options], run)
         atheris.Fuzz()
     finally:
         os._exit(70)  # libFuzzer has ended the process before
+
+
+def _name(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
 def reproduce(name: str, file: str) -> int:

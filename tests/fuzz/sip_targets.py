@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from datetime import UTC, timedelta
 
@@ -151,8 +152,9 @@ def auth_parameters(data: bytes) -> None:
                 assert AuthParameters.parse_all(one.format()) == (one,)
             read_parameters(one)
         if len(found) == 1:  # an escape leads through the general reader
-            more = AuthParameters.parse_all(text + ', zz="\\""')
-            assert more == (AuthParameters(found[0].scheme_text, (*found[0].params, ("zz", '"'))),)
+            scheme, rest = found[0].scheme_text, text.lstrip()[len(found[0].scheme_text) :]
+            more = AuthParameters.parse_all(f'{scheme} zz="\\"",{rest}')
+            assert more == (AuthParameters(scheme, (("zz", '"'), *found[0].params)),)
 
 
 def read_parameters(one: AuthParameters) -> None:
@@ -194,7 +196,7 @@ def output_text(data: bytes) -> None:
     """What makes text fit for people: nothing in it acts, no token is left."""
     text = text_of(data)
     shown = safe(text)
-    assert all(char.isprintable() for char in shown)
+    assert not [char for char in shown if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")]
     shown.encode("utf-8")
     assert len(shown) < 10 * 2_100
     assert quoted(text).isascii()
