@@ -27,7 +27,7 @@ _PCAP_HEAD, _RECORD_HEAD = 24, 16
 _LARGEST_PACKET = 262_144  # tshark calls anything larger damage
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 6, 10
 _OTHER_BLOCKS = frozenset({4, 5})  # names, statistics
-_PACKET_HEAD, _LEAST_BLOCK = 28, 12
+_PACKET_HEAD, _LEAST_BLOCK, _LEAST_SECTION = 28, 12, 28
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _NEW_SECTION = -3  # a fate: stays, and its length is no longer known
 _NO_PACKET = 0
@@ -196,6 +196,9 @@ class Survey:
                 elif kind in (_OLD_PACKET, _SIMPLE_PACKET):
                     self.packets = number = self.packets + 1
                 elif kind == _SECTION:
+                    if length < _LEAST_SECTION:
+                        yield self._rest(base + position)
+                        return
                     fate = _NEW_SECTION
                 elif kind == _INTERFACE:
                     links.append(interface & 0xFFFF if order == "<" else interface >> 16)

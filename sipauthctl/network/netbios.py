@@ -51,7 +51,7 @@ async def _ask(address: str, port: int, question: Question, seconds: float) -> A
         address, port, write_question(question), seconds, lambda packet: _read(packet, question) is not None
     )
     answer = _read(data, question)
-    assert answer is not None  # noqa: S101, only such a one is accepted
+    assert answer is not None  # only such a one is accepted  # noqa: S101  # nosec B101
     return answer
 
 

@@ -58,6 +58,10 @@ def test_a_report_that_cannot_be_read_is_left_out(value: str) -> None:
         ('"C3E93EC3"', 0xC3E93EC3),
         ('""', None),
         ('"unknown"', None),
+        ("-1", None),
+        ("1_0", None),
+        ("0x1C3E93EE4", None),
+        ("0x" + "F" * 5000, None),
     ],
 )
 def test_the_hresult_as_a_number(text: str, number: int | None) -> None:
@@ -69,4 +73,4 @@ def test_the_hresult_as_a_number(text: str, number: int | None) -> None:
 def test_any_value_gives_reports_or_none(value: str) -> None:
     for report in read(value, "1000;" + value):
         assert 0 <= report.id < 10**10
-        assert report.hresult is None or isinstance(report.hresult, int)
+        assert report.hresult is None or 0 <= report.hresult < 1 << 32

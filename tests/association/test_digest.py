@@ -124,3 +124,9 @@ def test_what_is_no_anonymous_join(old: str, new: str) -> None:
     assert is_anonymous_join(invite())
     assert old in INVITE
     assert not is_anonymous_join(invite(INVITE.replace(old, new)))
+
+
+@pytest.mark.parametrize(("nc", "count"), [("0000000a", 10), ("-1", None), ("1_0", None), (" 1", None), ("", None)])
+def test_a_nonce_count_is_hexadecimal_digits_alone(nc: str, count: int | None) -> None:
+    text = f'Digest username="u", realm="r", nonce="n", uri="sip:a@b", response="0", qop="auth", cnonce="c", nc="{nc}"'
+    assert DigestCredentials.of(AuthParameters.parse(text)).count == count

@@ -219,3 +219,10 @@ class TestAgainstTshark:
             path = Path(folder, "capture")
             path.write_bytes(whole)
             assert everything(path, first_pass=True) == everything(path, first_pass=False)
+
+
+def test_a_section_header_that_is_too_short_stays_as_it_is() -> None:
+    short = b"\x0a\x0d\x0d\x0a\x10\0\0\0\x4d\x3c\x2b\x1a\x10\0\0\0" + bytes(28)
+    with surveyed(short) as (survey, part):
+        survey.write(part)
+        assert part.read_bytes() == short

@@ -185,5 +185,3 @@ def analysis(data: bytes) -> None:
         assert not [char for char in text if (ord(char) < 32 and char != "\n") or char in "\x7f\x9b\u202e"]
         assert recorded.PASSWORD not in text or recorded.PASSWORD.encode() in data
     assert page.getvalue().count("<script>") == 1
-
-

@@ -74,9 +74,11 @@ def read_headers(message: Message) -> None:
         lambda: [Via.parse(value) for value in message.headers.values("Via")],
         lambda: identity_uris(message.headers),
         lambda: offers(message) if isinstance(message, Response) else None,
-        lambda: signature_buffer(
-            message, scheme_text="NTLM", rand="0", num_text="1", realm="r", targetname="t", version=4
-        ).text,
+        lambda: (
+            signature_buffer(
+                message, scheme_text="NTLM", rand="0", num_text="1", realm="r", targetname="t", version=4
+            ).text
+        ),
         lambda: is_anonymous_join(message),
         lambda: diagnostics(message),
     ):
@@ -112,7 +114,9 @@ def framed(data: bytes, step: int) -> tuple[list[Message], str]:
     return found, "well"
 
 
-@target(b'"Ned \\"F\\" Flint" <sip:ned@litwareinc.com;gr>;tag=1;epid="x"', b"SIP/2.0/TLS [::1]:5061;rport;received=1.2")
+@target(
+    b'"Ned \\"F\\" Flint" <sip:ned@litwareinc.com;gr>;tag=1;epid="x"', b"SIP/2.0/TLS [::1]:5061;rport;received=1.2"
+)
 def sip_values(data: bytes) -> None:
     """Addresses, URIs, Via, CSeq, parameters, lists."""
     text = text_of(data)

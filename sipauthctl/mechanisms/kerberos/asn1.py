@@ -6,7 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyasn1.error import PyAsn1Error
 from pyasn1.type import char, constraint, namedtype, tag, univ, useful
+
+DECODING_ERRORS = (PyAsn1Error, ValueError, OverflowError, TypeError, IndexError, AttributeError)
+"""What pyasn1 raises for damaged data."""
 
 AS_REQ, AS_REP, AP_REQ, KRB_ERROR = 10, 11, 14, 30
 """Message types, RFC 4120 7.5.7, which are also the application tags."""
@@ -29,10 +33,10 @@ def _application(number: int) -> Any:
     return kind.tagExplicitly(tag.Tag(tag.tagClassApplication, tag.tagFormatConstructed, number))
 
 
-class _Int32(univ.Integer):
-    """RFC 4120 5.2.4: no other integer of Kerberos that is read here is larger."""
+class Int32(univ.Integer):
+    """Int32 and UInt32 of RFC 4120 5.2.4: a longer number is damage."""
 
-    subtypeSpec = constraint.ValueRangeConstraint(-(1 << 31), (1 << 31) - 1)
+    subtypeSpec = constraint.ConstraintsIntersection(constraint.ValueRangeConstraint(-(2**31), 2**32 - 1))
 
 
 class _Names(univ.SequenceOf):
@@ -40,14 +44,14 @@ class _Names(univ.SequenceOf):
 
 
 class _Numbers(univ.SequenceOf):
-    componentType = univ.Integer()
+    componentType = Int32()
 
 
 class HostAddress(univ.Sequence):
     """RFC 4120 5.2.5."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "addr-type", _Int32()),
+        _field(0, "addr-type", Int32()),
         _field(1, "address", univ.OctetString()),
     )
 
@@ -60,7 +64,7 @@ class PrincipalName(univ.Sequence):
     """RFC 4120 5.2.2."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "name-type", _Int32()),
+        _field(0, "name-type", Int32()),
         _field(1, "name-string", _Names()),
     )
 
@@ -69,7 +73,7 @@ class PaData(univ.Sequence):
     """RFC 4120 5.2.7; KERB-ERROR-DATA of [MS-KILE] 2.2.2 has the same form."""
 
     componentType = namedtype.NamedTypes(
-        _field(1, "padata-type", _Int32()),
+        _field(1, "padata-type", Int32()),
         _optional(2, "padata-value", univ.OctetString()),
     )
 
@@ -84,7 +88,7 @@ class EtypeInfo2Entry(univ.Sequence):
     """RFC 4120 5.2.7.5."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "etype", _Int32()),
+        _field(0, "etype", Int32()),
         _optional(1, "salt", char.GeneralString()),
         _optional(2, "s2kparams", univ.OctetString()),
     )
@@ -100,7 +104,7 @@ class EncryptedData(univ.Sequence):
     """RFC 4120 5.2.9."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "etype", _Int32()),
+        _field(0, "etype", Int32()),
         _field(2, "cipher", univ.OctetString()),
     )
 
@@ -110,7 +114,7 @@ class EncryptedTimestamp(univ.Sequence):
 
     componentType = namedtype.NamedTypes(
         _field(0, "patimestamp", useful.GeneralizedTime()),
-        _field(1, "pausec", univ.Integer()),
+        _field(1, "pausec", Int32()),
     )
 
 
@@ -121,7 +125,7 @@ class _KdcRequestBody(univ.Sequence):
         _field(2, "realm", char.GeneralString()),
         _optional(3, "sname", PrincipalName()),
         _field(5, "till", useful.GeneralizedTime()),
-        _field(7, "nonce", univ.Integer()),
+        _field(7, "nonce", Int32()),
         _field(8, "etype", _Numbers()),
         _optional(9, "addresses", _HostAddresses()),
     )
@@ -132,8 +136,8 @@ class AsRequest(univ.Sequence):
 
     tagSet = _application(AS_REQ)
     componentType = namedtype.NamedTypes(
-        _field(1, "pvno", _Int32()),
-        _field(2, "msg-type", _Int32()),
+        _field(1, "pvno", Int32()),
+        _field(2, "msg-type", Int32()),
         _optional(3, "padata", MethodData()),
         _field(4, "req-body", _KdcRequestBody()),
     )
@@ -144,8 +148,8 @@ class AsReply(univ.Sequence):
 
     tagSet = _application(AS_REP)
     componentType = namedtype.NamedTypes(
-        _field(0, "pvno", _Int32()),
-        _field(1, "msg-type", _Int32()),
+        _field(0, "pvno", Int32()),
+        _field(1, "msg-type", Int32()),
         _optional(2, "padata", MethodData()),
         _field(3, "crealm", char.GeneralString()),
         _field(4, "cname", PrincipalName()),
@@ -159,13 +163,13 @@ class KrbError(univ.Sequence):
 
     tagSet = _application(KRB_ERROR)
     componentType = namedtype.NamedTypes(
-        _field(0, "pvno", _Int32()),
-        _field(1, "msg-type", _Int32()),
+        _field(0, "pvno", Int32()),
+        _field(1, "msg-type", Int32()),
         _optional(2, "ctime", useful.GeneralizedTime()),
-        _optional(3, "cusec", univ.Integer()),
+        _optional(3, "cusec", Int32()),
         _field(4, "stime", useful.GeneralizedTime()),
-        _field(5, "susec", univ.Integer()),
-        _field(6, "error-code", _Int32()),
+        _field(5, "susec", Int32()),
+        _field(6, "error-code", Int32()),
         _optional(7, "crealm", char.GeneralString()),
         _optional(8, "cname", PrincipalName()),
         _field(9, "realm", char.GeneralString()),
@@ -179,8 +183,8 @@ class TicketCipher(univ.Sequence):
     """EncryptedData, RFC 4120 5.2.9, with the version of its key."""
 
     componentType = namedtype.NamedTypes(
-        _field(0, "etype", _Int32()),
-        _optional(1, "kvno", univ.Integer()),
+        _field(0, "etype", Int32()),
+        _optional(1, "kvno", Int32()),
         _field(2, "cipher", univ.OctetString()),
     )
 
@@ -190,7 +194,7 @@ class Ticket(univ.Sequence):
 
     tagSet = _application(1)
     componentType = namedtype.NamedTypes(
-        _field(0, "tkt-vno", univ.Integer()),
+        _field(0, "tkt-vno", Int32()),
         _field(1, "realm", char.GeneralString()),
         _field(2, "sname", PrincipalName()),
         _field(3, "enc-part", TicketCipher()),
@@ -202,8 +206,8 @@ class ApRequest(univ.Sequence):
 
     tagSet = _application(AP_REQ)
     componentType = namedtype.NamedTypes(
-        _field(0, "pvno", _Int32()),
-        _field(1, "msg-type", _Int32()),
+        _field(0, "pvno", Int32()),
+        _field(1, "msg-type", Int32()),
         _field(2, "ap-options", univ.BitString()),
         _field(3, "ticket", Ticket()),
         _field(4, "authenticator", univ.Any()),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pyasn1.codec.der import decoder
-from pyasn1.error import PyAsn1Error
 
 from sipauthctl.mechanisms.base import MalformedToken
 from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES
-from sipauthctl.mechanisms.kerberos.asn1 import ApRequest
+from sipauthctl.mechanisms.kerberos.asn1 import DECODING_ERRORS, ApRequest
 from sipauthctl.mechanisms.kerberos.token import ap_request
 
 
@@ -22,6 +21,6 @@ def key_type_of(token: bytes) -> str:
     try:
         message: Any = decoder.decode(ap_request(token), asn1Spec=ApRequest())[0]
         etype = int(message["ticket"]["enc-part"]["etype"])
-    except PyAsn1Error:
+    except DECODING_ERRORS:
         raise MalformedToken("the token holds no ticket that can be read") from None
     return ETYPES.get(etype, f"type {etype}")
