@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spnego._asn1 import pack_asn1_sequence
+
 from sipauthctl.directory.errors import BindRefused
 from sipauthctl.directory.records import account_record, spn_owner
 from sipauthctl.directory.session import Entry
@@ -54,6 +56,7 @@ from sipauthctl.netbios.packets import (
 from sipauthctl.netbios.packets import read_answer as read_netbios_answer
 from tests.fuzz.registry import refused, target
 from tests.mechanisms.kerberos.recorded import contexts
+from tests.mechanisms.kerberos.test_as_exchange import DISABLED, krb_error, pa_data
 from tests.mechanisms.ntlm import recorded
 
 if TYPE_CHECKING:
@@ -157,7 +160,16 @@ def kerberos_mic(data: bytes) -> None:
         nearly(keys, True, b"never signed", data)
 
 
-@target(skew_error("LITWAREINC.COM", NOW), bytes.fromhex("6b0a300880010581010b8200"))
+_ETYPE_INFO2 = "301c301aa003020112a1131b114c495457415245494e432e434f4d6e6564"  # AES-256, with a salt
+
+
+@target(
+    skew_error("LITWAREINC.COM", NOW),
+    krb_error(18, pa_data(3, DISABLED)),
+    krb_error(25, pack_asn1_sequence([pa_data(2, b""), pa_data(19, bytes.fromhex(_ETYPE_INFO2))])),
+    krb_error(68, client_realm="LITWAREINC.COM"),
+    b"\x6b\x0a\x30\x08\xa0\x03\x02\x01\x05\xa1\x01\x00",
+)
 def kdc_answer(data: bytes) -> None:
     """An answer of a KDC, and the pre-authentication that it asks for."""
     with refused(MalformedAnswer):
