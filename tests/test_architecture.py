@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 BELOW = {
-    "machine": {"mechanisms"},
+    "machine": {"mechanisms", "programs"},
     "directory": {"mechanisms", "findings"},
     "sip": set[str](),
     "netbios": set[str](),
@@ -18,8 +18,8 @@ BELOW = {
     "association": {"sip", "mechanisms"},
     "diagnosis": {"sip", "mechanisms", "association", "findings", "codes"},
     "network": {"sip", "netbios"},
-    "lab": {"sip", "netbios", "mechanisms", "association", "codes", "unexpected"},
-    "capture": {"sip"},
+    "lab": {"sip", "netbios", "mechanisms", "association", "codes", "unexpected", "programs"},
+    "capture": {"sip", "programs"},
     "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings", "codes"},
     "probe": {"sip", "mechanisms", "association", "network", "diagnosis", "findings", "trust"},
     "doctor": {

@@ -1,6 +1,7 @@
 """Runs tshark as pyshark would and gives what it writes; the one file that touches pyshark's private parts.
 
-pyshark finds tshark and writes its command line. Its packet objects are not used, which cost a quarter of a
+pyshark writes tshark's command line. It does not find tshark: it would run whatever program a file `config.ini` in the
+current folder names, and evidence comes in folders. Its packet objects are not used, which cost a quarter of a
 millisecond each and cannot hold several SIP layers of one frame; nor is its event loop, which does not notice that
 tshark was ended by a signal, breaks inside another loop, and differs from one Python to the next.
 """
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import resource
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,9 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pyshark.capture.file_capture import FileCapture
-from pyshark.tshark.tshark import TSharkNotFoundException
 
 from sipauthctl.capture.record import ReadError
+from sipauthctl.programs import child_environment, find_program
 
 _PIECE = 1 << 20  # bytes of output at a time; so much tshark may also write before it is read
 _SAID = 4096  # bytes of what it says at the end
@@ -28,6 +31,8 @@ _OWN = "tshark: "
 _TOO_OLD = ("unknown preference", "invalid option", "unrecognized option", "Unknown protocol")
 _INSTALL = "Captures are read with tshark, which is not installed: apt install tshark"
 _UPDATE = "Captures are read with tshark 3.0 or later, and this one is older: apt install tshark"
+_BASE_SECONDS = 30  # of processor time, whatever the capture
+_BYTES_A_SECOND = 500_000  # of a capture; tshark usually reads twenty times as many
 _NO_LOOP: Any = object()  # in place of an event loop, which pyshark would otherwise set up at once
 
 
@@ -50,12 +55,16 @@ def output(
         ReadError: tshark is not there, or too old.
         TsharkProblem: it ended with an error, after what it gave.
     """
-    with tempfile.TemporaryFile() as said:
-        command = _command(path, arguments, preferences, decode_as)
+    command = _command(path, arguments, preferences, decode_as)
+    seconds = _BASE_SECONDS + path.stat().st_size // _BYTES_A_SECOND
+    with tempfile.TemporaryDirectory(prefix="sipauthctl-") as home, tempfile.TemporaryFile() as said:
+        # The user's own profiles, plug-ins and Lua scripts would change what is read.
+        environment = child_environment(HOME=home, WIRESHARK_CONFIG_DIR=home)
         with subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
-            command, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            command, bufsize=0, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
         ) as process:
             try:
+                resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
                 if process.stdout is not None:
                     yield from _pieces(process.stdout)
             except BaseException:  # also where nobody wants the rest
@@ -63,26 +72,24 @@ def output(
                 raise
         words, of_its_own = _last_words(said)
         if process.returncode or of_its_own:
-            _judge(process.returncode, words)
+            _judge(process.returncode, words, seconds)
 
 
 def _command(
     path: Path, arguments: Sequence[str], preferences: dict[str, str], decode_as: dict[str, str]
 ) -> list[str]:
-    try:
-        capture = FileCapture(
-            str(path),
-            keep_packets=False,
-            eventloop=_NO_LOOP,
-            override_prefs=preferences,
-            decode_as=decode_as,
-            custom_parameters=list(arguments),
-        )
-        return [capture._get_tshark_path(), "-n", *capture.get_parameters()]
-    except TSharkNotFoundException:
-        raise ReadError(_INSTALL) from None
-    except FileNotFoundError as error:
-        raise ReadError(str(error)) from None
+    tshark = find_program("tshark")
+    if tshark is None:
+        raise ReadError(_INSTALL)
+    capture = FileCapture(
+        str(path),
+        keep_packets=False,
+        eventloop=_NO_LOOP,
+        override_prefs=preferences,
+        decode_as=decode_as,
+        custom_parameters=list(arguments),
+    )
+    return [tshark, "-n", *capture.get_parameters()]
 
 
 def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
@@ -102,7 +109,9 @@ def _last_words(said: IO[bytes]) -> tuple[str, bool]:
     return " ".join((own or told)[-_LINES_SAID:]), bool(own)
 
 
-def _judge(status: int, words: str) -> None:
+def _judge(status: int, words: str, seconds: int) -> None:
+    if status == -signal.SIGXCPU:
+        raise TsharkProblem(f"it needed more than {seconds} s of processor time, many times what is usual")
     if status < 0:
         raise TsharkProblem(f"it was ended by signal {-status}")
     if any(mark in words for mark in _TOO_OLD):

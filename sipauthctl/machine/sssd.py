@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sipauthctl.machine.files import read_text
+from sipauthctl.programs import child_environment
 
 SSSD_PATH = "etc/sssd/sssd.conf"
 _REALM_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
@@ -58,7 +59,9 @@ def ask_realmd(root: Path) -> tuple[JoinedDomain, ...]:
     if program is None:
         return ()
     try:
-        result = subprocess.run([program, "list"], capture_output=True, timeout=_REALM_SECONDS)  # noqa: S603
+        result = subprocess.run(  # noqa: S603 (a list of arguments, no shell)
+            [program, "list"], env=child_environment(), capture_output=True, timeout=_REALM_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return tuple(_configured(result.stdout.decode("utf-8", "replace")))
