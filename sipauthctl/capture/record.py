@@ -20,6 +20,9 @@ class InputKind(str, Enum):
     TEXT = "text"  # plain SIP messages, and the traces of this tool
 
 
+UNFINISHED = frozenset({"reader-failed", "corrupt"})
+"""Kinds of notices that tell of an input whose reading had to stop before its end."""
+
 LOCAL_TIMES = (InputKind.CLIENT_LOG, InputKind.SERVER_TRACE, InputKind.SIPP_TRACE)
 """Kinds whose times are those of a clock without a zone."""
 

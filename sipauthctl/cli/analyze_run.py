@@ -16,7 +16,7 @@ from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import CaptureOpener, open_reader
-from sipauthctl.capture.record import LOCAL_TIMES, InputKind, Notice, Reader, ReadError, Record
+from sipauthctl.capture.record import LOCAL_TIMES, UNFINISHED, InputKind, Notice, Reader, ReadError, Record
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import MechanismError, MechanismUnavailable
@@ -121,7 +121,7 @@ class Inputs:
 
     def __init__(self, files: tuple[str, ...], captures: CaptureOpener) -> None:
         self.failed: list[str] = []
-        """Why some could not be read."""
+        """Why some could not be read, or not to their end."""
         self._readers: dict[str, Reader] = {}
         self._notices: list[Notice] = []
         for path in files:
@@ -147,7 +147,10 @@ class Inputs:
 
     def _careful(self, path: str, reader: Reader) -> Iterator[Record | Notice]:
         try:
-            yield from reader
+            for found in reader:
+                if isinstance(found, Notice) and found.kind in UNFINISHED:
+                    self.failed.append(f"{path} is not read to its end: {found.text}")
+                yield found
         except ReadError as error:
             yield self._failure(path, error)
 

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from sipauthctl import __version__
-from sipauthctl.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED
+from sipauthctl.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, CannotRun
 from sipauthctl.unexpected import place_of
 
 COMMANDS = {
@@ -101,7 +101,7 @@ def main(args: list[str]) -> int:
         click.echo("Interrupted.", err=True)
         return EXIT_INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except (BrokenPipeError, SystemExit):  # Click exits by itself, with 1
         _give_up_output()  # its reader is gone: nobody is left to be told
@@ -114,6 +114,15 @@ def main(args: list[str]) -> int:
         what = f"version {__version__}, {place_of(error)}"
         click.echo(f"Error: sipauthctl failed unexpectedly ({what}). Please report this.", err=True)
         return EXIT_FAILED
+
+
+def _show(error: click.ClickException) -> None:
+    """Shows an error, in which nothing acts on the terminal: names of files are anybody's."""
+    from sipauthctl.report.text import safe
+
+    lines = [error.message] if isinstance(error, CannotRun) else error.message.split("\n")
+    error.message = "\n".join(map(safe, lines))
+    error.show()
 
 
 def _give_up_output() -> None:

@@ -11,7 +11,7 @@ from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import open_reader
-from sipauthctl.capture.record import LOCAL_TIMES, Reader
+from sipauthctl.capture.record import LOCAL_TIMES, UNFINISHED, Reader
 from sipauthctl.doctor.check import CheckResult, Status, judged
 
 EVIDENCE = "evidence"
@@ -41,12 +41,14 @@ def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -
     for association in analysis.associations():
         states[association.state] += 1
         of_whom_it_is_about |= association.user == about
+    unfinished = dict.fromkeys(notice.input for notice in analysis.notices if notice.kind in UNFINISHED)
     messages = sum(count.messages for count in analysis.inputs)
     if not messages:
         return CheckResult(EVIDENCE, Status.SKIPPED, "no SIP message was found in it")
     told = ", ".join(f"{states[state]} {state.value}" for state in State if state in states) or "none"
     if about and states and not of_whom_it_is_about:
         told += f", none of {about.removeprefix('sip:')}"
+    told += "".join(f"; {path} is not read to its end" for path in unfinished)
     others = _others(analysis.of_others)
     return judged(EVIDENCE, f"{messages} SIP messages, associations: {told}{others}", analysis.findings)
 
