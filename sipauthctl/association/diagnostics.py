@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import split_list
 from sipauthctl.sip.message import Message
+from sipauthctl.sip.numbers import decimal
 from sipauthctl.sip.params import unquote
 
 HEADERS = ("ms-diagnostics", "ms-diagnostics-public")
@@ -40,12 +41,12 @@ def diagnostics(message: Message) -> tuple[Diagnostic, ...]:
 
 def _read(value: str) -> Diagnostic | None:
     first, *parts = split_list(value, ";")
-    number = first.partition(".")[0]  # a sub-code may follow
-    if not (number.isascii() and number.isdigit() and len(number) <= 10):
+    number = decimal(first.partition(".")[0], 10**10 - 1)  # a sub-code may follow
+    if number is None:
         return None
     pairs = (part.partition("=") for part in parts)
     try:
-        return Diagnostic(int(number), tuple((name.strip().lower(), _text(text.strip())) for name, _, text in pairs))
+        return Diagnostic(number, tuple((name.strip().lower(), _text(text.strip())) for name, _, text in pairs))
     except ParseError:
         return None
 

@@ -9,6 +9,7 @@ from sipauthctl.association.parameters import AuthParameters
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.message import Response
+from sipauthctl.sip.numbers import decimal
 
 OWN_VERSION = 4
 """The highest protocol version that is spoken here; also that of OCS 2007 R2 and everything later."""
@@ -85,7 +86,8 @@ def read_version(text: str | None) -> int | None:
     """A version parameter: None when absent, -1 when it is not a small decimal number."""
     if text is None:
         return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else -1
+    number = decimal(text, 9999)
+    return -1 if number is None else number
 
 
 def host_of(targetname: str) -> str:

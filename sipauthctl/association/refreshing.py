@@ -8,6 +8,7 @@ from contextlib import suppress
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Response
 from sipauthctl.sip.name_addr import NameAddr
+from sipauthctl.sip.numbers import decimal
 
 REFRESH_MARGIN = 30.0
 """Seconds between a refresh and the end of the registration, for an answer that is late or a new connection."""
@@ -16,6 +17,7 @@ DEFAULT_GRANTED = 3600  # RFC 3261 10.2.1.1, where an answer names no time at al
 SHORT_GRANTED = 60
 """Below that many seconds a registration costs more than it is good for."""
 
+_MOST_SECONDS = 10**10 - 1
 _TIMEOUT = re.compile(r";\s*timeout\s*=\s*\"?([0-9]{1,6})", re.IGNORECASE)
 
 
@@ -27,13 +29,13 @@ def granted_seconds(response: Response) -> int:
 
 def told_seconds(response: Response) -> int | None:
     """For how long a 200 says that it registers: its Expires, else the parameter of its first Contact that has one."""
-    told = _number(response.headers.get("Expires"))
+    told = decimal(response.headers.get("Expires"), _MOST_SECONDS)
     if told is not None:
         return told
     contacts: tuple[NameAddr, ...] = ()
     with suppress(SipError):
         contacts = NameAddr.parse_list(response.headers.values("Contact"))
-    numbers = (_number(contact.param("expires")) for contact in contacts)
+    numbers = (decimal(contact.param("expires"), _MOST_SECONDS) for contact in contacts)
     return next((number for number in numbers if number is not None), None)
 
 
@@ -41,10 +43,6 @@ def refresh_after(granted: float) -> float:
     """Seconds from a REGISTER to its refresh: `REFRESH_MARGIN` before the end, and never later than at half of a
     registration that lives shorter than two of them."""
     return max(granted - REFRESH_MARGIN, granted / 2)
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 10 else None
 
 
 def keep_alive_after(response: Response) -> float | None:

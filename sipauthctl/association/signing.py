@@ -13,6 +13,7 @@ from sipauthctl.sip.errors import ParseError
 from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Message, Request, Response
 from sipauthctl.sip.name_addr import NameAddr
+from sipauthctl.sip.numbers import decimal
 
 _UNSIGNED = ("ACK", "CANCEL")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
@@ -61,11 +62,12 @@ class WireSignature(NamedTuple):
         if rand_text is None or num_text is None or value_text is None:
             missing = rand if rand_text is None else num if num_text is None else value
             raise ParseError(f"the signature has no {missing}")
-        if not (num_text.isascii() and num_text.isdigit() and len(num_text) <= 10):
+        number = decimal(num_text, 10**10 - 1)
+        if number is None:
             raise ParseError(f"{num} is not a number: {quoted(num_text)}")
         if not _HEX.fullmatch(value_text):
             raise ParseError(f"{value} is not hexadecimal: {quoted(value_text)}")
-        return cls(rand_text, num_text, int(num_text), bytes.fromhex(value_text))
+        return cls(rand_text, num_text, number, bytes.fromhex(value_text))
 
 
 def must_be_signed(message: Message) -> bool:

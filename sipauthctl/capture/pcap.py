@@ -15,6 +15,7 @@ from sipauthctl.capture.pcap_input import CaptureInput, TlsConnection, capture_i
 from sipauthctl.capture.pcap_messages import Found, MessageCutter
 from sipauthctl.capture.pcap_tshark import TsharkProblem, output
 from sipauthctl.capture.record import InputKind, Notice, ReadError, Record
+from sipauthctl.sip.numbers import port_number
 
 _EXPORT = ("-U", "OSI layer 7", "-w", "-")
 _TLS_PORTS = ("-Y", "tls.handshake.type == 1", "-T", "fields", "-e", "tcp.dstport")
@@ -184,8 +185,8 @@ class PcapReader:
         lines: list[bytes] = []
         with contextlib.suppress(TsharkProblem):  # told when the messages are read
             lines = b"".join(output(given.path, _TLS_PORTS, dict(_PREFERENCES), {})).split()
-        ports = {int(port) for line in lines for port in line.split(b",") if port.isdigit()}
-        return [TlsConnection(b"", port, True) for port in sorted(ports)]
+        ports = {port_number(text) for line in lines for text in line.split(b",")}
+        return [TlsConnection(b"", port, True) for port in sorted(filter(None, ports))]
 
     def _record(self, given: CaptureInput, message: Found) -> Record:
         pdu, raw, tls = message

@@ -34,7 +34,7 @@ class Framing:
         self._claims = 0  # the Content-Length of the message of which they are
         self._begun: int | None = None  # its frame; None where that also has the end of the message before
         self._nested = False  # whether the body may hold messages
-        self._head = b""  # which has no end yet
+        self._head = bytearray()  # which has no end yet
 
     def take(self, data: bytes, start: int, end: int, frame: int) -> None:
         """Takes the payload `data[start:end]` of the next segment."""
@@ -52,14 +52,17 @@ class Framing:
                 return
             start += left
         if self._head:
-            data = self._head + data[start:end]
-            self._messages(data, 0, len(data), self._begun, None)
+            searched = max(0, len(self._head) - 2)
+            self._head += data[start:end]
+            if len(self._head) > _MOST_OF_HEAD or HEAD_END.search(self._head, searched):
+                whole = bytes(self._head)
+                self._messages(whole, 0, len(whole), self._begun, None)
         else:
             self._messages(data, start, end, None if left else frame, None if left else frame)
 
     def lose(self) -> None:
         """A segment is missing, or out of order: nothing is known until the next message begins a segment."""
-        self._left, self._head = 0, b""
+        self._left, self._head = 0, bytearray()
 
     def end(self) -> None:
         """No segment comes any more."""
@@ -73,7 +76,7 @@ class Framing:
 
     def _messages(self, data: bytes, position: int, end: int, begun: int | None, later: int | None) -> None:
         """Looks at what begins with a message, its frame `begun`; those of the messages behind it are `later`."""
-        self._head = b""
+        self._head = bytearray()
         while position < end:
             blank = LINE_ENDS.match(data, position, end)
             position = position if blank is None else blank.end()
@@ -83,7 +86,7 @@ class Framing:
             head = HEAD_END.search(data, position, end)
             if head is None:
                 if end - position <= _MOST_OF_HEAD:
-                    self._head = data[position:end]
+                    self._head += data[position:end]
                 return
             length = LENGTH.search(data, position, head.end())
             if length is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from sipauthctl.capture.pcap_export import Flow, Pdu
 from sipauthctl.capture.pcap_framing import AT_START, HEAD_END, LENGTH, LINE_ENDS, START
@@ -39,13 +40,13 @@ class MessageCutter:
     def __init__(self, after_loss: Callable[[Pdu], bool] = lambda _: False) -> None:
         self._after_loss = after_loss
         self.decrypted: set[Flow] = set()
-        self._streams: OrderedDict[Flow, tuple[int, bytes]] = OrderedDict()  # messages that have begun, of TLS
+        self._streams: OrderedDict[Flow, _Begun] = OrderedDict()  # of TLS
         self._held = 0
 
     @property
     def waiting(self) -> int | None:
         """The first frame with a message in TLS whose body is not there to its end, None where all are whole."""
-        return min((frame for frame, begun in self._streams.values() if HEAD_END.search(begun)), default=None)
+        return min((begun.frame for begun in self._streams.values() if HEAD_END.search(begun.data)), default=None)
 
     def messages(self, payloads: Iterable[Pdu]) -> Iterator[Found]:
         """The messages in the order of the frames that complete them."""
@@ -83,18 +84,48 @@ class MessageCutter:
     def _tls(self, pdu: Pdu) -> Iterator[Found]:
         if len(self.decrypted) < _MOST_FLOWS:
             self.decrypted.add(pdu.flow)
-        frame, begun = self._streams.pop(pdu.flow, (pdu.frame, b""))
-        self._held -= len(begun)
-        # tshark puts what has begun before what comes, unless it did not take it for SIP.
-        data = pdu.data if pdu.data.startswith(begun) else begun + pdu.data
-        raws, rest = cut(data)
+        begun = self._streams.pop(pdu.flow, None) or _Begun(pdu.frame)
+        self._held -= len(begun.data)
+        begun.add(pdu.data)
+        if not begun.may_be_whole():
+            self._hold(pdu.flow, begun)
+            return
+        raws, rest = cut(bytes(begun.data))
         for raw in raws:
             yield pdu, raw, True
         if rest:
-            self._streams[pdu.flow] = (pdu.frame if raws else frame), rest
-            self._held += len(rest)
-            while self._held > _MOST_HELD or len(self._streams) > _MOST_STREAMS:
-                self._held -= len(self._streams.popitem(last=False)[1][1])
+            self._hold(pdu.flow, _Begun(pdu.frame if raws else begun.frame, bytearray(rest)))
+
+    def _hold(self, flow: Flow, begun: _Begun) -> None:
+        self._streams[flow] = begun
+        self._held += len(begun.data)
+        while self._held > _MOST_HELD or len(self._streams) > _MOST_STREAMS:
+            self._held -= len(self._streams.popitem(last=False)[1].data)
+
+
+@dataclass(slots=True)
+class _Begun:
+    """A message in TLS of which the end has not come. It may come a byte at a time: nothing is looked at twice."""
+
+    frame: int
+    data: bytearray = field(default_factory=bytearray)
+    _searched: int = 0  # no end of the head begins before this
+    _size: int | None = None  # of the message, once its head is there
+
+    def add(self, data: bytes) -> None:
+        """Takes what comes. tshark puts what has begun before it, unless it did not take it for SIP."""
+        self.data += data[len(self.data) :] if data.startswith(self.data) else data
+
+    def may_be_whole(self) -> bool:
+        """Whether it is worth looking for messages in it."""
+        if self._size is None and len(self.data) > _LONGEST_START:
+            head = HEAD_END.search(self.data, self._searched)
+            self._searched = max(0, len(self.data) - 2)
+            if head is None:
+                return len(self.data) >= DEFAULT_LIMITS.header_block
+            length = LENGTH.search(self.data, 0, head.end()) if AT_START.match(self.data) else None
+            self._size = head.end() + int(length[1]) if length and int(length[1]) <= DEFAULT_LIMITS.body else 0
+        return len(self.data) >= (self._size or 0)
 
 
 def _datagram(data: bytes) -> tuple[list[bytes], bytes]:
@@ -110,11 +141,14 @@ def cut(data: bytes) -> tuple[list[bytes], bytes]:
     """
     raws: list[bytes] = []
     position, size = 0, len(data)
+    searched = 0  # no end of a head begins before this
     while position < size:
         start = _start(data, position)
         if start is None:
             return raws, b""
-        head = HEAD_END.search(data, start, start + DEFAULT_LIMITS.header_block)
+        most = start + DEFAULT_LIMITS.header_block
+        head = HEAD_END.search(data, max(start, searched), most)
+        searched = most - 2 if head is None else 0
         if head is None:
             if size - start < DEFAULT_LIMITS.header_block:
                 return raws, data[start:]

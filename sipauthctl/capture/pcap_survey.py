@@ -25,6 +25,7 @@ _PCAP_ORDER = {  # microseconds and nanoseconds
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 _PCAP_HEAD, _RECORD_HEAD = 24, 16
 _LARGEST_PACKET = 262_144  # tshark calls anything larger damage
+_LARGEST_BLOCK = 16 << 20  # so does it here
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE_PACKET, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 6, 10
 _OTHER_BLOCKS = frozenset({4, 5})  # names, statistics
 _PACKET_HEAD, _LEAST_BLOCK, _LEAST_SECTION = 28, 12, 28
@@ -178,7 +179,7 @@ class Survey:
                     unpack = struct.Struct(order + "III").unpack_from
                     captured_in = struct.Struct(order + "I").unpack_from
                 kind, length, interface = unpack(data, position)
-                if length < _LEAST_BLOCK or length % 4:
+                if not _LEAST_BLOCK <= length <= _LARGEST_BLOCK or length % 4:
                     yield self._rest(base + position)
                     return
                 end = position + length

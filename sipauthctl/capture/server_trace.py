@@ -28,8 +28,8 @@ _TIME = re.compile(rb"(\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\.\d{1,6})")
 _FUNCTION = re.compile(rb"\([^()]*(?:\([^()]*\)[^()]*)*\)(?: *\[[0-9]+\])? ?")
 _FIELD = re.compile(rb"([A-Za-z-]+): ?(.*)", re.DOTALL)
 _HOST_PORT = re.compile(rb"(.*?)(?::(\d+))?")
-_RESULT_IN_TEXT = re.compile(r"(.*?)\s+Result-Code:\s*(.*)", re.DOTALL)
-_NO_BODY = re.compile(rb"\s*(?:-+|\xe2\x80\x93|\x96|-*\**MESSAGE BODY DELETED\**-*)?\s*")
+_RESULT_IN_TEXT = re.compile(r"\sResult-Code:")
+_NO_BODY = re.compile(rb"(?:-+|\xe2\x80\x93|\x96|-*\**MESSAGE BODY DELETED\**-*)?")
 _SECURITY = b"TF_SECURITY"
 _MAX_SIZE = DEFAULT_LIMITS.body + DEFAULT_LIMITS.header_block
 
@@ -120,8 +120,9 @@ class ServerTraceReader(TextReader):
         text = text_of(about.get(b"text", b"")).strip()
         if not text:
             return
-        joined = _RESULT_IN_TEXT.fullmatch(text)  # some tools put both on one line
-        text, result = (joined[1], joined[2]) if joined else (text, text_of(about.get(b"result-code", b"")).strip())
+        result = text_of(about.get(b"result-code", b"")).strip()
+        if joined := _RESULT_IN_TEXT.search(text):  # some tools put both on one line
+            text, result = text[: joined.start()].rstrip(), text[joined.end() :].lstrip()
         if result:
             text = f"{text} (result {result})"
         call_id = about.get(b"sip-call-id", b"").strip()
@@ -150,7 +151,7 @@ def _with_body(lines: list[Line]) -> Iterator[Line]:
         in_body = True
         yield line._replace(data=b"")
         body = line.data.removeprefix(b"Message-Body:").removeprefix(b" ")
-        if not _NO_BODY.fullmatch(body):
+        if not _NO_BODY.fullmatch(body.strip()):
             yield line._replace(data=body)
 
 

@@ -16,7 +16,13 @@ STDIN = "-"
 PEEK = 1 << 20  # bytes that tell what an input is
 MAX_LINE = 4_300_000  # bytes; more than the largest message body that is read
 _CHUNK = 1 << 16
+_MOST_RATIO = 100  # bytes unpacked for each that is packed; logs have some twenty
+_ALWAYS_UNPACKED = 1 << 20
 _GZIP = b"\x1f\x8b"
+_BOMB = (
+    f"The gzip data unpacks to more than {_MOST_RATIO} times its size: that much of it is read, and what comes after it "
+    "is not. If it is genuine, unpack it first (gunzip)."
+)
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
@@ -44,6 +50,7 @@ class Source:
         self._file = file
         self._owned = owned
         self._held = b""  # read for a look, not given yet
+        self._read_size = self._unpacked_size = 0
         self._pieces = self._unpacked()
         self.problem: tuple[str, str] | None = None  # the kind of a notice, and its text
 
@@ -89,6 +96,9 @@ class Source:
     def _gunzipped(self, data: bytes) -> Iterator[bytes]:
         inflater = zlib.decompressobj(wbits=31)
         while data:
+            if self._unpacked_size > _ALWAYS_UNPACKED + _MOST_RATIO * self._read_size:
+                self.problem = ("corrupt", _BOMB)
+                return
             before = inflater.copy()
             try:
                 piece = inflater.decompress(data, _CHUNK)
@@ -97,6 +107,7 @@ class Source:
                 self.problem = ("corrupt", f"The gzip data is damaged ({error}); what comes after is not read.")
                 return
             if piece:
+                self._unpacked_size += len(piece)
                 yield piece
             if inflater.eof:
                 data = inflater.unused_data.lstrip(b"\x00") or self._read().lstrip(b"\x00")
@@ -109,7 +120,9 @@ class Source:
 
     def _read(self) -> bytes:
         try:
-            return self._file.read(_CHUNK)
+            data = self._file.read(_CHUNK)
+            self._read_size += len(data)
+            return data
         except OSError as error:
             self.problem = ("corrupt", f"Reading stopped: {error.strerror or error}.")
             return b""

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, tzinfo
 from sipauthctl.capture.messages import Assembled, transport_of
 from sipauthctl.capture.record import Address, InputKind, Notice, Record
 from sipauthctl.capture.source import Input, Line
+from sipauthctl.sip.numbers import port_number
 
 # For logs that do not name an end: the program that wrote the log, and whom it talked to.
 LOCAL = Address("local", None)
@@ -102,8 +103,7 @@ class TextReader(ABC):
 def address(host: bytes | str, port: bytes | str | None) -> Address:
     """An address of a log; an IPv6 address without its brackets, a port that is none left out."""
     host = text_of(host) if isinstance(host, bytes) else host
-    number = int(port) if port and len(port) <= 5 and port.isdigit() and port.isascii() else None
-    return Address(host.strip().removeprefix("[").removesuffix("]"), number)
+    return Address(host.strip().removeprefix("[").removesuffix("]"), port_number(port))
 
 
 def text_of(data: bytes) -> str:

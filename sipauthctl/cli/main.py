@@ -121,7 +121,7 @@ def _show(error: click.ClickException) -> None:
     from sipauthctl.report.text import safe
 
     lines = [error.message] if isinstance(error, CannotRun) else error.message.split("\n")
-    error.message = "\n".join(map(safe, lines))
+    error.message = "\n".join(map(safe, lines))  # type: ignore[misc]  # final for Click alone
     error.show()
 
 

@@ -9,6 +9,7 @@ from enum import IntFlag
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 _NEVER = 0x7FFFFFFFFFFFFFFF
 _GENERALIZED = re.compile(r"(\d{14})(?:\.\d+)?Z")
+_NUMBER = re.compile(r"-?\d{1,20}")
 _HOURS_BYTES = 21
 _SUNDAY = 6  # datetime's weekday of the day that logonHours begins with
 
@@ -38,7 +39,7 @@ class KeyTypes(IntFlag):
 
 def number(text: str) -> int:
     """A whole number, 0 for an attribute that is missing or damaged."""
-    return int(text) if re.fullmatch(r"-?\d{1,20}", text) else 0
+    return int(text) if _NUMBER.fullmatch(text) else 0
 
 
 def filetime(text: str) -> datetime | None:

@@ -12,6 +12,7 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.network.discovery import order
 from sipauthctl.network.kdc import KDC_PORT
 from sipauthctl.network.resolver import QueryOutcome
+from sipauthctl.sip.numbers import port_number
 from sipauthctl.trust import Origin
 
 MAX_KDCS = 3
@@ -129,4 +130,5 @@ def _written(text: str) -> tuple[str, int] | None:
         return text[1:-1], KDC_PORT
     if not colon or (":" in host.strip("[]") and not host.startswith("[")):
         return text, KDC_PORT
-    return (host.strip("[]"), int(port)) if port.isdecimal() and 0 < int(port) < 65_536 else None
+    number = port_number(port)
+    return None if number is None else (host.strip("[]"), number)

@@ -12,6 +12,7 @@ from sipauthctl.probe.results import AssociationSummary
 from sipauthctl.probe.wire import Answer
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Response
+from sipauthctl.sip.numbers import port_number
 from sipauthctl.sip.via import Via
 
 
@@ -73,5 +74,5 @@ def _seen_as(response: Response) -> tuple[str, int | None] | None:
         via = Via.parse(response.headers.values("Via")[0])
     except (SipError, IndexError):
         return None
-    address, port = via.param("received"), via.param("ms-received-port") or via.param("rport") or ""
-    return None if not address else (address, int(port) if port.isascii() and port.isdigit() else None)
+    address, port = via.param("received"), via.param("ms-received-port") or via.param("rport")
+    return None if not address else (address, port_number(port))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from sipauthctl.sip.errors import ParseError, excerpt
+from sipauthctl.sip.numbers import MOST_DIGITS, decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,9 @@ class CSeq:
 
 def _parse(text: str) -> CSeq:
     parts = text.split()
-    if len(parts) != 2 or not (parts[0].isascii() and parts[0].isdigit() and len(parts[0]) <= 20):
+    number = decimal(parts[0], 10**MOST_DIGITS) if len(parts) == 2 else None
+    if number is None:
         raise ParseError(f"not a CSeq: {excerpt(text)}")
-    number = int(parts[0])
     if number >= 2**31:
         raise ParseError(f"a CSeq number of 2**31 or more: {excerpt(text)}")
     return CSeq(parts[0], number, parts[1])

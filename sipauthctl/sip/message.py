@@ -22,6 +22,7 @@ from sipauthctl.sip.errors import (
 from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.limits import DEFAULT_LIMITS, Limits
 from sipauthctl.sip.name_addr import NameAddr
+from sipauthctl.sip.numbers import decimal
 from sipauthctl.sip.recognise import describe, looks_like
 
 VERSION = "SIP/2.0"
@@ -196,6 +197,8 @@ _known_field = lru_cache(maxsize=1024)(_plain_field)  # most lines stand in ever
 
 
 def _message(start: str, headers: Headers) -> Message:
+    if "\0" in start:
+        raise ParseError(f"not SIP: binary data {excerpt(start)}")
     if start[:4].upper() == "SIP/":
         match = _STATUS_LINE.fullmatch(start)
         if match is None:
@@ -216,9 +219,10 @@ def content_length(headers: Headers) -> int | None:
     if len(values) > 1:
         raise ParseError("several Content-Length headers differ")
     value = values.pop()
-    if not (value.isascii() and value.isdigit() and len(value) <= 12):
+    length = decimal(value, 10**12 - 1)
+    if length is None:
         raise ParseError(f"Content-Length is not a number: {excerpt(value)}")
-    return int(value)
+    return length
 
 
 def _request(start: str, headers: Headers) -> Request:

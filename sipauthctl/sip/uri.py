@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from sipauthctl.sip.errors import ParseError, excerpt
+from sipauthctl.sip.numbers import port_number
 from sipauthctl.sip.params import Params, find_param, parse_params
 
 _URI = re.compile(
@@ -40,8 +41,8 @@ class SipUri:
         match = _URI.fullmatch(text)
         if match is None:
             raise ParseError(f"not a SIP URI: {excerpt(text)}")
-        port = int(match["port"]) if match["port"] else None
-        if port is not None and not 0 < port < 65_536:
+        port = port_number(match["port"])
+        if match["port"] and port is None:
             raise ParseError(f"not a port in a SIP URI: {excerpt(text)}")
         return cls(
             scheme=match["scheme"].lower(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from sipauthctl.sip.errors import ParseError, excerpt
+from sipauthctl.sip.numbers import port_number
 from sipauthctl.sip.params import Params, find_param, parse_params
 
 _VIA = re.compile(
@@ -37,7 +38,7 @@ class Via:
         match = _VIA.fullmatch(text.strip())
         if match is None:
             raise ParseError(f"not a Via: {excerpt(text)}")
-        port = int(match["port"]) if match["port"] else None
+        port = port_number(match["port"])
         return cls(match["transport"].upper(), match["host"].strip("[]"), port, parse_params(match["params"] or ""))
 
     def param(self, name: str) -> str | None:

@@ -11,7 +11,7 @@ from sipauthctl.diagnosis.names import name_findings, target_info
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.logon_name import LogonName
 
-_XP_HOME = re.compile(r"XP Home|Windows XP[^)]*Home", re.IGNORECASE)
+_XP_HOME = re.compile(r"XP Home|Windows XP[^)]{0,80}Home", re.IGNORECASE)
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:

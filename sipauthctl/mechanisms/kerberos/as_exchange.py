@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pyasn1.codec.der import decoder, encoder
-from pyasn1.error import PyAsn1Error
 from pyasn1.type import univ
 
 from sipauthctl.mechanisms.kerberos.asn1 import (
     AS_REP,
     AS_REQ,
+    DECODING_ERRORS,
     AsReply,
     AsRequest,
     EtypeInfo2,
@@ -54,7 +54,6 @@ _NETBIOS, _NETBIOS_BYTES = 20, 16  # an address type, RFC 4120 7.5.3
 _FOREVER = "20370913024805Z"  # what Windows sends for the longest ticket
 _ENC_TIMESTAMP, _PW_SALT, _ETYPE_INFO2 = 2, 3, 19
 _EXTENDED_ERROR = struct.Struct("<III")  # KERB-EXT-ERROR, [MS-KILE] 2.2.1
-_READING = (PyAsn1Error, ValueError, OverflowError, TypeError, IndexError, AttributeError)  # what pyasn1 raises
 
 
 class MalformedAnswer(ValueError):
@@ -155,7 +154,7 @@ def read_answer(data: bytes) -> KdcAnswer:
         if kind == AS_REP:
             return _ticket(_decoded(data, AsReply()))
         return _error(_decoded(data, KrbError()))
-    except _READING:
+    except DECODING_ERRORS:
         raise MalformedAnswer("the answer is not one of a KDC, or is damaged") from None
 
 
@@ -222,7 +221,7 @@ def _pa_data(data: bytes) -> list[Any]:
     for kind in (MethodData(), PaData()):
         try:
             value = _decoded(data, kind)
-        except _READING:
+        except DECODING_ERRORS:
             continue
         return list(value) if isinstance(kind, MethodData) else [value]
     return []
@@ -243,7 +242,7 @@ def _key_types(entries: Any) -> tuple[KeyType, ...]:
         if int(entry["padata-type"]) == _ETYPE_INFO2 and entry["padata-value"].isValue:
             try:
                 known = _decoded(bytes(entry["padata-value"]), EtypeInfo2())
-            except _READING:
+            except DECODING_ERRORS:
                 return ()
             return tuple(_key_type(item) for item in known)
     return ()
