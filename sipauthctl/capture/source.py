@@ -20,8 +20,8 @@ _MOST_RATIO = 100  # bytes unpacked for each that is packed; logs have some twen
 _ALWAYS_UNPACKED = 1 << 20
 _GZIP = b"\x1f\x8b"
 _BOMB = (
-    f"The gzip data unpacks to more than {_MOST_RATIO} times its size: that much of it is read, and what comes after it "
-    "is not. If it is genuine, unpack it first (gunzip)."
+    f"The gzip data unpacks to more than {_MOST_RATIO} times its size: what comes after is not "
+    "read. If it is genuine, unpack it first (gunzip)."
 )
 _UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
