@@ -179,6 +179,8 @@ def attacks(pattern: re.Pattern[Any], size: int) -> Iterator[str]:
     fits. The text before may itself be repeated, for a search begins at each place."""
     matcher = Matcher(pattern, 0)
     for before, inner in _repeats(list(matcher.tree), "", pattern.flags):
+        if before:
+            yield before * (size // len(before))
         for unit in {_example(inner, pattern.flags, char) for char in _pump_characters(matcher.tree, pattern.flags)}:
             if unit:
                 yield before + unit * (size // len(unit)) + "\x00\n!"
