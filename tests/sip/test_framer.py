@@ -117,6 +117,16 @@ def test_what_is_not_sip_is_named_at_once(data: bytes, words: str) -> None:
         framer.next()
 
 
+@pytest.mark.parametrize("start", [b"SIP/2.0 200 O\0K", b"SIP/2.0 200 " + b"O" * 40 + b"\0", b"A sip:\0a SIP/2.0"])
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_zero_byte_in_a_start_line_is_refused_however_tcp_cuts_it(start: bytes, size: int) -> None:
+    stream, framer = start + b"\r\nl: 0\r\n\r\n", StreamFramer()
+    with pytest.raises(ParseError, match="binary"):
+        for position in range(0, len(stream), size):
+            framer.feed(stream[position : position + size])
+            framer.next()
+
+
 LIMITS = Limits(line=100, header_block=300, headers=5, body=10)
 
 
