@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sipauthctl.capture.pcap_tshark import TsharkProblem, output
+from sipauthctl.capture.pcap_tshark import output
 from sipauthctl.capture.record import Address, KdcError
 from sipauthctl.capture.source import Source
 
@@ -33,6 +33,9 @@ def kerberos_errors(path: Path, input_name: str, frame: Callable[[int], int] = i
         path: a capture, also packed with gzip.
         input_name: how the input is called.
         frame: the number to tell for a frame of this capture, which may be a part of the input.
+
+    Raises:
+        TsharkProblem: tshark ended with an error, after what it gave.
     """
     if not _has_some(path):
         return
@@ -40,16 +43,13 @@ def kerberos_errors(path: Path, input_name: str, frame: Callable[[int], int] = i
     for field in _FIELDS:
         arguments += ["-e", field]
     found = 0
-    try:
-        for line in _lines(output(path, arguments, {}, {})):
-            error = _error(line, input_name, frame)
-            if error is not None:
-                yield error
-                found += 1
-            if found >= MOST_ERRORS:
-                return
-    except TsharkProblem:
-        return  # told by the reader of the messages
+    for line in _lines(output(path, arguments, {}, {})):
+        error = _error(line, input_name, frame)
+        if error is not None:
+            yield error
+            found += 1
+        if found >= MOST_ERRORS:
+            return
 
 
 def _has_some(path: Path) -> bool:

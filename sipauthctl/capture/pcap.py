@@ -89,7 +89,11 @@ class PcapReader:
         elif not found:
             hint = "" if given.sip_ports or cutter.waiting is not None else "; --decode-as names its port"
             yield Notice("no-sip", f"The capture holds no SIP that can be read{hint}.", self._path)
-        yield from kerberos_errors(given.path, self._path, given.frame)
+        try:
+            yield from kerberos_errors(given.path, self._path, given.frame)
+        except TsharkProblem as problem:
+            if not problems:
+                yield self._problem(problem, given)
 
     @staticmethod
     def _may_go_on(given: CaptureInput) -> Callable[[Pdu], bool]:

@@ -1,9 +1,10 @@
 """Runs tshark as pyshark would and gives what it writes; the one file that touches pyshark's private parts.
 
-pyshark writes tshark's command line. It does not find tshark: it would run whatever program a file `config.ini` in the
-current folder names, and evidence comes in folders. Its packet objects are not used, which cost a quarter of a
-millisecond each and cannot hold several SIP layers of one frame; nor is its event loop, which does not notice that
-tshark was ended by a signal, breaks inside another loop, and differs from one Python to the next.
+pyshark writes tshark's command line. It neither finds tshark nor reads its configuration: it would run whatever
+program a file `config.ini` in the current folder names, and evidence comes in folders. Its packet objects are not
+used, which cost a quarter of a millisecond each and cannot hold several SIP layers of one frame; nor is its event
+loop, which does not notice that tshark was ended by a signal, breaks inside another loop, and differs from one Python
+to the next.
 """
 
 from __future__ import annotations
@@ -13,15 +14,21 @@ import fcntl
 import resource
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
-
-from pyshark.capture.file_capture import FileCapture
 
 from sipauthctl.capture.record import ReadError
 from sipauthctl.programs import child_environment, find_program
+
+_NO_CONFIGURATION: Any = ModuleType("pyshark.config")
+_NO_CONFIGURATION.get_config = lambda: None
+sys.modules["pyshark.config"] = _NO_CONFIGURATION  # its own looks into the current folder as soon as it is imported
+
+from pyshark.capture.file_capture import FileCapture  # noqa: E402
 
 _PIECE = 1 << 20  # bytes of output at a time; so much tshark may also write before it is read
 _SAID = 4096  # bytes of what it says at the end
@@ -31,8 +38,8 @@ _OWN = "tshark: "
 _TOO_OLD = ("unknown preference", "invalid option", "unrecognized option", "Unknown protocol")
 _INSTALL = "Captures are read with tshark, which is not installed: apt install tshark"
 _UPDATE = "Captures are read with tshark 3.0 or later, and this one is older: apt install tshark"
-_BASE_SECONDS = 30  # of processor time, whatever the capture
-_BYTES_A_SECOND = 500_000  # of a capture; tshark usually reads twenty times as many
+_BASE_SECONDS = 15  # of processor time, whatever the capture
+_BYTES_A_SECOND = 1_000_000  # of a capture; tshark usually reads twenty times as many
 _NO_LOOP: Any = object()  # in place of an event loop, which pyshark would otherwise set up at once
 
 

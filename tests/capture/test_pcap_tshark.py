@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from pyshark.tshark.tshark import get_process_path
 
 from sipauthctl.capture import pcap_tshark
 from sipauthctl.capture.pcap_tshark import TsharkProblem, output
 from sipauthctl.capture.record import ReadError
+from tests.cli.program import environment
 from tests.test_programs import program
 
 
@@ -43,6 +47,17 @@ def test_a_configuration_of_pyshark_in_the_current_folder_does_not_count(configu
     (folder / "config.ini").write_text(configuration, "utf-8")
     assert run() == b"right"
     assert not (folder / "owned").exists()
+
+
+def test_pyshark_has_no_configuration(folder: Path) -> None:
+    (folder / "config.ini").write_text(CONFIGURATIONS[0], "utf-8")
+    program(folder.parent / "bin" / "tshark")
+    assert get_process_path() == str(folder.parent / "bin" / "tshark")
+
+
+def test_a_current_folder_that_is_gone_does_no_harm(tmp_path: Path) -> None:
+    code = "import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); import sipauthctl.capture.pcap"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), check=True)
 
 
 def test_tshark_gets_no_secret_and_no_profile_of_the_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
