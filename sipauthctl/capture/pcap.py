@@ -67,7 +67,7 @@ class PcapReader:
     def _read(self, given: CaptureInput) -> Iterator[Record | Notice]:
         preferences = dict(_PREFERENCES)
         if self._keylog is not None:
-            preferences["tls.keylog_file"] = str(self._keylog)
+            preferences["tls.keylog_file"] = str(self._keylog.absolute())
         found = False
         cutter = MessageCutter(self._may_go_on(given))
         problems: list[Notice] = []
@@ -200,7 +200,7 @@ class PcapReader:
         return Record(time, pdu.flow.source, pdu.flow.destination, transport, raw, self._path, frame)
 
     def _problem(self, problem: TsharkProblem, given: CaptureInput) -> Notice:
-        words = str(problem).replace(str(given.path), self._path)
+        words = str(problem).replace(str(given.path.absolute()), self._path)
         kind = "truncated" if any(word in words for word in _TRUNCATED) else "reader-failed"
         return Notice(kind, f"tshark could not read the capture to its end: {words}", self._path)
 

@@ -55,7 +55,7 @@ def output(
     Args:
         path: a capture, also packed with gzip.
         arguments: what to write.
-        preferences: tshark's `-o`.
+        preferences: tshark's `-o`; paths in them are absolute.
         decode_as: tshark's `-d`.
 
     Raises:
@@ -65,10 +65,17 @@ def output(
     command = _command(path, arguments, preferences, decode_as)
     seconds = _BASE_SECONDS + path.stat().st_size // _BYTES_A_SECOND
     with tempfile.TemporaryDirectory(prefix="sipauthctl-") as home, tempfile.TemporaryFile() as said:
-        # The user's own profiles, plug-ins and Lua scripts would change what is read.
+        # The user's own profiles, plug-ins and Lua scripts would change what is read, and so would an IOR.txt in the
+        # current folder.
         environment = child_environment(HOME=home, WIRESHARK_CONFIG_DIR=home)
         with subprocess.Popen(  # noqa: S603 (a list of arguments, no shell)
-            command, bufsize=0, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said
+            command,
+            bufsize=0,
+            cwd=home,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
         ) as process:
             try:
                 resource.prlimit(process.pid, resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -89,7 +96,7 @@ def _command(
     if tshark is None:
         raise ReadError(_INSTALL)
     capture = FileCapture(
-        str(path),
+        str(path.absolute()),
         keep_packets=False,
         eventloop=_NO_LOOP,
         override_prefs=preferences,

@@ -63,7 +63,7 @@ def test_a_current_folder_that_is_gone_does_no_harm(tmp_path: Path) -> None:
 def test_tshark_gets_no_secret_and_no_profile_of_the_user(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIPAUTHCTL_PASSWORD", "canary")
     monkeypatch.setenv("WIRESHARK_CONFIG_DIR", str(folder))
-    program(folder.parent / "bin" / "tshark", 'env; ls -A "$HOME" "$WIRESHARK_CONFIG_DIR" | grep -v :')
+    program(folder.parent / "bin" / "tshark", 'env; ls -A; ls -A "$HOME" "$WIRESHARK_CONFIG_DIR" | grep -v :')
     lines = run().decode().split()
     variables = dict(line.split("=", 1) for line in lines if "=" in line)
     assert "SIPAUTHCTL_PASSWORD" not in variables
