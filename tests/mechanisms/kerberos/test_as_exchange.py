@@ -109,6 +109,14 @@ def test_what_is_no_answer(damage: str) -> None:
         read_answer(bytes.fromhex(damage))
 
 
+@pytest.mark.parametrize("code", [2**32, -(2**31) - 1, 2**40_000], ids=["larger", "smaller", "long"])
+def test_a_number_beyond_32_bits_is_damage(code: int) -> None:
+    """RFC 4120 5.2.4. Python does not even print the last one."""
+    with pytest.raises(MalformedAnswer):
+        read_answer(krb_error(code))
+    assert read_answer(krb_error(25, pack_asn1_sequence([pa_data(code, b"")]))).key_types == ()
+
+
 def test_bytes_after_the_end_are_no_part_of_an_answer() -> None:
     with pytest.raises(MalformedAnswer):
         read_answer(krb_error(6) + b"x")
