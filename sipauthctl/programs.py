@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
-_PASSED_ON = ("HOME", "LANG", "LANGUAGE", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
-_LOCALE = "LC_"
+_SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
 
 
-def find_program(name: str, folders: Sequence[str] = ()) -> str | None:
-    """The absolute path of a program, None where it is not installed.
-
-    Args:
-        name: without a folder.
-        folders: where to look besides PATH, after it.
-    """
-    return shutil.which(name, path=os.pathsep.join([*_path(), *folders]))
+def find_program(name: str) -> str | None:
+    """The absolute path of a program in PATH or in the system's own folders, None where it is not installed."""
+    return shutil.which(name, path=_path())
 
 
-def child_environment(**changes: str) -> dict[str, str]:
-    """The environment for a program: what it needs to run, and no variable that may hold a secret."""
-    kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith(_LOCALE)}
-    return {**kept, "PATH": os.pathsep.join(_path()), **changes}
+def child_environment(**more: str) -> dict[str, str]:
+    """All that a program finds in its environment: where programs are, English for its words, and `more`; so none of
+    the user's secrets."""
+    return {"PATH": _path(), "LC_ALL": "C.UTF-8", **more}
 
 
-def _path() -> list[str]:
+def _path() -> str:
     """PATH without empty and relative entries: the current folder may hold anybody's files."""
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    return [folder for folder in folders if Path(folder).is_absolute()]
+    return os.pathsep.join([*(folder for folder in folders if Path(folder).is_absolute()), *_SYSTEM_FOLDERS])

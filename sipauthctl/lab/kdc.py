@@ -17,9 +17,10 @@ from sipauthctl.lab.accounts import ACCOUNTS, Account, AccountState
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.kdc_impostor import SkewedKdc
 from sipauthctl.lab.names import HOME_HOST, KERBEROS_REALM, PROXY_HOST, SIP_DOMAIN
-from sipauthctl.lab.starting import bound, child_environment, find
+from sipauthctl.lab.starting import bound
 from sipauthctl.lab.stopping import stop
 from sipauthctl.mechanisms.kerberos.configuration import client_configuration
+from sipauthctl.programs import child_environment, find_program
 
 SHORT_TICKET = "1 minute"
 START_TIME_LIMIT = 10.0  # seconds, for each of the three programs
@@ -82,7 +83,7 @@ class Kdc:
     @staticmethod
     def missing() -> str | None:
         """One sentence on what to install before a KDC can run here; None when all is there."""
-        absent = [program for program in _PROGRAMS if find(program) is None]
+        absent = [program for program in _PROGRAMS if find_program(program) is None]
         if not absent:
             return None
         return f"The lab's KDC needs {', '.join(absent)} of MIT Kerberos: apt install krb5-kdc krb5-admin-server."
@@ -244,7 +245,7 @@ class Kdc:
             KRB5_CONFIG=str(self.configuration), KRB5_KDC_PROFILE=str(self.folder / "kdc.conf")
         )
         return await asyncio.create_subprocess_exec(
-            *bound(find(program) or program, "-r", self.realm, *arguments),
+            *bound(find_program(program) or program, "-r", self.realm, *arguments),
             stdin=PIPE if with_input else DEVNULL,
             stdout=DEVNULL,  # kadmin.local repeats its commands there
             stderr=PIPE,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sipauthctl.lab import starting
+from sipauthctl import programs
 from sipauthctl.lab.accounts import Account
 from sipauthctl.lab.kdc import Kdc, KdcError, KdcSettings
 
@@ -24,7 +24,7 @@ external = [
 
 def _without_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(starting, "_SYSTEM_FOLDERS", ())
+    monkeypatch.setattr(programs, "_SYSTEM_FOLDERS", ())
 
 
 def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

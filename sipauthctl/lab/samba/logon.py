@@ -8,7 +8,6 @@ from pathlib import Path
 from sipauthctl.codes import windows_text
 from sipauthctl.lab.names import NETBIOS_DOMAIN
 from sipauthctl.lab.samba.programs import within
-from sipauthctl.lab.starting import child_environment, find
 from sipauthctl.mechanisms.base import LogonRefused
 from sipauthctl.mechanisms.ntlm.keys import SESSION_KEY_BYTES
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts
@@ -26,6 +25,7 @@ from sipauthctl.mechanisms.status import (
     PASSWORD_MUST_CHANGE,
     WRONG_PASSWORD,
 )
+from sipauthctl.programs import child_environment, find_program
 
 TIME_LIMIT = 5.0  # seconds
 
@@ -83,7 +83,7 @@ class DomainLogon:
     def _ask(self, request: str, workstation: str) -> dict[str, str]:
         command = within(
             self._run_folder,
-            find("ntlm_auth") or "ntlm_auth",
+            find_program("ntlm_auth") or "ntlm_auth",
             f"--configfile={self._configuration}",
             "--helper-protocol=ntlm-server-1",
             f"--workstation={workstation.replace(chr(0), '')}",

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from sipauthctl.lab.samba.programs import interpreter
-from sipauthctl.lab.starting import child_environment
+from sipauthctl.programs import child_environment
 
 TIME_LIMIT = 10.0  # seconds
 

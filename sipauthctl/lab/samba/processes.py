@@ -8,8 +8,9 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from pathlib import Path
 
 from sipauthctl.lab.errors import CannotStart
-from sipauthctl.lab.starting import bound, child_environment, find
+from sipauthctl.lab.starting import bound
 from sipauthctl.lab.stopping import stop
+from sipauthctl.programs import child_environment, find_program
 
 STEP_TIME_LIMIT = 60.0  # seconds, for each program
 _POLL_INTERVAL = 0.05
@@ -50,7 +51,7 @@ class Programs:
         """Starts a program with an open standard input: Samba ends with it, so also when this process is killed."""
         with self._output.open("wb") as output:
             return await asyncio.create_subprocess_exec(
-                *bound(find(command[0]) or command[0], *command[1:]),
+                *bound(find_program(command[0]) or command[0], *command[1:]),
                 stdin=PIPE,
                 stdout=output,
                 stderr=STDOUT,

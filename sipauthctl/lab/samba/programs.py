@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from sipauthctl.lab.starting import child_environment, find
+from sipauthctl.programs import child_environment, find_program
 
 RUN_FOLDER = Path("/run/samba")
 """Where libwbclient looks for winbindd; no option changes that."""
@@ -19,13 +19,13 @@ _MODULES = (Path("/usr/share/samba/setup/provision.ldif"), "samba-ad-provision")
 
 def missing() -> str | None:
     """One sentence on why no domain controller can run here; None when nothing stands in the way."""
-    wanted = [package for program, package in _PACKAGES.items() if find(program) is None]
+    wanted = [package for program, package in _PACKAGES.items() if find_program(program) is None]
     if not _MODULES[0].exists():
         wanted.append(_MODULES[1])
     if wanted:
         packages = " ".join(dict.fromkeys(wanted))
         return f"The lab's domain controller needs Samba: apt install {packages} samba-dsdb-modules samba-vfs-modules."
-    if find("unshare") is None:
+    if find_program("unshare") is None:
         return "The lab's domain controller needs unshare of util-linux: apt install util-linux."
     if os.geteuid() != 0:
         return "The lab's domain controller needs the ports of a real one (88, 389, 636), so it has to run as root."
@@ -58,7 +58,7 @@ def _stays_within(namespace: tuple[str, ...]) -> bool:
 
 def interpreter() -> str:
     """The Python that Samba's own modules are installed for, which is hardly ever this one."""
-    path = find("samba-tool")
+    path = find_program("samba-tool")
     if path is None:
         return "python3"
     with Path(path).open("rb") as script:
