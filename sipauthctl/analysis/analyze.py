@@ -17,6 +17,7 @@ from sipauthctl.analysis.results import AssociationResult, InputCount, State
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
 from sipauthctl.analysis.tracked import Tracked
+from sipauthctl.association.known_secrets import KnownSecrets
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import KdcError, Notice, Record
 from sipauthctl.diagnosis.ranking import MOST_FINDINGS, FindingCollector
@@ -24,6 +25,7 @@ from sipauthctl.findings import Finding, Scope, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
 
+_ANSWER = b"SIP/"
 _NOTICES_KEPT = 200
 _REFUSED_HELD = 256
 _OF_EXACT_BYTES = frozenset({"signature-invalid", "redirect-unsigned"})
@@ -39,6 +41,7 @@ class Analysis:
         about: the SIP URI of the one user who is asked about. What is found on others and does not concern the server
             then stands in `of_others` alone. Empty for everybody.
         lifetime: how long the servers keep an association.
+        known: is told the tokens that clients send, so that no output shows them.
     """
 
     def __init__(
@@ -49,8 +52,10 @@ class Analysis:
         local_times: Collection[str] = (),
         about: str = "",
         lifetime: timedelta = LIFETIME,
+        known: KnownSecrets | None = None,
     ) -> None:
         self._items = items
+        self._known = known or KnownSecrets()
         self._local_times = frozenset(local_times)
         self._about = about.lower()
         self._reconstruction = Reconstruction(secrets, lifetime)
@@ -80,6 +85,8 @@ class Analysis:
             if count is None:
                 count = self._counts[item.input] = [0, 0]
             count[0] += 1
+            if not item.raw.startswith(_ANSWER):
+                self._known.add_request(item.raw)
             if item.time is not None:
                 self._last = item.time if self._last is None else max(self._last, item.time)
             try:

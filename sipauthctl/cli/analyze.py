@@ -9,11 +9,12 @@ import click
 
 from sipauthctl.cli.errors import EXIT_PROBLEM
 from sipauthctl.cli.main import GlobalOptions
+from sipauthctl.cli.output_files import CommandWithFiles, OutputPath
 from sipauthctl.cli.parameters import duration
 
 
-@click.command("analyze")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.command("analyze", cls=CommandWithFiles)
+@click.argument("files", nargs=-1, required=True, type=click.Path(readable=False, allow_dash=True), metavar="FILE...")
 @click.option(
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, allow_dash=False, path_type=Path),
@@ -55,7 +56,7 @@ from sipauthctl.cli.parameters import duration
 )
 @click.option(
     "--html",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=OutputPath(),
     metavar="FILE",
     help="Write the result as one HTML file, too.",
 )

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
-from typing import TextIO
 
 import click
 
@@ -18,6 +17,7 @@ from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import CaptureOpener, open_reader
 from sipauthctl.capture.record import LOCAL_TIMES, UNFINISHED, InputKind, Notice, Reader, ReadError, Record
 from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.output_files import replaced
 from sipauthctl.findings import Severity
 from sipauthctl.mechanisms.base import MechanismError, MechanismUnavailable
 from sipauthctl.mechanisms.kerberos.offline import ServiceKeytab
@@ -28,6 +28,7 @@ from sipauthctl.report.analysis_html import HtmlWriter
 from sipauthctl.report.analysis_json import AnalysisWriter
 from sipauthctl.report.console import stderr, stdout
 from sipauthctl.report.progress import AnalysisProgress
+from sipauthctl.report.text import KNOWN
 
 
 def read_secrets(
@@ -86,11 +87,11 @@ def execute(
     inputs = Inputs(files, capture)
     progress = AnalysisProgress(stderr(no_color=no_color))
     items = progress.over(merge(inputs.items()))
-    analysis = Analysis(items, secrets, local_times=inputs.of_kind(LOCAL_TIMES), lifetime=lifetime)
+    analysis = Analysis(items, secrets, local_times=inputs.of_kind(LOCAL_TIMES), lifetime=lifetime, known=KNOWN)
     with ExitStack() as stack:
         renderers: list[AnalysisRenderer] = []
         if html is not None:
-            renderers.append(HtmlWriter(stack.enter_context(_create(html))))
+            renderers.append(HtmlWriter(stack.enter_context(replaced(html, "the HTML file"))))
         renderers.append(AnalysisWriter(sys.stdout) if as_json else ConsoleRenderer(stdout(no_color=no_color)))
         for association in analysis.associations():
             with progress.away():
@@ -157,13 +158,6 @@ class Inputs:
     def _failure(self, path: str, error: ReadError) -> Notice:
         self.failed.append(str(error))
         return Notice("unreadable", str(error), path)
-
-
-def _create(path: Path) -> TextIO:
-    try:
-        return path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise CannotRun(f"Cannot write {path}: {error.strerror}.") from None
 
 
 def _secrets(

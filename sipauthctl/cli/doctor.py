@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from sipauthctl.cli import completion
-from sipauthctl.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM
+from sipauthctl.cli.ending import ENDING
+from sipauthctl.cli.errors import EXIT_PROBLEM
 from sipauthctl.cli.fault_needs import check_doctor
 from sipauthctl.cli.main import GlobalOptions
+from sipauthctl.cli.output_files import CommandWithFiles
 from sipauthctl.cli.parameters import sip_uri
 from sipauthctl.cli.sign_in_options import check_combination, sign_in_options
 
@@ -30,7 +32,7 @@ def _known(ctx: click.Context, parameter: click.Parameter, value: tuple[str, ...
     return value
 
 
-@click.command("doctor")
+@click.command("doctor", cls=CommandWithFiles)
 @click.argument("sip_uri", required=False, callback=sip_uri)
 @sign_in_options(timeout=5.0)
 @click.option(
@@ -91,5 +93,5 @@ def command(
     request = Request(sip_uri=sip_uri, **given)
     ended = execute(request, wish, as_json=as_json, no_color=options.no_color, verbose=options.verbose)
     if ended.interrupted:
-        return EXIT_INTERRUPTED
+        return ENDING.exit_code
     return EXIT_PROBLEM if ended.failed else 0

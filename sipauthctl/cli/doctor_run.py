@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
@@ -15,8 +14,10 @@ from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.words import Method
 from sipauthctl.capture.record import ReadError
 from sipauthctl.cli.doctor_user import find_credentials, patient
+from sipauthctl.cli.ending import ENDING
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.mechanisms import logon_name, now, use_kdc
+from sipauthctl.cli.output_files import streamed
 from sipauthctl.cli.probe_options import probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
 from sipauthctl.doctor.case import Asked, Credentials, Tools
@@ -30,13 +31,14 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.resolver import RememberingResolver
 from sipauthctl.network.tls import TrustError
-from sipauthctl.probe.events import Event, Observer
+from sipauthctl.probe.events import Event, Observer, RequestSent
 from sipauthctl.probe.trace import Trace
 from sipauthctl.report.console import put, stderr, stdout
 from sipauthctl.report.doctor import Progress, print_verdict
 from sipauthctl.report.doctor_json import doctor_document
 from sipauthctl.report.json_output import dump
 from sipauthctl.report.ladder import Ladder
+from sipauthctl.report.text import KNOWN
 from sipauthctl.sip.uri import SipUri
 
 
@@ -99,7 +101,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
         with ExitStack() as stack, Progress(err, quiet=as_json) as progress:
             observers: list[Observer] = [Ladder(err)] if verbose else []
             if request.trace is not None:
-                observers.append(_trace(request.trace, stack))
+                observers.append(Trace(stack.enter_context(streamed(request.trace, "the trace")), now, KNOWN))
             try:
                 verdict, done = asyncio.run(_run(request, wish, subject, evidence, progress, observers, stack))
             except TrustError as error:
@@ -133,6 +135,8 @@ async def _run(
         asked = _asked(subject, wish, outer)
 
         def observe(event: Event) -> None:
+            if isinstance(event, RequestSent):
+                KNOWN.add_request(event.request.to_bytes())
             for observer in observers:
                 observer(event)
 
@@ -146,7 +150,7 @@ async def _run(
         )
         task = asyncio.current_task()
         if task is not None:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+            ENDING.on_interruption(task.cancel)
         try:
             return await examine(asked, tools, only=wish.only, observer=progress, evidence=evidence), subject
         except asyncio.CancelledError:
@@ -194,13 +198,8 @@ def _evidence(wish: Wish, subject: _Subject | None, about: str | None) -> CheckR
         else Secrets()
     )
     try:
-        return read_evidence(wish.files, known, about=SipUri.parse(about).address_of_record if about else "")
+        return read_evidence(
+            wish.files, known, about=SipUri.parse(about).address_of_record if about else "", known=KNOWN
+        )
     except ReadError as error:
         raise CannotRun(str(error)) from None
-
-
-def _trace(path: Path, stack: ExitStack) -> Trace:
-    try:
-        return Trace(stack.enter_context(path.open("wb")), now)
-    except OSError as error:
-        raise CannotRun(f"Cannot write the trace {path}: {error.strerror}.") from None

@@ -15,6 +15,7 @@ from sipauthctl.cli.register_request import Request
 from sipauthctl.doctor.case import Credentials
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.report.text import KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ def find_credentials(request: Request, name: LogonName) -> Credentials:
     typed = click.prompt(
         f"Password of {name.text} (empty to go without)", default="", show_default=False, hide_input=True, err=True
     )
+    KNOWN.add_password(str(typed))
     return replace(given, password=str(typed) or None)
 
 

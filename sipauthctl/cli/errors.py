@@ -7,7 +7,6 @@ import click
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
 EXIT_FAILED = 3
-EXIT_INTERRUPTED = 130
 
 
 class CannotRun(click.ClickException):

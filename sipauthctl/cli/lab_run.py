@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 
 from rich.console import Console
 
+from sipauthctl.cli.ending import ENDING
 from sipauthctl.codes import windows_text
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.description import describe
@@ -16,7 +16,7 @@ from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.settings import LabSettings
 from sipauthctl.report.console import put
 from sipauthctl.report.json_output import dump
-from sipauthctl.report.text import safe
+from sipauthctl.report.text import KNOWN, safe
 
 _BAD = frozenset({"refused", "dropped"})
 
@@ -36,7 +36,7 @@ async def run_lab(settings: LabSettings, out: Console, err: Console, *, as_json:
         if not work.cancelling():  # a second Ctrl-C must not break off the tidying up
             work.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, end)
+    ENDING.on_interruption(end)
     with contextlib.suppress(asyncio.CancelledError):
         await work
 
@@ -58,6 +58,8 @@ class Log:
 
     def __call__(self, event: LabEvent) -> None:
         """Prints the event; for a signature that does not hold, also the string that should have been signed."""
+        if event.request is not None:
+            KNOWN.add_request(event.request.to_bytes())
         style = "red" if event.what in _BAD else "green" if event.what == "registered" else ""
         method = f" {event.request.method}" if event.request is not None else ""
         detail = safe(event.detail)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import importlib
-import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from sipauthctl import __version__
-from sipauthctl.cli.errors import EXIT_FAILED, EXIT_INTERRUPTED, CannotRun
+from sipauthctl.cli.ending import ENDING
+from sipauthctl.cli.errors import EXIT_FAILED, CannotRun
+from sipauthctl.cli.output_files import LOST
+from sipauthctl.cli.password import take_from_environment
+from sipauthctl.cli.streams import Streams
 from sipauthctl.unexpected import place_of
 
 COMMANDS = {
@@ -66,9 +65,12 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context, config: Path | None, profile: str | None, no_color: bool, verbose: bool) -> None:
     """Tell why sign-in to Microsoft's SIP servers works or fails.
 
-    Exit codes: 0 nothing is wrong, 1 a problem was diagnosed, 2 wrong usage, 3 the command could not be carried out,
-    130 interrupted.
+    Exit codes: 0 nothing is wrong, 1 a problem was diagnosed, 2 wrong usage, 3 the command could not be carried out
+    or its output not be written, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
+    import logging  # not for `sipauthctl --help`
+
+    logging.getLogger().addHandler(logging.NullHandler())  # libraries log tracebacks
     ctx.obj = GlobalOptions(no_color=no_color, verbose=verbose)
     if config is not None or profile is not None:
         from sipauthctl.cli.config import default_map
@@ -78,39 +80,40 @@ def cli(ctx: click.Context, config: Path | None, profile: str | None, no_color: 
 
 def run() -> None:
     """The console script: like Click's own, with this program's exit codes and no traceback for anybody."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, _as_ctrl_c)
+    ENDING.listen()
     sys.exit(main(sys.argv[1:]))
-
-
-def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
-    """Ends in the same order as Ctrl-C does: without this, the temporary folders and what lies in them would stay."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
-        raise KeyboardInterrupt
-    signal.raise_signal(signal.SIGINT)
 
 
 def main(args: list[str]) -> int:
     """Runs the program; gives the exit code."""
+    streams = Streams()
+    streams.guard()
+    take_from_environment()
+    code = _command(args)
+    sys.stdout.flush()
+    for sentence in LOST:
+        _show(CannotRun(sentence))
+    if streams.lost:
+        _show(CannotRun(f"the output cannot be written: {streams.lost}."))
+    return EXIT_FAILED if streams.failed or (LOST and code == 0) else code
+
+
+def _command(args: list[str]) -> int:
     try:
-        result: Any = cli.main(args, prog_name="sipauthctl", standalone_mode=False)
-        sys.stdout.flush()  # what cannot be written shows here, and not when nobody catches it any more
-        return result if isinstance(result, int) else 0
+        try:
+            result: Any = cli.main(args, prog_name="sipauthctl", standalone_mode=False)
+            return result if isinstance(result, int) else 0
+        finally:
+            ENDING.over()
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
-        return EXIT_INTERRUPTED
+        return ENDING.exit_code
     except click.ClickException as error:
         _show(error)
         return error.exit_code
-    except (BrokenPipeError, SystemExit):  # Click exits by itself, with 1
-        _give_up_output()  # its reader is gone: nobody is left to be told
+    except SystemExit:  # nobody reads the output; Click, too, exits by itself
         return EXIT_FAILED
     except Exception as error:  # the last resort
-        if isinstance(error, OSError) and error.errno in _NO_SPACE:
-            _give_up_output()
-            click.echo(f"Error: the output cannot be written: {os.strerror(error.errno)}.", err=True)
-            return EXIT_FAILED
         what = f"version {__version__}, {place_of(error)}"
         click.echo(f"Error: sipauthctl failed unexpectedly ({what}). Please report this.", err=True)
         return EXIT_FAILED
@@ -123,12 +126,3 @@ def _show(error: click.ClickException) -> None:
     lines = [error.message] if isinstance(error, CannotRun) else error.message.split("\n")
     error.message = "\n".join(map(safe, lines))  # type: ignore[misc]  # final for Click alone
     error.show()
-
-
-def _give_up_output() -> None:
-    """What is still in the buffer would fail once more when the interpreter ends."""
-    with contextlib.suppress(OSError, ValueError):  # stdout may be closed, or no file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from pathlib import Path
 import click
 
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.password import VARIABLE, get_password
+from sipauthctl.cli.password import get_password, in_environment
 from sipauthctl.cli.register_request import Request
 from sipauthctl.machine.facts import read_machine
 from sipauthctl.machine.krb5_conf import read_krb5_conf
@@ -70,7 +69,7 @@ def logon_name(request: Request, default: str) -> LogonName:
 
 def has_password(request: Request) -> bool:
     """Whether the user gave a password by file or environment."""
-    return request.password_file is not None or VARIABLE in os.environ
+    return request.password_file is not None or in_environment()
 
 
 def credentials(request: Request) -> Credentials:

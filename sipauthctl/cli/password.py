@@ -12,24 +12,47 @@ from sipauthctl.cli.errors import CannotRun
 
 VARIABLE = "SIPAUTHCTL_PASSWORD"
 
+_given: str | None = None
+
+
+def take_from_environment() -> None:
+    """Takes the variable out of the environment, before any program is started that would inherit it."""
+    global _given
+    _given = os.environ.pop(VARIABLE, None)
+
+
+def in_environment() -> bool:
+    """Whether the variable was set."""
+    return _given is not None
+
 
 def get_password(file: IO[str] | None, name: str) -> str:
-    """The password from the file's first line, the environment, or a prompt on the terminal.
+    """The password from the file's first line, the environment, or a prompt on the terminal. No output shows it.
 
     Raises:
-        CannotRun: the file cannot be read, or it or the variable is not UTF-8.
+        CannotRun: the file is empty or cannot be read, or it or the variable is not UTF-8.
         UsageError: there is none, and nobody to ask.
     """
+    from sipauthctl.report.text import KNOWN  # which would delay `sipauthctl --help`
+
+    password = _password(file, name)
+    KNOWN.add_password(password)
+    return password
+
+
+def _password(file: IO[str] | None, name: str) -> str:
     if file is not None:
         try:
-            return file.readline().rstrip("\r\n").removeprefix("\ufeff")  # which Windows' editors put first
+            line = file.readline()
         except (OSError, UnicodeDecodeError):
             raise CannotRun("Cannot read the password file: it must be text in UTF-8.") from None
-    if VARIABLE in os.environ:
-        password = os.environ[VARIABLE]
-        if any("\ud800" <= character <= "\udfff" for character in password):  # bytes that are not UTF-8
+        if not line:
+            raise CannotRun("The password file is empty.")
+        return line.rstrip("\r\n").removeprefix("\ufeff")  # which Windows' editors put first
+    if _given is not None:
+        if any("\ud800" <= character <= "\udfff" for character in _given):  # bytes that are not UTF-8
             raise CannotRun(f"Cannot use {VARIABLE}: it must be text in UTF-8.")
-        return password
+        return _given
     if not sys.stdin.isatty():
         raise click.UsageError(f"No password: give --password-file or {VARIABLE}, or run on a terminal to be asked.")
     return str(click.prompt(f"Password of {name}", hide_input=True, err=True))

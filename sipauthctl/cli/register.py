@@ -7,15 +7,17 @@ from typing import Any
 
 import click
 
-from sipauthctl.cli.errors import EXIT_INTERRUPTED, EXIT_PROBLEM
+from sipauthctl.cli.ending import ENDING
+from sipauthctl.cli.errors import EXIT_PROBLEM
 from sipauthctl.cli.fault_needs import check_register
 from sipauthctl.cli.lab_options import life_options, life_settings
 from sipauthctl.cli.main import GlobalOptions
+from sipauthctl.cli.output_files import CommandWithFiles
 from sipauthctl.cli.parameters import duration, sip_uri
 from sipauthctl.cli.sign_in_options import check_combination, sign_in_options
 
 
-@click.command("register")
+@click.command("register", cls=CommandWithFiles)
 @click.argument("sip_uri", required=False, callback=sip_uri)
 @sign_in_options(timeout=10.0)
 @click.option(
@@ -89,5 +91,5 @@ def command(
     )
     outcome = execute(request, as_json=as_json, no_color=options.no_color, verbose=options.verbose)
     if outcome.interrupted:
-        return EXIT_INTERRUPTED
+        return ENDING.exit_code
     return EXIT_PROBLEM if outcome.failed else 0

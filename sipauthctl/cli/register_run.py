@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
-import signal
 import sys
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, replace
 
 from rich.console import Console
 
+from sipauthctl.cli.ending import ENDING
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.mechanisms import Credentials, computer_domains, credentials, mechanisms, now
+from sipauthctl.cli.output_files import streamed
 from sipauthctl.cli.probe_options import probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TrustError
 from sipauthctl.probe.diagnosis.reaching import certificate_lines, query_text
-from sipauthctl.probe.events import Event, Observer
+from sipauthctl.probe.events import Event, Observer, RequestSent
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.run import Probe
@@ -30,7 +31,7 @@ from sipauthctl.report.console import put, stderr, stdout
 from sipauthctl.report.json_output import dump, registration_document
 from sipauthctl.report.ladder import Ladder
 from sipauthctl.report.registration import print_registration
-from sipauthctl.report.text import safe
+from sipauthctl.report.text import KNOWN, safe
 from sipauthctl.sip.uri import SipUri
 
 
@@ -53,10 +54,7 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
     observers: list[Observer] = [] if as_json else [Ladder(err)]
     with ExitStack() as stack:
         if request.trace is not None:
-            try:
-                observers.append(Trace(stack.enter_context(request.trace.open("wb")), now))
-            except OSError as error:
-                raise CannotRun(f"Cannot write the trace {request.trace}: {error.strerror}.") from None
+            observers.append(Trace(stack.enter_context(streamed(request.trace, "the trace")), now, KNOWN))
         if not as_json:
             for warning in protection_warnings(request):
                 put(err, ("Note: ", "yellow"), warning)
@@ -93,13 +91,15 @@ async def _run(
         options = replace(options, kerberos_unavailable=usable.kerberos_unavailable)
 
         def observe(event: Event) -> None:
+            if isinstance(event, RequestSent):
+                KNOWN.add_request(event.request.to_bytes())
             for observer in observers:
                 observer(event)
 
         tools = Tools(now, secrets.token_bytes, usable.initiators, observe)
         resolver = Resolver(options.nameserver, request.timeout)
         probe = Probe(options, tools, resolver, random.SystemRandom())
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, probe.interrupt)
+        ENDING.on_interruption(probe.interrupt)
         return await probe.run(), options
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from sipauthctl.cli.lab_options import fault_option, require_lab
+from sipauthctl.cli.output_files import OutputPath
 from sipauthctl.cli.parameters import host_port, nameserver
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -54,6 +55,7 @@ _CREDENTIALS = (
     ),
     click.option(
         "--ccache",
+        type=click.Path(readable=False),
         metavar="FILE",
         help="Kerberos credential cache: a file, or TYPE:NAME. No password is asked for then.",
     ),
@@ -95,7 +97,7 @@ def _rest(timeout: float) -> tuple[Callable[[_F], _F], ...]:
         ),
         click.option(
             "--trace",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=OutputPath(),
             metavar="FILE",
             help="Write every message to this file, without secrets.",
         ),

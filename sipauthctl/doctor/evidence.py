@@ -9,6 +9,7 @@ from pathlib import Path
 from sipauthctl.analysis.analyze import Analysis
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.secrets import Secrets
+from sipauthctl.association.known_secrets import KnownSecrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import open_reader
 from sipauthctl.capture.record import LOCAL_TIMES, UNFINISHED, Reader
@@ -21,7 +22,9 @@ TITLE = "captures and logs (option --from)"
 _OTHERS_NAMED = 5
 
 
-def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -> CheckResult:
+def read_evidence(
+    files: Sequence[Path], secrets: Secrets, *, about: str = "", known: KnownSecrets | None = None
+) -> CheckResult:
     """Analyses the files. Blocks, and must not run inside an event loop.
 
     Args:
@@ -29,6 +32,7 @@ def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -
         secrets: what the user gave.
         about: the SIP URI of the user whom the verdict is about. What is found on others and does not concern the
             server is only named. Empty for everybody in the files.
+        known: see `Analysis`.
 
     Raises:
         ReadError: a file cannot be read.
@@ -36,7 +40,7 @@ def read_evidence(files: Sequence[Path], secrets: Secrets, *, about: str = "") -
     paths = [str(file) for file in files]
     readers = [open_reader(path, captures=_capture) for path in paths]
     local = [path for path, reader in zip(paths, readers, strict=True) if reader.kind in LOCAL_TIMES]
-    analysis = Analysis(merge(readers), secrets, local_times=local, about=about)
+    analysis = Analysis(merge(readers), secrets, local_times=local, about=about, known=known)
     states, of_whom_it_is_about = Counter[State](), False
     for association in analysis.associations():
         states[association.state] += 1

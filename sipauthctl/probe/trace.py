@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import BinaryIO
 
+from sipauthctl.association.known_secrets import KnownSecrets
 from sipauthctl.association.redaction import without_secrets
 from sipauthctl.network.evidence import Endpoint
 from sipauthctl.probe.events import (
@@ -24,11 +25,13 @@ class Trace:
     Args:
         file: open for writing bytes.
         now: the time in UTC.
+        known: the secrets of the run, which an answer may bring back.
     """
 
-    def __init__(self, file: BinaryIO, now: Callable[[], datetime]) -> None:
+    def __init__(self, file: BinaryIO, now: Callable[[], datetime], known: KnownSecrets) -> None:
         self._file = file
         self._now = now
+        self._known = known
 
     def __call__(self, event: Event) -> None:
         """Writes requests and responses of both sides; other events leave no mark."""
@@ -44,5 +47,7 @@ class Trace:
     def _write(self, arrow: str, server: Endpoint, message: bytes) -> None:
         time = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         head = f"{arrow} {time} {server.host}:{server.port} {server.transport.value}\r\n"
-        self._file.write(head.encode("utf-8", "surrogateescape") + message.rstrip(b"\r\n") + b"\r\n\r\n")
+        told = head.encode("utf-8", "surrogateescape") + message.rstrip(b"\r\n") + b"\r\n\r\n"
+        text = self._known.removed_from(told.decode("latin-1"), keep_length=True)  # a body keeps its Content-Length
+        self._file.write(text.encode("latin-1"))
         self._file.flush()

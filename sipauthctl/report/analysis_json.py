@@ -12,8 +12,7 @@ from sipauthctl.analysis.results import AssociationResult, ExplainedSignature
 from sipauthctl.analysis.signature_log import CheckedSignature
 from sipauthctl.capture.record import Notice
 from sipauthctl.findings import Finding
-from sipauthctl.report.json_output import finding_list
-from sipauthctl.report.text import without_surrogates
+from sipauthctl.report.json_output import finding_list, readable
 
 ANALYZE_SCHEMA = "sipauthctl/analyze/1"
 
@@ -50,16 +49,7 @@ class AnalysisWriter:
 
 
 def _dumps(value: Any) -> str:
-    return json.dumps(_clean(value), ensure_ascii=True)
-
-
-def _clean(value: Any) -> Any:
-    """Without lone surrogates, which are no JSON text."""
-    if isinstance(value, str):
-        return without_surrogates(value)
-    if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list) else value
+    return json.dumps(readable(value), ensure_ascii=True)
 
 
 def _association(association: AssociationResult) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
+from sipauthctl.report.text import KNOWN
+
 PIPE_WIDTH = 80
 MIN_WIDTH = 20
 
@@ -77,4 +79,4 @@ def encodable(text: str, encoding: str) -> str:
 
 def _assemble(console: Console, parts: Sequence[Part]) -> Text:
     pairs = ((part, "") if isinstance(part, str) else part for part in parts)
-    return Text.assemble(*((encodable(text, console.encoding), style) for text, style in pairs))
+    return Text.assemble(*((encodable(KNOWN.removed_from(text), console.encoding), style) for text, style in pairs))

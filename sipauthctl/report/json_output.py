@@ -11,7 +11,7 @@ from sipauthctl.association.clock import ClockReading
 from sipauthctl.findings import Finding
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.probe.results import AssociationSummary, Hop, Life, Registration
-from sipauthctl.report.text import without_surrogates
+from sipauthctl.report.text import for_json
 
 REGISTER_SCHEMA = "sipauthctl/register/1"
 
@@ -46,13 +46,18 @@ def finding_list(findings: Iterable[Finding]) -> list[dict[str, Any]]:
 
 
 def dump(document: dict[str, Any], stream: TextIO) -> None:
-    """Writes one document and a line end. Everything beyond ASCII is escaped, so that nothing acts on a terminal.
-
-    Bytes of a message that were not UTF-8 come out as the text `\\xNN`: a lone surrogate is no character, and strict
-    readers refuse it.
-    """
-    stream.write(json.dumps(_readable(document), indent=2, ensure_ascii=True) + "\n")
+    """Writes one document and a line end. Everything beyond ASCII is escaped, so that nothing acts on a terminal."""
+    stream.write(json.dumps(readable(document), indent=2, ensure_ascii=True) + "\n")
     stream.flush()
+
+
+def readable(value: Any) -> Any:
+    """A value of a document, each text in it as `for_json` gives it."""
+    if isinstance(value, str):
+        return for_json(value)
+    if isinstance(value, dict):
+        return {key: readable(item) for key, item in value.items()}
+    return [readable(item) for item in value] if isinstance(value, list) else value
 
 
 def schema(name: str) -> dict[str, Any]:
@@ -64,14 +69,6 @@ def schema(name: str) -> dict[str, Any]:
     text = resources.files(__package__).joinpath("schema", f"{name}-1.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_surrogates(value)
-    if isinstance(value, dict):
-        return {key: _readable(item) for key, item in value.items()}
-    return [_readable(item) for item in value] if isinstance(value, list) else value
 
 
 def _hop(hop: Hop) -> dict[str, Any]:

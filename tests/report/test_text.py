@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipauthctl.report.text import MAX_CHARACTERS, safe, without_surrogates
+from sipauthctl.report.text import MAX_CHARACTERS, for_json, safe
 from tests.report.samples import HOSTILE, acting
 
 ANY_TEXT = st.text(st.characters())  # surrogates too
@@ -56,7 +56,7 @@ def test_long_text_is_cut_and_says_how_much_is_left_out() -> None:
 
 @given(ANY_TEXT)
 def test_text_without_surrogates_is_otherwise_unchanged(text: str) -> None:
-    shown = without_surrogates(text)
+    shown = for_json(text)
     shown.encode("utf-8")
     if not any("\ud800" <= char <= "\udfff" for char in text):
         assert shown == text

@@ -1,0 +1,155 @@
+"""What a run has sent as a secret, recognised wherever it comes back.
+
+A server, a proxy or a gateway may quote a request in its answer. Whoever shows an answer asks here first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import string
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.ntlm.messages import read_authenticate
+
+REMOVED = "(secret removed)"
+SHORTEST_PASSWORD = 8
+"""In characters. A shorter one is a word of other texts too often, and removing those would give it away."""
+
+_WINDOW = 12  # letters and digits that are looked up at once
+_BLOCK = 12  # bytes that they stand for, or more
+_MOST_BLOCKS = 64  # of one secret
+_ROOM = 50_000  # windows remembered in each of two generations
+_FEWEST_VALUES = 4  # of the bytes in a block: others are padding
+_NTLM_PROOF = 40  # NTProofStr, time stamp and client challenge: the rest repeats the server's names, [MS-NLMP] 2.2.2.7
+
+_CREDENTIALS = re.compile(rb"^(?:proxy-)?authorization[ \t]*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
+_TOKEN = re.compile(rb'gssapi-data\s*=\s*"?([A-Za-z0-9+/=]{16,})|([A-Za-z0-9+/]{64,}={0,2})', re.IGNORECASE)
+# A text without any of these holds no secret: a long run, one in UTF-16, or a dump of bytes.
+_WORTH_A_LOOK = re.compile(r"[0-9A-Za-z+/_=%\\-]{20}|(?:[0-9A-Za-z+/]\x00){16}|(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,2}){8}")
+_BARE = re.compile(r"(?:TlRMTVNTUAAD|YI[I-L][A-Za-z0-9+/]{32})[A-Za-z0-9+/]*={0,2}")  # known without having been sent
+_CHARACTER = re.compile(r"%([0-9A-Fa-f]{2})|[0-9A-Za-z]")
+_OF_A_RUN = string.ascii_letters + string.digits + "+/_=%-"
+_LONGEST_RUN = 20_000  # characters looked at on either side of what was recognised
+
+
+class KnownSecrets:
+    """Tokens and passwords. Of tokens the latest few thousand are remembered, so that memory has a bound.
+
+    A token is recognised by any 23 bytes of it (of one beyond 700 bytes, by a 64th part and 11 bytes), in base64, also
+    as a part of something else, and in hexadecimal; in either case of the letters, percent-encoded, in UTF-16, and
+    with spaces, line ends or punctuation in between.
+    """
+
+    def __init__(self) -> None:
+        self._new: dict[str, int] = {}  # the window, and how many letters and digits follow from it
+        self._old: dict[str, int] = {}
+        self._words: list[str] = []
+        self._passwords: re.Pattern[str] | None = None
+
+    def add_request(self, request: bytes) -> None:
+        """Takes the tokens of a request that goes out, or of one in a capture."""
+        for credentials in _CREDENTIALS.finditer(request.partition(b"\r\n\r\n")[0]):
+            unfolded = re.sub(rb"\r?\n[ \t]+", b"", credentials[1])
+            for match in _TOKEN.finditer(unfolded):
+                self._add_token((match[1] or match[2]).decode("ascii"))
+
+    def add_password(self, password: str) -> None:
+        """Takes a password, to be recognised as a word; see `SHORTEST_PASSWORD`."""
+        if len(password) < SHORTEST_PASSWORD:
+            return
+        self._words += [password, quote(password, safe="")]
+        for data in (password.encode("utf-8"), password.encode("utf-16-le")):
+            self._words += [data.hex(), *_base64_parts(data)]
+        every = "|".join(re.escape(word) for word in sorted(set(self._words), key=len, reverse=True))
+        self._passwords = re.compile(every, re.IGNORECASE)
+
+    def removed_from(self, text: str, *, keep_length: bool = False) -> str:
+        """The text without what is known here, and without any NTLM AUTHENTICATE or Kerberos ticket in base64.
+
+        Args:
+            text: any.
+            keep_length: what is put in place of a secret is as long, as the body of a message needs it.
+        """
+        if self._passwords is not None:
+            text = self._passwords.sub(lambda match: _in_place_of(match.end() - match.start(), keep_length), text)
+        if not _WORTH_A_LOOK.search(text):
+            return text
+        text = _BARE.sub(lambda match: _in_place_of(match.end() - match.start(), keep_length), text)
+        if not self._new:
+            return text
+        parts, done = [], 0
+        for start, end in self._found(text):
+            if end > done:
+                parts += [text[done : max(start, done)], _in_place_of(end - max(start, done), keep_length)]
+                done = end
+        return "".join([*parts, text[done:]])
+
+    def _add_token(self, token: str) -> None:
+        try:
+            data = base64.b64decode(token + "=" * (-len(token) % 4))
+        except binascii.Error:
+            data = token.encode("ascii")
+        for secret in _secret_parts(data):
+            step = max(4, len(secret) // _MOST_BLOCKS)
+            last = len(secret) - _BLOCK
+            for start in (*range(0, last, step), last):
+                self._add_block(secret[max(start, 0) : max(start, 0) + _BLOCK])
+
+    def _add_block(self, block: bytes) -> None:
+        if len(set(block)) < _FEWEST_VALUES:
+            return
+        if len(self._new) > _ROOM:
+            self._old, self._new = self._new, {}
+        for text in (*_base64_parts(block), block.hex()):
+            plain = "".join(char for char in text if char.isalnum()).lower()
+            if len(plain) >= _WINDOW:
+                self._new[plain[:_WINDOW]] = len(plain)
+
+    def _found(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where secrets stand, each with the run of characters that it is a part of."""
+        plain, places = [], []
+        for match in _CHARACTER.finditer(text):
+            char = match[0] if match[1] is None else chr(int(match[1], 16))
+            if char.isascii() and char.isalnum():
+                plain.append(char.lower())
+                places.append(match.span())
+        letters, done = "".join(plain), 0
+        for start in range(len(letters) - _WINDOW + 1):
+            window = letters[start : start + _WINDOW]
+            length = self._new.get(window) or self._old.get(window)
+            if not length:
+                continue
+            first, last = places[start][0], places[min(start + length, len(places)) - 1][1]
+            if last > done:
+                before, after = text[max(done, first - _LONGEST_RUN) : first], text[last : last + _LONGEST_RUN]
+                done = last + len(after) - len(after.lstrip(_OF_A_RUN))
+                yield first - len(before) + len(before.rstrip(_OF_A_RUN)), done
+
+
+def _secret_parts(token: bytes) -> tuple[bytes, ...]:
+    """What of a token is nobody else's business: all of it, but for the names in an NTLM AUTHENTICATE."""
+    try:
+        read = read_authenticate(token)
+    except MalformedToken:
+        return (token,)
+    return tuple(
+        part
+        for part in (read.nt_response[:_NTLM_PROOF], read.lm_response, read.encrypted_session_key, read.mic)
+        if part
+    )
+
+
+def _base64_parts(data: bytes) -> Iterator[str]:
+    """The characters that stand for these bytes alone, wherever they begin within a text of more bytes."""
+    for before in range(3):
+        bits = 8 * (before + len(data))
+        encoded = base64.b64encode(bytes(before) + data).decode("ascii")
+        yield encoded[(8 * before + 5) // 6 : bits // 6]
+
+
+def _in_place_of(length: int, keep_length: bool) -> str:
+    return REMOVED[:length].ljust(length, ".") if keep_length else REMOVED
