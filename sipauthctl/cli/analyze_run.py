@@ -91,7 +91,7 @@ def execute(
     with ExitStack() as stack:
         renderers: list[AnalysisRenderer] = []
         if html is not None:
-            renderers.append(HtmlWriter(stack.enter_context(replaced(html, "the HTML file"))))
+            renderers.append(HtmlWriter(stack.enter_context(replaced(html, "HTML file", HtmlWriter.MARK))))
         renderers.append(AnalysisWriter(sys.stdout) if as_json else ConsoleRenderer(stdout(no_color=no_color)))
         for association in analysis.associations():
             with progress.away():

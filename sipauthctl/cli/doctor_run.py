@@ -101,7 +101,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
         with ExitStack() as stack, Progress(err, quiet=as_json) as progress:
             observers: list[Observer] = [Ladder(err)] if verbose else []
             if request.trace is not None:
-                observers.append(Trace(stack.enter_context(streamed(request.trace, "the trace")), now, KNOWN))
+                observers.append(Trace(stack.enter_context(streamed(request.trace, "trace", Trace.MARK)), now, KNOWN))
             try:
                 verdict, done = asyncio.run(_run(request, wish, subject, evidence, progress, observers, stack))
             except TrustError as error:

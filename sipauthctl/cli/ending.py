@@ -17,6 +17,7 @@ class Ending:
 
     def __init__(self) -> None:
         self._signal = signal.SIGINT
+        self._act: Callable[[], object] | None = None
         self._begun = False
         self._by_itself = False
 
@@ -34,17 +35,21 @@ class Ending:
             self._begun = True
             act()
 
+        self._act = act
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, begin)
 
     def end_early(self) -> None:
         """Ends the command as Ctrl-C does, where nothing has begun to end it yet.
 
         Raises:
-            KeyboardInterrupt: no event loop takes the interruption.
+            SystemExit: no event loop takes interruptions.
         """
-        if not self._begun and threading.current_thread() is threading.main_thread():
-            self._begun = self._by_itself = True
-            _interrupt()
+        if self._begun or threading.current_thread() is not threading.main_thread():
+            return
+        self._begun = self._by_itself = True
+        if self._act is None:
+            raise SystemExit(EXIT_FAILED)
+        self._act()
 
     def over(self) -> None:
         """The command has ended: nothing is left to be interrupted."""
@@ -57,13 +62,9 @@ class Ending:
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self._signal = signal.Signals(number)
-        _interrupt()
-
-
-def _interrupt() -> None:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
-        raise KeyboardInterrupt
-    signal.raise_signal(signal.SIGINT)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
 
 
 ENDING = Ending()

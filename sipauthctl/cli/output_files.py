@@ -30,6 +30,7 @@ LOST: list[str] = []
 
 _ENVIRONMENT = ("KRB5CCNAME", "KRB5_CONFIG", "KRB5_CLIENT_KTNAME", "SSLKEYLOGFILE")
 _SECRETS = ("password_file", "nt_hash_file", "keytab", "keylog", "ccache")
+_BEGINNING = 1_000  # bytes
 _OWNER = stat.S_IRUSR | stat.S_IWUSR
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 
@@ -60,29 +61,30 @@ class CommandWithFiles(click.Command):
 
 
 @contextmanager
-def streamed(path: Path, what: str) -> Iterator[BinaryIO]:
+def streamed(path: Path, what: str, mark: str) -> Iterator[BinaryIO]:
     """A file that is in its place while it is written.
 
     Args:
         path: where.
-        what: its name in a sentence, such as `the trace`.
+        what: its name in a sentence, such as `trace`.
+        mark: what every one of them has near its beginning; no other file is replaced, unless it is empty.
 
     Raises:
         CannotRun: it cannot be made.
     """
-    with _made(path, what) as made:
+    with _made(path, what, mark) as made:
         made.move()
         with io.BufferedWriter(made) as file:
             yield file
 
 
 @contextmanager
-def replaced(path: Path, what: str) -> Iterator[TextIO]:
+def replaced(path: Path, what: str, mark: str) -> Iterator[TextIO]:
     """A file that takes its place when it is complete; until then, and where it never is, the old one stays.
 
     Args, Raises: as `streamed`.
     """
-    with _made(path, what) as made:
+    with _made(path, what, mark) as made:
         with io.TextIOWrapper(io.BufferedWriter(made), encoding="utf-8") as text:
             yield text
         if made.error is None:
@@ -92,7 +94,7 @@ def replaced(path: Path, what: str) -> Iterator[TextIO]:
 class _Made(io.FileIO):
     """A file that drops the rest when it cannot be written; `error` says why."""
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, path: Path, what: str, mark: str) -> None:
         self.error: OSError | None = None
         self._path = path
         self._what = what
@@ -100,7 +102,11 @@ class _Made(io.FileIO):
         if _is_device(path):
             super().__init__(path, "wb", opener=lambda name, _: os.open(name, os.O_WRONLY | os.O_NOCTTY))
         elif path.is_symlink():
-            raise CannotRun(f"Cannot write {what} {path}: it is a symbolic link. Name the file itself.")
+            raise CannotRun(f"Cannot write the {what} {path}: it is a symbolic link. Name the file itself.")
+        elif not _may_be_replaced(path, mark):
+            raise CannotRun(
+                f"Cannot write the {what} {path}: another file has that name. Choose another, or remove it."
+            )
         else:
             self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.part")
             super().__init__(self._temporary, "xb", opener=lambda name, flags: os.open(name, flags, _OWNER))
@@ -124,7 +130,7 @@ class _Made(io.FileIO):
             try:
                 self._temporary.replace(self._path)
             except OSError as error:
-                raise CannotRun(f"Cannot write {self._what} {self._path}: {error.strerror}.") from None
+                raise CannotRun(f"Cannot write the {self._what} {self._path}: {error.strerror}.") from None
             self._temporary = None
 
     def close(self) -> None:
@@ -143,18 +149,32 @@ class _Made(io.FileIO):
 
 
 @contextmanager
-def _made(path: Path, what: str) -> Iterator[_Made]:
+def _made(path: Path, what: str, mark: str) -> Iterator[_Made]:
     try:
-        made = _Made(path, what)
+        made = _Made(path, what, mark)
     except OSError as error:
-        raise CannotRun(f"Cannot write {what} {path}: {error.strerror}.") from None
+        raise CannotRun(f"Cannot write the {what} {path}: {error.strerror}.") from None
     try:
         yield made
     finally:
         made.close()
         made.tidy()
         if made.error is not None:
-            LOST.append(f"Cannot write {what} {path}: {made.error.strerror}.")
+            LOST.append(f"Cannot write the {what} {path}: {made.error.strerror}.")
+
+
+def _may_be_replaced(path: Path, mark: str) -> bool:
+    """Whether there is nothing of that name, or an output of this program.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as old:
+            beginning = old.read(_BEGINNING)
+    except FileNotFoundError:
+        return True
+    return not beginning or mark.encode() in beginning
 
 
 def _is_device(path: Path) -> bool:

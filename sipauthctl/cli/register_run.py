@@ -54,7 +54,7 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
     observers: list[Observer] = [] if as_json else [Ladder(err)]
     with ExitStack() as stack:
         if request.trace is not None:
-            observers.append(Trace(stack.enter_context(streamed(request.trace, "the trace")), now, KNOWN))
+            observers.append(Trace(stack.enter_context(streamed(request.trace, "trace", Trace.MARK)), now, KNOWN))
         if not as_json:
             for warning in protection_warnings(request):
                 put(err, ("Note: ", "yellow"), warning)

@@ -64,6 +64,8 @@ class Conversation:
         """The association once the request that completes the handshake was sent."""
         self.registering = False
         """Whether that request is out and its answer has not come: the server may have registered us."""
+        self.registered = False
+        """Whether the server has, by a 200 to a request with credentials; set before anybody is told of it."""
 
     def attach(self, connection: Connection) -> None:
         """Goes on over another connection."""
@@ -146,6 +148,7 @@ class Conversation:
         self._facts.signatures.add(own)
         answer = await self.wire.ask(request)
         if request.method == "REGISTER":
+            self.registered |= self.registering and answer.response.status == 200
             self.registering = False
         return answer
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 
 from sipauthctl.association.associations import Answered
 from sipauthctl.association.client import StopReason
 from sipauthctl.network.discovery import Candidate, discover
 from sipauthctl.network.errors import (
+    ConnectionClosed,
     ConnectionRefused,
     ConnectTimeout,
     HostUnresolvable,
@@ -154,11 +156,10 @@ class Probe:
         return connection
 
     async def _talk(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Endpoint | None:
-        registered, holder = False, None
+        holder = None
         try:
             sent = self._tools.now()
             answered = await conversation.sign_in()
-            registered = answered is not None and answered.response.status == 200
             if self.facts.interrupted:
                 raise asyncio.CancelledError
             if answered is None:
@@ -180,14 +181,16 @@ class Probe:
         except NetworkError as error:
             facts.error = error
             self._tools.observer(ConnectionLost(facts.server, str(error)))
-            registered = registered or conversation.registering
             return None
         finally:
+            registered = conversation.registered or conversation.registering
             stands = holder is None or holder.registration.expires > self._tools.now()
             if self.facts.cut_short:
-                self.facts.registration_left = stands and (registered or conversation.registering)
+                self.facts.registration_left = stands and registered
             elif registered and not (self._options.keep and not self.facts.interrupted):
-                await self._deregister(conversation, stands=stands)
+                self.facts.registration_left = stands  # unless it is taken back now
+                with contextlib.suppress(NetworkError):
+                    self.facts.registration_left &= not await self._deregister(conversation, candidate, facts)
 
     async def _another(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Connection:
         """Another connection to the same server, in place of one that broke."""
@@ -226,14 +229,18 @@ class Probe:
         facts.result = HopResult.REDIRECTED
         return target
 
-    async def _deregister(self, conversation: Conversation, *, stands: bool) -> None:
-        """Takes the registration back; notes it where that does not succeed, unless it has ended by itself."""
-        self.facts.registration_left = stands
+    async def _deregister(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> bool:
+        """Takes the registration back, over another connection where this one is broken; whether that succeeds.
+
+        Raises:
+            NetworkError: the server cannot be reached any more.
+        """
         try:
             answered = await conversation.register_again(expires=0, purpose="de-registers")
-        except NetworkError:
-            return
-        self.facts.registration_left &= answered is None or answered.response.status != 200
+        except ConnectionClosed:
+            conversation.attach(await self._another(conversation, candidate, facts))
+            answered = await conversation.register_again(expires=0, purpose="de-registers")
+        return answered is not None and answered.response.status == 200
 
 
 def _result_of_stop(facts: HopFacts) -> HopResult:

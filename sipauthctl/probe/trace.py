@@ -28,6 +28,8 @@ class Trace:
         known: the secrets of the run, which an answer may bring back.
     """
 
+    MARK = ">>> "
+
     def __init__(self, file: BinaryIO, now: Callable[[], datetime], known: KnownSecrets) -> None:
         self._file = file
         self._now = now
@@ -36,17 +38,17 @@ class Trace:
     def __call__(self, event: Event) -> None:
         """Writes requests and responses of both sides; other events leave no mark."""
         if isinstance(event, RequestSent):
-            self._write(">>>", event.server, without_secrets(event.request.to_bytes()))
+            self._write(self.MARK, event.server, without_secrets(event.request.to_bytes()))
         elif isinstance(event, ResponseReceived | StrayResponse):
-            self._write("<<<", event.server, event.response.to_bytes())
+            self._write("<<< ", event.server, event.response.to_bytes())
         elif isinstance(event, RequestReceived):
-            self._write("<<<", event.server, event.request.to_bytes())
+            self._write("<<< ", event.server, event.request.to_bytes())
         elif isinstance(event, ResponseSent):
-            self._write(">>>", event.server, event.response.to_bytes())
+            self._write(self.MARK, event.server, event.response.to_bytes())
 
     def _write(self, arrow: str, server: Endpoint, message: bytes) -> None:
         time = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        head = f"{arrow} {time} {server.host}:{server.port} {server.transport.value}\r\n"
+        head = f"{arrow}{time} {server.host}:{server.port} {server.transport.value}\r\n"
         told = head.encode("utf-8", "surrogateescape") + message.rstrip(b"\r\n") + b"\r\n\r\n"
         text = self._known.removed_from(told.decode("latin-1"), keep_length=True)  # a body keeps its Content-Length
         self._file.write(text.encode("latin-1"))

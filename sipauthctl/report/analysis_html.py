@@ -51,6 +51,8 @@ _TEXT_LIMIT = 4_000
 class HtmlWriter:
     """Writes one page to a stream."""
 
+    MARK = "<title>sipauthctl analyze</title>"
+
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._tally = Tally()
@@ -59,7 +61,7 @@ class HtmlWriter:
         stream.write(
             '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-            f"<title>sipauthctl analyze</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+            f"{self.MARK}\n<style>{_STYLE}</style>\n</head>\n<body>\n"
             "<h1>Sign-ins and their signatures</h1>\n"
             '<p><input id="search" type="search" placeholder="Search" aria-label="Search"></p>\n'
         )

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from sipauthctl.association.known_secrets import KnownSecrets
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.ending import EndCause
 from sipauthctl.findings import Severity
@@ -442,7 +443,7 @@ def test_after_another_path_the_new_association_signs() -> None:
 def test_an_answer_that_comes_again_stands_in_the_trace_and_in_the_ladder() -> None:
     result = run("replay-after-refresh", options={"refreshes": 1})
     trace, shown = io.BytesIO(), io.StringIO()
-    for observer in (Trace(trace, Clock().now), Ladder(Console(file=shown, width=80))):
+    for observer in (Trace(trace, Clock().now, KnownSecrets()), Ladder(Console(file=shown, width=80))):
         for event in result.events:
             observer(event)
     numbers = re.findall(rb'targetname="hs2[^\r]*snum="(\d+)"', trace.getvalue())

@@ -25,7 +25,8 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield from _ended(hop, run.interrupted)
     if run.registration_left:
         short = "The run was ended by a second interruption, before an answer showed that it is taken back."
-        detail = short if run.cut_short else "The de-registration was not answered with 200."
+        missing = f"{run.hops[-1].server.host} did not answer the de-registration with 200."
+        detail = short if run.cut_short else missing
         yield finding("registration-left", detail)
 
 
