@@ -31,6 +31,7 @@ class Guarded(io.TextIOWrapper):
             line_buffering=getattr(stream, "line_buffering", False),
             write_through=getattr(stream, "write_through", False),
         )
+        self._replaced = stream  # which would close the buffer when it goes
         self._on_failure = on_failure
 
     def write(self, text: str, /) -> int:
