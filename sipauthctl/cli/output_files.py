@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from sipauthctl.cli.errors import CannotRun
+from sipauthctl.cli.errors import CannotRun, harmless
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -203,8 +203,12 @@ def _same_file(path: Path, read: Iterable[Any]) -> str | None:
     for given in read:
         with contextlib.suppress(OSError, ValueError):  # no such file, or no name of any
             if os.path.samestat(path.stat(), _stat(given)):
-                return str(getattr(given, "name", given))
+                return _name(given)
     return None
+
+
+def _name(given: Any) -> str:
+    return str(given if isinstance(given, str | Path) else given.name)
 
 
 def _stat(given: Any) -> os.stat_result:
@@ -215,11 +219,11 @@ def _stat(given: Any) -> os.stat_result:
 
 def _tell_of_others(secret: Any) -> None:
     """Says who else can read a secret's file; a pipe or a descriptor has no lasting readers."""
-    path = str(getattr(secret, "name", secret))
+    path = _name(secret)
     if secret is None or os.name == "nt" or path in ("-", "<stdin>") or path.startswith(("/dev/fd/", "/proc/")):
         return
     with contextlib.suppress(OSError, ValueError):
         mode = _stat(secret).st_mode
         if stat.S_ISREG(mode) and mode & _OTHERS:
             advice = f"other users can read {path} (mode {stat.S_IMODE(mode):04o}). Protect it: chmod 600 FILE."
-            click.echo(f"Note: {advice}", err=True)
+            click.echo(f"Note: {harmless(advice)}", err=True)

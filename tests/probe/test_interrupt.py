@@ -126,3 +126,30 @@ async def interrupted_hold(clock: Clock, after: float) -> tuple[Registration, li
 
         clock.at(after, interrupt)
         return summarize(await probe.run(), options), lab
+
+
+@pytest.mark.parametrize("broken_at", ["refresh 1", "de-registers"])
+def test_a_registration_is_taken_back_over_another_connection(broken_at: str) -> None:
+    async def broken() -> tuple[Registration, list[LabEvent]]:
+        lab: list[LabEvent] = []
+        async with Deployment(LabSettings(redirect=False), log=lab.append) as deployment:
+            setup = Setup(options={"refreshes": 1})
+            options = setup.probe_options(deployment)
+            breaking: list[asyncio.Task[None]] = []
+
+            async def disconnect() -> None:
+                for server in deployment._sip_servers:
+                    await server.disconnect()
+
+            def watch(event: Event) -> None:
+                if isinstance(event, RequestSent) and event.purpose == broken_at and not breaking:
+                    probe._conversation.wire.connection._writer.transport.abort()  # type: ignore[union-attr]
+                    breaking.append(asyncio.ensure_future(disconnect()))
+
+            tools = Tools(now, secrets.token_bytes, initiators(setup, options), watch)
+            probe = Probe(options, tools, Resolver(options.nameserver, 5), random.Random(1))
+            return summarize(await probe.run(), options), lab
+
+    registration, lab = asyncio.run(broken())
+    assert [event.what for event in lab if event.what.endswith("registered")] == ["registered", "de-registered"]
+    assert "registration-left" not in [found.id for found in registration.findings]
