@@ -219,8 +219,10 @@ def _stat(given: Any) -> os.stat_result:
 
 def _tell_of_others(secret: Any) -> None:
     """Says who else can read a secret's file; a pipe or a descriptor has no lasting readers."""
+    if secret is None or os.name == "nt":
+        return
     path = _name(secret)
-    if secret is None or os.name == "nt" or path in ("-", "<stdin>") or path.startswith(("/dev/fd/", "/proc/")):
+    if path in ("-", "<stdin>") or path.startswith(("/dev/fd/", "/proc/")):
         return
     with contextlib.suppress(OSError, ValueError):
         mode = _stat(secret).st_mode
