@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,16 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from sipauthctl.mechanisms.ntlm.keys import nt_hash
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret, check_response, exported_session_key
+from sipauthctl.mechanisms.ntlm.messages import read_authenticate, read_challenge
+from tests.analysis.sessions import PASSWORD as OF_THE_SESSION
 from tests.analysis.sessions import session
 from tests.cli.peer import after_the_handshake, answer, serving
 from tests.cli.program import PROGRAM, environment, sipauthctl
 from tests.lab.lab_process import running, starting
+from tests.mechanisms.kerberos.recorded import Entry, written
 
 PASSWORD = "Canary-7391-zwitschert"
-NT_HASH = nt_hash(PASSWORD)
+NT_HASH = NtlmSecret.from_password(PASSWORD).rc4_key
 KEY = bytes(range(0x61, 0x81))  # of a keytab and a TLS key log
-CONTEXTS = Path(__file__).parent.parent / "mechanisms" / "kerberos" / "contexts.json"
 
 
 def writings(secret: bytes) -> Iterator[bytes]:
@@ -64,9 +67,7 @@ def given(tmp_path: Path) -> Path:
     (folder / "password").write_text(f"{PASSWORD}\n", "utf-8")
     (folder / "hash").write_text(f"{NT_HASH.hex()}\n", "utf-8")
     (folder / "keylog").write_text(f"CLIENT_RANDOM {'00' * 32} {(KEY + KEY[:16]).hex()}\n", "utf-8")
-    keytab = bytes.fromhex(json.loads(CONTEXTS.read_text("utf-8"))["contexts"][0]["keytab"])
-    start = keytab.index(b"\x00\x12\x00\x20") + 4
-    (folder / "keytab").write_bytes(keytab[:start] + KEY + keytab[start + len(KEY) :])
+    (folder / "keytab").write_bytes(written(Entry("sip/hs1.litwareinc.com@LITWAREINC.COM", 1, 18, KEY)))
     for file in folder.iterdir():
         file.chmod(0o600)
     (folder / "capture").write_bytes(b"\r\n".join(record.raw for record in session()))
@@ -74,16 +75,11 @@ def given(tmp_path: Path) -> Path:
 
 
 def sign_in(given: Path, args: list[str], **more: str) -> tuple[int, bytes]:
-    """Everything that the command wrote, also as files."""
+    """The exit code, and everything that the command wrote."""
     temporary = given.parent / "tmp"
     temporary.mkdir(exist_ok=True)
-    done = subprocess.run(
-        [*PROGRAM, *args],
-        env=environment(TMPDIR=str(temporary), **more),
-        capture_output=True,
-        timeout=100,
-        check=False,
-    )
+    env = environment(TMPDIR=str(temporary), **more)
+    done = subprocess.run([*PROGRAM, *args], env=env, capture_output=True, timeout=100, check=False)
     assert not in_files(temporary)
     return done.returncode, done.stdout + done.stderr
 
@@ -160,6 +156,23 @@ def test_an_analysis(option: str, mode: list[str], given: Path) -> None:
     result = sipauthctl("analyze", str(given / "capture"), name, str(given / file), *mode)
     assert result.code in (0, 1), result.err
     assert not sings(result.out, result.err, page.read_bytes() if page.exists() else b"")
+
+
+@pytest.mark.parametrize("mode", [[], ["--json"], ["--html", "page"]], ids=" ".join)
+def test_the_keys_of_the_sessions_that_are_verified(mode: list[str], given: Path) -> None:
+    text = (given / "capture").read_text("latin-1")
+    tokens = [base64.b64decode(found) for found in re.findall(r'gssapi-data="(TlRM[^"]+)"', text)]
+    challenge, authenticate = read_challenge(tokens[0]), read_authenticate(tokens[1])
+    base = check_response(NtlmSecret.from_password(OF_THE_SESSION), challenge.server_challenge, authenticate)
+    assert base is not None
+    keys = (base, exported_session_key(base, authenticate))
+    (given / "password").write_text(OF_THE_SESSION, "utf-8")
+    page = given.parent / "page"
+    mode = [str(page) if word == "page" else word for word in mode]
+    result = sipauthctl("analyze", str(given / "capture"), "--password-file", str(given / "password"), *mode)
+    shown = (result.out + (page.read_text("utf-8") if page.exists() else "")).encode()
+    assert b"valid" in shown
+    assert not any(form in shown for key in keys for form in writings(key))
 
 
 @pytest.mark.parametrize("option", ["--password-file", "--nt-hash-file", "--keytab", "--keylog"])
