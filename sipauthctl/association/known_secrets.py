@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.mechanisms.ntlm.messages import read_authenticate
 
 REMOVED = "(secret removed)"
@@ -58,11 +59,12 @@ class KnownSecrets:
                 self._add_token((match[1] or match[2]).decode("ascii"))
 
     def add_password(self, password: str) -> None:
-        """Takes a password, to be recognised as a word; see `SHORTEST_PASSWORD`."""
+        """Takes a password, to be recognised as a word, and its NT hash; see `SHORTEST_PASSWORD`."""
         if len(password) < SHORTEST_PASSWORD:
             return
         self._words += [password, quote(password, safe="")]
-        for data in (password.encode("utf-8"), password.encode("utf-16-le")):
+        nt_hash = NtlmSecret.from_password(password).rc4_key
+        for data in (password.encode("utf-8"), password.encode("utf-16-le"), nt_hash):
             self._words += [data.hex(), *_base64_parts(data)]
         every = "|".join(re.escape(word) for word in sorted(set(self._words), key=len, reverse=True))
         self._passwords = re.compile(every, re.IGNORECASE)
