@@ -62,9 +62,9 @@ class KnownSecrets:
         """Takes a password, to be recognised as a word, and its NT hash; see `SHORTEST_PASSWORD`."""
         if len(password) < SHORTEST_PASSWORD:
             return
-        self._words += [password, quote(password, safe="")]
-        nt_hash = NtlmSecret.from_password(password).rc4_key
-        for data in (password.encode("utf-8"), password.encode("utf-16-le"), nt_hash):
+        self._words += [password, quote(password, safe="", errors="surrogatepass")]
+        encoded = [password.encode(encoding, "surrogatepass") for encoding in ("utf-8", "utf-16-le")]
+        for data in (*encoded, NtlmSecret.from_password(password).rc4_key):
             self._words += [data.hex(), *_base64_parts(data)]
         every = "|".join(re.escape(word) for word in sorted(set(self._words), key=len, reverse=True))
         self._passwords = re.compile(every, re.IGNORECASE)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO
 
 import click
 
-from sipauthctl.cli.errors import CannotRun, harmless
+from sipauthctl.cli.errors import CannotRun
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -228,4 +228,6 @@ def _tell_of_others(secret: Any) -> None:
         mode = _stat(secret).st_mode
         if stat.S_ISREG(mode) and mode & _OTHERS:
             advice = f"other users can read {path} (mode {stat.S_IMODE(mode):04o}). Protect it: chmod 600 FILE."
-            click.echo(f"Note: {harmless(advice)}", err=True)
+            from sipauthctl.report.text import safe  # which would delay `sipauthctl --help`
+
+            click.echo(f"Note: {safe(advice)}", err=True)
