@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sipauthctl.doctor.case import Case, Credentials
+from sipauthctl.doctor.case import Case
 from sipauthctl.lab.authority import Authority
 from sipauthctl.lab.dns import NameServer, ServiceRecord, Zone
 from sipauthctl.lab.names import DOMAIN_CONTROLLER, SIP_DOMAIN
@@ -21,6 +21,7 @@ from sipauthctl.lab.samba.programs import missing
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.probe.initiators import Credentials
 from tests.doctor.harness import case_of
 from tests.external import DEMANDED
 

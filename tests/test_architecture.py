@@ -21,7 +21,7 @@ BELOW = {
     "lab": {"sip", "netbios", "mechanisms", "association", "codes", "unexpected", "programs"},
     "capture": {"sip", "programs"},
     "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings", "codes"},
-    "probe": {"sip", "mechanisms", "association", "network", "diagnosis", "findings", "trust"},
+    "probe": {"sip", "mechanisms", "association", "network", "machine", "diagnosis", "findings", "trust"},
     "doctor": {
         "sip",
         "mechanisms",

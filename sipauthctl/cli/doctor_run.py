@@ -13,21 +13,20 @@ from pathlib import Path
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.words import Method
 from sipauthctl.capture.record import ReadError
-from sipauthctl.cli.doctor_user import find_credentials, patient
 from sipauthctl.cli.ending import ENDING
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.mechanisms import logon_name, now, use_kdc
+from sipauthctl.cli.mechanisms import now
 from sipauthctl.cli.output_files import streamed
-from sipauthctl.cli.probe_options import probe_options, protection_warnings
+from sipauthctl.cli.probe_options import kdc_of, probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
-from sipauthctl.doctor.case import Asked, Credentials, Tools
+from sipauthctl.cli.user import Subject, subject_of
+from sipauthctl.doctor.case import Asked, Tools
 from sipauthctl.doctor.check import CheckResult
 from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.evidence import EVIDENCE, TITLE, read_evidence
 from sipauthctl.doctor.examine import examine
 from sipauthctl.doctor.verdict import Verdict, judge
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
-from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.resolver import RememberingResolver
 from sipauthctl.network.tls import TrustError
@@ -60,16 +59,6 @@ class Ended:
     interrupted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Subject:
-    """Whom the verdict is about."""
-
-    request: Request
-    name: LogonName
-    credentials: Credentials
-    source: str
-
-
 def print_checks(*, no_color: bool) -> None:
     """Lists the checks, one a line."""
     console = stdout(no_color=no_color)
@@ -91,7 +80,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
         for warning in protection_warnings(request):
             put(err, ("Note: ", "yellow"), warning)
     live = request.lab or not wish.files or (request.sip_uri is not None and not wish.user_from)
-    subject = None if request.lab or not live else _subject(request, wish)
+    subject = None if request.lab or not live else subject_of(request, wish.user_from, may_go_without=True)
     about = (subject.request if subject is not None else request).sip_uri if live else None
     evidence = _evidence(wish, subject, about)
     if not live and evidence is not None:
@@ -122,17 +111,19 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
 async def _run(
     request: Request,
     wish: Wish,
-    subject: _Subject | None,
+    subject: Subject | None,
     evidence: CheckResult | None,
     progress: Progress,
     observers: list[Observer],
     outer: ExitStack,
-) -> tuple[Verdict | None, _Subject]:
+) -> tuple[Verdict | None, Subject]:
     """The verdict, None where the user interrupted."""
     async with AsyncExitStack() as stack:
         if subject is None:
-            subject = await _lab_subject(request, stack, outer)
-        asked = _asked(subject, wish, outer)
+            from sipauthctl.cli.lab_target import in_lab
+
+            subject = await in_lab(request, stack, outer, all_schemes=True)
+        asked = _asked(subject, wish)
 
         def observe(event: Event) -> None:
             if isinstance(event, RequestSent):
@@ -157,38 +148,18 @@ async def _run(
             return None, subject
 
 
-def _subject(request: Request, wish: Wish) -> _Subject:
-    found = patient(request, wish.user_from)
-    name = logon_name(found.request, (found.request.sip_uri or "").removeprefix("sip:"))
-    return _Subject(found.request, name, find_credentials(found.request, name), found.source)
-
-
-async def _lab_subject(request: Request, stack: AsyncExitStack, outer: ExitStack) -> _Subject:
-    from sipauthctl.cli.lab_target import in_lab
-
-    changed, given = await in_lab(request, stack, outer, all_schemes=True)
-    credentials = Credentials(password=given.password, cache=request.ccache, keytab=request.keytab)
-    return _Subject(changed, given.name, credentials, "the first account of the lab" if not request.sip_uri else "")
-
-
-def _asked(subject: _Subject, wish: Wish, stack: ExitStack) -> Asked:
-    request = subject.request
-    user = SipUri.parse(request.sip_uri or "")
-    reason = unavailable_reason()
-    if reason is None:
-        use_kdc(request, subject.name, user.host, stack)
-    kdc = (request.kdc.host, request.kdc.port or 88) if request.kdc is not None else None
+def _asked(subject: Subject, wish: Wish) -> Asked:
     return Asked(
-        probe=replace(probe_options(request, user, subject.name), kerberos_unavailable=reason or ""),
+        probe=replace(probe_options(subject), kerberos_unavailable=unavailable_reason() or ""),
         credentials=subject.credentials,
-        kdc=kdc,
+        kdc=kdc_of(subject.request),
         all_attempts=wish.all_attempts,
-        name_given=request.username is not None,
+        name_given=subject.request.username is not None,
         user_from=subject.source,
     )
 
 
-def _evidence(wish: Wish, subject: _Subject | None, about: str | None) -> CheckResult | None:
+def _evidence(wish: Wish, subject: Subject | None, about: str | None) -> CheckResult | None:
     if not wish.files:
         return None
     password = subject.credentials.password if subject is not None else None

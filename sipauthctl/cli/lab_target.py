@@ -9,9 +9,9 @@ import click
 
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.lab_options import cannot_run
-from sipauthctl.cli.mechanisms import Credentials, has_password, logon_name
 from sipauthctl.cli.password import get_password
 from sipauthctl.cli.register_request import Request
+from sipauthctl.cli.user import Subject, has_password, logon_name
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.errors import CannotStart
 from sipauthctl.lab.fault import Need
@@ -21,13 +21,12 @@ from sipauthctl.lab.settings import LabSettings
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
+from sipauthctl.probe.initiators import Credentials
 from sipauthctl.sip.uri import SipUri
 
 
-async def in_lab(
-    request: Request, stack: AsyncExitStack, outer: ExitStack, *, all_schemes: bool = False
-) -> tuple[Request, Credentials]:
-    """The request with the lab's name server and authority, and the credentials of its account.
+async def in_lab(request: Request, stack: AsyncExitStack, outer: ExitStack, *, all_schemes: bool = False) -> Subject:
+    """An account of the lab, with the lab's name server and authority in the request.
 
     Without a SIP address the first account signs in; a password that is given replaces the account's own. Kerberos is
     offered beside NTLM only where it was asked for, so that a plain run shows the same on every computer; with
@@ -72,4 +71,5 @@ async def in_lab(
         ca_file=deployment.ca_file,
         netbios_ports={service.node.host: service.port for service in deployment.name_services},
     )
-    return changed, Credentials(name, password)
+    credentials = Credentials(password, request.ccache, request.keytab)
+    return Subject(changed, name, credentials, "" if request.sip_uri else "the first account of the lab")

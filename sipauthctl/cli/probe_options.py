@@ -6,20 +6,22 @@ from sipauthctl.association.choice import Wanted
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.cli.mechanisms import workstation
 from sipauthctl.cli.register_request import Request
-from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.cli.user import Subject
 from sipauthctl.network.evidence import Transport
+from sipauthctl.network.kdc import KDC_PORT
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.options import ProbeOptions, ServerChoice
 from sipauthctl.sip.uri import SipUri
 
 
-def probe_options(request: Request, user: SipUri, name: LogonName) -> ProbeOptions:
+def probe_options(subject: Subject) -> ProbeOptions:
     """What the probe is asked to do, as far as the options tell."""
+    request = subject.request
     seconds = request.timeout
     return ProbeOptions(
-        user=user,
-        logon_name=name,
+        user=SipUri.parse(request.sip_uri or ""),
+        logon_name=subject.name,
         server=ServerChoice(request.server.host, request.server.port) if request.server is not None else None,
         transport=Transport(request.transport),
         policy=TlsPolicy(request.ca_file, request.verify),
@@ -37,6 +39,11 @@ def probe_options(request: Request, user: SipUri, name: LogonName) -> ProbeOptio
         association_lifetime=request.sa_lifetime or LIFETIME,
         workstation=workstation(),
     )
+
+
+def kdc_of(request: Request) -> tuple[str, int] | None:
+    """Host and port of the option --kdc."""
+    return (request.kdc.host, request.kdc.port or KDC_PORT) if request.kdc is not None else None
 
 
 def protection_warnings(request: Request) -> list[str]:

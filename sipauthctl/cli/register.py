@@ -63,13 +63,12 @@ def command(
 ) -> int:
     """Sign in to a server and show each step of the handshake.
 
-    SIP_URI is the address to register, such as sip:ned@litwareinc.com. Every answer's signature is verified before it
+    SIP_URI is the address to register, such as sip:ned@litwareinc.com; without it that of the current Kerberos
+    principal or of this computer's domain is taken. Every answer's signature is verified before it
     is believed. The registration is taken back at the end.
 
     Exit codes: 0 registered and nothing wrong, 1 a problem was diagnosed, 2 wrong usage, 3 could not be carried out.
     """
-    if sip_uri is None and not given["lab"]:
-        raise click.UsageError("Missing the SIP address to register, such as sip:ned@litwareinc.com (or --lab).")
     check_combination(given)
     life = {"proxies": proxies, "forked": forked, "sa_idle": sa_idle, "message_every": message_every}
     if any(life.values()) and not given["lab"]:

@@ -13,16 +13,19 @@ from rich.console import Console
 
 from sipauthctl.cli.ending import ENDING
 from sipauthctl.cli.errors import CannotRun
-from sipauthctl.cli.mechanisms import Credentials, computer_domains, credentials, mechanisms, now
+from sipauthctl.cli.mechanisms import mechanisms, now
 from sipauthctl.cli.output_files import streamed
-from sipauthctl.cli.probe_options import probe_options, protection_warnings
+from sipauthctl.cli.probe_options import kdc_of, probe_options, protection_warnings
 from sipauthctl.cli.register_request import Request
+from sipauthctl.cli.user import DEFAULT_CACHE, Subject, subject_of, this_computer
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TrustError
 from sipauthctl.probe.diagnosis.reaching import certificate_lines, query_text
 from sipauthctl.probe.events import Event, Observer, RequestSent
 from sipauthctl.probe.facts import RunFacts
+from sipauthctl.probe.initiators import ticket_holder
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.realms import Realms
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.tools import Tools
@@ -32,7 +35,6 @@ from sipauthctl.report.json_output import dump, registration_document
 from sipauthctl.report.ladder import Ladder
 from sipauthctl.report.registration import print_registration
 from sipauthctl.report.text import KNOWN, safe
-from sipauthctl.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,11 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
         if not as_json:
             for warning in protection_warnings(request):
                 put(err, ("Note: ", "yellow"), warning)
-        given = None if request.lab else credentials(request)
+        subject = None if request.lab else subject_of(request, "", may_go_without=False)
+        if subject is not None and not as_json:
+            _say_who(err, subject)
         try:
-            facts, options = asyncio.run(_run(request, given, observers, stack))
+            facts, options = asyncio.run(_run(request, subject, observers, stack))
         except TrustError as error:
             raise CannotRun(f"{error}.") from None
         except OSError as error:
@@ -78,16 +82,17 @@ def execute(request: Request, *, as_json: bool, no_color: bool, verbose: bool) -
 
 
 async def _run(
-    request: Request, given: Credentials | None, observers: list[Observer], outer: ExitStack
+    request: Request, subject: Subject | None, observers: list[Observer], outer: ExitStack
 ) -> tuple[RunFacts, ProbeOptions]:
     async with AsyncExitStack() as stack:
-        if given is None:
+        if subject is None:
             from sipauthctl.cli.lab_target import in_lab
 
-            request, given = await in_lab(request, stack, outer)
-        user = SipUri.parse(request.sip_uri or "")
-        options = replace(probe_options(request, user, given.name), computer_domains=computer_domains())
-        usable = mechanisms(request, given, options, outer)
+            subject = await in_lab(request, stack, outer)
+        machine, rng = this_computer(), random.SystemRandom()
+        options = replace(probe_options(subject), computer_domains=machine.domains)
+        resolver = Resolver(options.nameserver, request.timeout)
+        usable = mechanisms(subject, Realms(options, machine, resolver, rng, kdc_of(subject.request)), outer)
         options = replace(options, kerberos_unavailable=usable.kerberos_unavailable)
 
         def observe(event: Event) -> None:
@@ -97,10 +102,17 @@ async def _run(
                 observer(event)
 
         tools = Tools(now, secrets.token_bytes, usable.initiators, observe)
-        resolver = Resolver(options.nameserver, request.timeout)
-        probe = Probe(options, tools, resolver, random.SystemRandom())
+        probe = Probe(options, tools, resolver, rng)
         ENDING.on_interruption(probe.interrupt)
         return await probe.run(), options
+
+
+def _say_who(err: Console, subject: Subject) -> None:
+    """Whose address and tickets are used, where the user did not say."""
+    if subject.source:
+        put(err, f"Registering {safe(subject.request.sip_uri or '')}, from {safe(subject.source)}.")
+    elif subject.credentials.cache == DEFAULT_CACHE and (holder := ticket_holder(DEFAULT_CACHE)) is not None:
+        put(err, f"Using the Kerberos tickets of {safe(holder.text)}.")
 
 
 def _say_more(err: Console, facts: RunFacts) -> None:

@@ -51,13 +51,13 @@ _CREDENTIALS = (
         "--password-file",
         type=click.File("r", encoding="utf-8"),
         metavar="FILE",
-        help="File with the password in its first line, - for stdin; else SIPAUTHCTL_PASSWORD, else a prompt.",
+        help="File with the password in its first line, - for stdin; else SIPAUTHCTL_PASSWORD, tickets, or a prompt.",
     ),
     click.option(
         "--ccache",
         type=click.Path(readable=False),
         metavar="FILE",
-        help="Kerberos credential cache: a file, or TYPE:NAME. No password is asked for then.",
+        help="Kerberos credential cache: a file, or TYPE:NAME; else the default one where its tickets are yours.",
     ),
     click.option(
         "--keytab",

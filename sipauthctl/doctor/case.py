@@ -21,29 +21,14 @@ from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.network.resolver import Resolver, ServiceTarget
 from sipauthctl.probe.events import Observer
 from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.initiators import Credentials
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.realms import DomainNames
 
 if TYPE_CHECKING:
     from sipauthctl.directory.queries import DirectoryFacts
     from sipauthctl.doctor.kdc_talk import KdcTalk
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What there is to sign in with; all empty where nothing was given.
-
-    `cache` is a credential cache as libkrb5 names it, and "" the user's default one. NTLM needs the password.
-    """
-
-    password: str | None = field(default=None, repr=False)
-    cache: str | None = None
-    keytab: Path | None = None
-
-    @property
-    def given(self) -> bool:
-        """Whether there is anything at all."""
-        return self.password is not None or self.cache is not None or self.keytab is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +76,6 @@ class Reached:
     error: NetworkError | None
 
 
-@dataclass(frozen=True, slots=True)
-class DomainNames:
-    """The Active Directory domain that the server belongs to, as far as it is known."""
-
-    dns: str | None = None
-    netbios: str | None = None
-
-
 @dataclass(slots=True)
 class Case:
     """All that the checks share. A slot that is None or empty was not learned (yet); the comment tells by whom it is.
@@ -123,7 +100,6 @@ class Case:
     in_workgroup: bool | None = None  # machine: this computer is joined to no domain, as far as it could be read
     kdc: KdcTalk | None = None  # kdc
     kdc_clock: ClockReading | None = None  # kdc
-    kdc_shared: bool = False  # kerberos.kerberos_login: libkrb5 was told of it
     directory: DirectoryFacts | None = None  # directory
     logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
     registered: bool | None = None  # sign-in: under the logon name that was asked about; None where none was tried

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from sipauthctl.directory.availability import unavailable_reason
 from sipauthctl.directory.errors import BindRefused, DirectoryError, DirectorySilent, DirectoryUntrusted
 from sipauthctl.doctor.case import Case
-from sipauthctl.doctor.kerberos import NoRealm, kerberos_login, note_failure
-from sipauthctl.doctor.realms import principals, untrusted_domain
-from sipauthctl.doctor.this_machine import trust_of
+from sipauthctl.doctor.kerberos import kerberos_login, note_failure, principals
+from sipauthctl.doctor.this_machine import realms_of, trust_of
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.kerberos.blocking import in_thread
 from sipauthctl.mechanisms.kerberos.errors import KerberosFailure
 from sipauthctl.network.discovery import order
 from sipauthctl.network.tls import TlsPolicy
+from sipauthctl.probe.realms import NoLogon
 from sipauthctl.trust import (
     REMEDY,
     Clearance,
@@ -78,7 +78,7 @@ async def ask_directory(case: Case) -> DirectoryFacts:
 
 
 async def _no_server(case: Case) -> str:
-    domain = await untrusted_domain(case)
+    domain = (await realms_of(case)).untrusted_domain
     if domain:
         return f"only the server's challenge names {domain}, so it was not asked (--trust-domain {domain} allows it)"
     return "no domain controller is known by DNS"
@@ -91,7 +91,7 @@ async def find_servers(case: Case) -> list[tuple[str, DirectoryServer]]:
     """
     from sipauthctl.directory.session import DirectoryServer
 
-    for principal in await principals(case, case.asked.probe.logon_name):
+    for principal in principals(case, await realms_of(case)):
         domain = principal.realm.lower()
         records = case.ldap_servers.get(domain, ())
         for service in _SERVICES:
@@ -110,21 +110,15 @@ async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> Director
     """Kerberos first: it proves the server, seals the connection and shows nobody the password."""
     from sipauthctl.directory.queries import look_up
 
-    question, by_kerberos, reason = _question(case, domain), None, ""
+    question, reason = _question(case, domain), "the KDC refuses the account"
     await _cleared(case, Credential.SERVICE_TICKET, server)
-    try:
-        login = await kerberos_login(case, case.asked.probe.logon_name)
-    except NoRealm as error:
-        login = str(error)
-    if isinstance(login, str):
-        reason = login
-    elif case.kdc is not None and case.kdc.refuses:
-        reason = "the KDC refuses the account"
-    else:
-        by_kerberos = _kerberos_way(login, server, case.step_seconds)
-    if by_kerberos is not None:
+    if case.kdc is None or not case.kdc.refuses:
         try:
+            login = await kerberos_login(case, case.asked.probe.logon_name)
+            by_kerberos = _kerberos_way(login, server, case.step_seconds)
             return await _talk(case, by_kerberos, lambda session: look_up(session, question))
+        except NoLogon as error:
+            reason = str(error)
         except MechanismError as error:
             note_failure(case, error)
             if isinstance(error, KerberosFailure) and case.attempts.refusal is not None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from sipauthctl.association.clock import ClockReading, read_clock
 from sipauthctl.doctor.case import Case
-from sipauthctl.doctor.realms import KdcPlace, Realm, find_realm, located_by
-from sipauthctl.doctor.this_machine import trust_of
+from sipauthctl.doctor.this_machine import realms_of
 from sipauthctl.mechanisms.kerberos.as_exchange import (
     CLIENT_UNKNOWN,
     PREAUTH_FAILED,
@@ -26,6 +25,7 @@ from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.kerberos.preauth import encrypted_timestamp, usable
 from sipauthctl.network import kdc
 from sipauthctl.network.datagrams import NoAnswer
+from sipauthctl.probe.realms import KdcPlace, Realm
 from sipauthctl.trust import REMEDY, Clearance, Credential, Destination, Origin
 
 MAX_REFERRALS = 2
@@ -82,22 +82,20 @@ async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
     """
     unknown: KdcTalk | None = None
     problem: NoKdc | None = None
-    waiting, referrals, dns_answers, trust = list(names), 0, True, await trust_of(case)
+    waiting, referrals, realms = list(names), 0, await realms_of(case)
     while waiting:
         name = waiting.pop(0)
-        realm = await find_realm(case, name.realm, ask_dns=dns_answers)
-        if realm.name_server_silent:  # another question would only take as long
-            dns_answers = False
-            words = f"no KDC of {name.realm} is known: the name server does not answer"
-            problem = problem or NoKdc(words, name.realm)
-            continue
         try:
-            talk = await _ask(case, name, realm)
+            talk = await _ask(case, name, await realms.find(name.realm))
         except NoKdc as error:
             problem = error if problem is None or (error.silent and not problem.silent) else problem
             continue
         elsewhere = talk.answer.code == WRONG_REALM and talk.answer.realm != name.realm
-        if elsewhere and referrals < MAX_REFERRALS and trust.named_by(talk.answer.realm, Origin.PEER) is not None:
+        if (
+            elsewhere
+            and referrals < MAX_REFERRALS
+            and realms.trust.named_by(talk.answer.realm, Origin.PEER) is not None
+        ):
             referrals += 1
             waiting.insert(0, KerberosName(name.user, talk.answer.realm, name.enterprise))
         elif talk.answer.code in (CLIENT_UNKNOWN, WRONG_REALM):
@@ -122,9 +120,9 @@ async def prove(case: Case, talk: KdcTalk, password: str) -> KdcAnswer | None:
     if talk.answer.code != PREAUTH_REQUIRED or key_type is None or case.attempts.refusal is not None:
         return None
     credential = Credential.RC4_TIMESTAMP if key_type.etype == RC4 else Credential.AES_TIMESTAMP
-    realm = talk.name.realm
-    to = Destination(realm, Origin.PEER, located_by=await located_by(case, realm))
-    cleared = (await trust_of(case)).clear(credential, to)
+    realm, realms = talk.name.realm, await realms_of(case)
+    to = Destination(realm, Origin.PEER, located_by=realms.located_by(realm))
+    cleared = realms.trust.clear(credential, to)
     if not isinstance(cleared, Clearance):
         raise NoKdc(f"the {credential.value} is not sent to {talk.place.host} ({REMEDY[cleared]} allows it)", realm)
     time = case.tools.now()

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.machine.facts import Machine, read_machine
 from sipauthctl.machine.windows import local_registry
+from sipauthctl.probe.realms import Realms, domain_of
 from sipauthctl.trust import Origin, Trust
 
 
@@ -26,4 +26,12 @@ def server_origin(case: Case) -> Origin:
 
 async def trust_of(case: Case) -> Trust:
     """Who may receive credentials, with the domains that this computer's settings name."""
-    return replace(case.asked.probe, computer_domains=(await machine_of(case)).domains).trust
+    return (await realms_of(case)).trust
+
+
+async def realms_of(case: Case) -> Realms:
+    """The realms that the user may belong to, after what is known of the server so far."""
+    offers = case.server.offers if case.server is not None else ()
+    server = case.domain if case.domain.dns is not None else domain_of(offers)
+    asked, tools = case.asked, case.tools
+    return Realms(asked.probe, await machine_of(case), tools.resolver, tools.rng, asked.kdc, server)

@@ -154,7 +154,7 @@ class Kdc:
         # libkrb5 1.21 and later want to be told; earlier ones do not know the word and pass over it.
         more = ("allow_rc4 = true",) if settings.key_type is KeyType.RC4 else ()
         client = client_configuration(
-            self.realm, settings.address, self.port, "dns_lookup_kdc = false", "dns_lookup_realm = false", *more
+            self.realm, [(settings.address, self.port)], "dns_lookup_kdc = false", "dns_lookup_realm = false", *more
         )
         domains = f"[domain_realm]\n    {SIP_DOMAIN} = {self.realm}\n    .{SIP_DOMAIN} = {self.realm}\n"
         self.configuration.write_text(client + domains, "ascii")

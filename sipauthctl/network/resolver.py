@@ -19,6 +19,8 @@ from dns.rdtypes.ANY.CNAME import CNAME
 from dns.rdtypes.IN.SRV import SRV
 
 DNS_PORT = 53
+SHORT_SECONDS = 0.3
+"""How long a question waits where the name server was silent: enough for /etc/hosts, and for one that is there."""
 _NO_ANSWER = (socket.EAI_AGAIN, socket.EAI_FAIL)
 MAX_ADDRESSES = 10
 """How many addresses of one host are worth trying."""
@@ -57,6 +59,9 @@ class ServiceTarget:
 class Resolver:
     """Asks one name server, or those of the system. Its questions can be asked at the same time.
 
+    A name server that leaves a question unanswered and has answered none before counts as dead: until it answers,
+    further questions wait only for `SHORT_SECONDS`, so that it costs the limit once in a run.
+
     Args:
         nameserver: `HOST[:PORT]` with an IP address, None for the system's.
         seconds: limit for each question, all repetitions included.
@@ -71,18 +76,14 @@ class Resolver:
             self._resolver = dns.asyncresolver.Resolver(configure=nameserver is None)
         except dns.resolver.NoResolverConfiguration:
             self._resolver = dns.asyncresolver.Resolver(configure=False)
-        self._resolver.lifetime = seconds
+        self._limit = seconds
+        self._answered = self._dead = False
         if nameserver is not None:
             host, port = _host_and_port(nameserver)
             self._resolver.port = port  # before the name servers, which take it over
             self._resolver.nameservers = [host]
         self.queries: list[Query] = []
         """All questions so far, in the order of asking."""
-
-    @property
-    def silent(self) -> bool:
-        """Whether the last question got no answer at all: asking the same name server on would only cost time."""
-        return bool(self.queries) and self.queries[-1].outcome is QueryOutcome.TIMEOUT
 
     async def services(self, name: str) -> tuple[ServiceTarget, ...]:
         """The SRV records of `name`; none where there are none, for whatever reason (see `queries`)."""
@@ -110,23 +111,21 @@ class Resolver:
         """As every other program on this computer finds it, /etc/hosts included."""
         position = self._note(host, "A, AAAA")
         try:
-            async with asyncio.timeout(self._resolver.lifetime):
-                found = await _system_lookup(host)
+            async with asyncio.timeout(self._seconds):
+                found, outcome = await _system_lookup(host), QueryOutcome.ANSWERED
         except TimeoutError:
-            return ()
+            found, outcome = (), QueryOutcome.TIMEOUT
         except (OSError, ValueError) as error:
             unanswered = isinstance(error, socket.gaierror) and error.errno in _NO_ANSWER
-            outcome = QueryOutcome.FAILED if unanswered else QueryOutcome.NO_SUCH_NAME
-            self.queries[position] = Query(host, "A, AAAA", outcome)
-            return ()
-        self.queries[position] = Query(host, "A, AAAA", QueryOutcome.ANSWERED, found)
+            found, outcome = (), QueryOutcome.FAILED if unanswered else QueryOutcome.NO_SUCH_NAME
+        self._learn(position, Query(host, "A, AAAA", outcome, found))
         return found[:MAX_ADDRESSES]
 
     async def _ask(self, name: str, record_type: str) -> list[object]:
         position = self._note(name, record_type)
         outcome, records = QueryOutcome.ANSWERED, []
         try:
-            answer = await self._resolver.resolve(name, record_type, search=False)
+            answer = await self._resolver.resolve(name, record_type, search=False, lifetime=self._seconds)
             records = list(answer)
         except dns.resolver.NXDOMAIN:
             outcome = QueryOutcome.NO_SUCH_NAME
@@ -136,8 +135,17 @@ class Resolver:
             outcome = QueryOutcome.TIMEOUT
         except (dns.exception.DNSException, OSError, ValueError):
             outcome = QueryOutcome.FAILED
-        self.queries[position] = Query(name, record_type, outcome, tuple(str(record) for record in records))
+        self._answered |= outcome is not QueryOutcome.TIMEOUT  # unlike /etc/hosts, this proves that it is there
+        self._learn(position, Query(name, record_type, outcome, tuple(str(record) for record in records)))
         return records
+
+    @property
+    def _seconds(self) -> float:
+        return min(self._limit, SHORT_SECONDS) if self._dead else self._limit
+
+    def _learn(self, position: int, query: Query) -> None:
+        self.queries[position] = query
+        self._dead = query.outcome is QueryOutcome.TIMEOUT and not self._answered
 
     def _note(self, name: str, record_type: str) -> int:
         """Takes the place of a question in the list before it is answered, since answers come in any order."""

@@ -12,7 +12,7 @@ from sipauthctl.association.client import Challenged, SendNext, Stopped
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.security_association import AssociationKey, SecurityAssociation
 from sipauthctl.diagnosis.offers import OTHER_SCHEMES, rejection_words
-from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
+from sipauthctl.mechanisms.base import Initiator, MechanismError, Scheme, SlowInitiator
 from sipauthctl.network.transport import Connection
 from sipauthctl.probe.checks import note_checks, own_signatures
 from sipauthctl.probe.dialog import Dialog, SideDialog
@@ -201,8 +201,9 @@ class Conversation:
         return False
 
     async def _begin(self, offer: Offer, scheme: Scheme, cleared: Clearance) -> bool:
-        initiator = self._tools.initiators[scheme](offer, cleared)
+        initiator: Initiator | None = None
         try:
+            initiator = await self._tools.initiators[scheme](offer, cleared)
             if isinstance(initiator, SlowInitiator):
                 await initiator.prepare(self._options.timeouts.answer)
             self._associations.begin(offer, initiator)

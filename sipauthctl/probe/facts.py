@@ -68,12 +68,13 @@ class LifeFacts:
 class HopFacts:
     """The talk with one server, filled in while it goes on.
 
-    `named_by` is who named the server, `withheld` why a credential was not sent to it. `local` and `seen_as` are our
-    address and port as we and as the server see them.
+    `named_by` is who named the server, `met` when it took the connection (UTC), `withheld` why a credential was not
+    sent to it. `local` and `seen_as` are our address and port as we and as the server see them.
     """
 
     server: Endpoint
     named_by: Origin = Origin.USER
+    met: datetime | None = None
     tls: TlsEvidence | None = None
     proven: bool = False
     local: tuple[str, int] | None = None

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sipauthctl.association.offers import Offer
-from sipauthctl.mechanisms.base import Initiator, Scheme
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.events import Observer
-from sipauthctl.trust import Clearance
+from sipauthctl.probe.initiators import InitiatorMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +21,6 @@ class Tools:
 
     now: Callable[[], datetime]
     token_bytes: Callable[[int], bytes]
-    initiators: Mapping[Scheme, Callable[[Offer, Clearance], Initiator]]
+    initiators: Mapping[Scheme, InitiatorMaker]
     observer: Observer
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

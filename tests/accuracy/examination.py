@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sipauthctl.doctor.case import Asked, Credentials, Tools
+from sipauthctl.doctor.case import Asked, Tools
 from sipauthctl.doctor.examine import examine
 from sipauthctl.doctor.runner import Observer
 from sipauthctl.doctor.verdict import Verdict
@@ -30,6 +30,7 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.network.resolver import RememberingResolver
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
+from sipauthctl.probe.initiators import Credentials
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.sip.uri import SipUri
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.association.family import HeaderFamily
-from sipauthctl.doctor.case import Credentials
 from sipauthctl.lab.settings import DirectoryKind
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.network.evidence import Transport
+from sipauthctl.probe.initiators import Credentials
 from sipauthctl.probe.options import ServerChoice
 from tests.accuracy.examination import BOTH, Row
 

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,9 +32,25 @@ class Lab:
         assert found is not None
         self.kdc = found[1]
 
+    @property
+    def target(self) -> tuple[str, ...]:
+        return ("--nameserver", self.document["nameserver"], "--ca-file", self.document["ca_file"])
+
     def register(self, *options: str, **variables: str) -> Result:
-        target = ("--nameserver", self.document["nameserver"], "--ca-file", self.document["ca_file"])
-        return sipauthctl("register", "ned@litwareinc.com", *target, "--auth", "kerberos", *options, **variables)
+        return sipauthctl("register", "ned@litwareinc.com", *self.target, "--auth", "kerberos", *options, **variables)
+
+    def kinit(self, cache: Path, user: str = "ned") -> dict[str, str]:
+        """Gets tickets; gives the environment in which they are the user's default ones."""
+        variables = {"KRB5_CONFIG": str(self.configuration), "KRB5CCNAME": f"FILE:{cache}"}
+        subprocess.run(
+            ["kinit", user],
+            input=PASSWORD.replace("Ned", user.title()),
+            env=environment(**variables),
+            encoding="utf-8",
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        return variables
 
 
 @pytest.fixture(scope="module")
@@ -67,19 +84,77 @@ def test_by_password_with_a_kdc_and_no_krb5_conf(lab: Lab) -> None:
 
 def test_by_a_credential_cache_that_stays_as_it_was(lab: Lab, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    variables = {"KRB5_CONFIG": str(lab.configuration)}
-    subprocess.run(
-        ["kinit", "-c", str(cache), "ned"],
-        input=PASSWORD,
-        env=environment(**variables),
-        encoding="utf-8",
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    lab.kinit(cache)
     before = cache.read_bytes()
-    result = lab.register("--ccache", str(cache), **variables)
+    result = lab.register("--ccache", str(cache), KRB5_CONFIG=str(lab.configuration))
     assert result.code == 0, result.out
     assert cache.read_bytes() == before
+
+
+@pytest.mark.parametrize("auth", ["kerberos", "auto"])
+def test_after_kinit_the_address_is_enough(lab: Lab, tmp_path: Path, auth: str) -> None:
+    variables = lab.kinit(tmp_path / "cache")
+    result = sipauthctl("register", "ned@litwareinc.com", *lab.target, "--auth", auth, **variables)
+    assert result.code == 0, result.err
+    assert "by Kerberos at hs2.litwareinc.com" in result.out
+    assert "Using the Kerberos tickets of ned@LITWAREINC.COM." in result.err
+
+
+def test_after_kinit_not_even_the_address_is_needed(lab: Lab, tmp_path: Path) -> None:
+    result = sipauthctl("register", *lab.target, **lab.kinit(tmp_path / "cache"))
+    assert result.code == 0, result.err
+    assert "REGISTERED  sip:ned@litwareinc.com by Kerberos" in result.out
+    assert "from the current Kerberos principal ned@LITWAREINC.COM" in " ".join(result.err.split())
+
+
+@pytest.mark.parametrize("source", ["tickets", "password"])
+@pytest.mark.parametrize("command", ["register", "doctor"])
+def test_the_name_server_of_the_run_finds_the_kdc(
+    lab: Lab, tmp_path: Path, command: str, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libkrb5 would ask the name servers of this computer, which do not know it."""
+    monkeypatch.delenv("KRB5_CONFIG", raising=False)
+    cache = lab.kinit(tmp_path / "cache")["KRB5CCNAME"]
+    given = {"KRB5CCNAME": cache} if source == "tickets" else {"SIPAUTHCTL_PASSWORD": PASSWORD}
+    result = sipauthctl(command, "ned@litwareinc.com", *lab.target, "--auth", "kerberos", "--json", **given)
+    assert result.code == 0, result.out
+    document = json.loads(result.out)
+    assert document["outcome"] == "registered" if command == "register" else document["registered"]
+
+
+def test_a_given_password_goes_before_the_tickets(lab: Lab, tmp_path: Path) -> None:
+    result = lab.register("--json", SIPAUTHCTL_PASSWORD="wrong", **lab.kinit(tmp_path / "cache"))
+    assert [finding["id"] for finding in json.loads(result.out)["findings"]] == ["wrong-password"]
+
+
+def test_tickets_of_somebody_else_are_not_used(lab: Lab, tmp_path: Path) -> None:
+    result = lab.register(**lab.kinit(tmp_path / "cache", "nina"))
+    assert result.code == 2
+    assert "No password" in result.err
+
+
+def test_the_realm_of_an_unedited_krb5_conf_is_neither_used_nor_contacted(lab: Lab, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as athena:
+        athena.bind(("127.0.0.1", 0))
+        kdc = f"127.0.0.1:{athena.getsockname()[1]}"
+        stub = tmp_path / "krb5.conf"
+        stub.write_text(
+            f"[libdefaults]\n default_realm = ATHENA.MIT.EDU\n[realms]\n ATHENA.MIT.EDU = {{\n  kdc = {kdc}\n }}\n"
+        )
+        result = lab.register("--username", "ned", KRB5_CONFIG=str(stub), SIPAUTHCTL_PASSWORD=PASSWORD)
+        assert result.code == 0, result.out
+        with pytest.raises(BlockingIOError):
+            athena.recv(1, socket.MSG_DONTWAIT)
+
+
+@pytest.mark.parametrize(("auth", "severity"), [("auto", "info"), ("kerberos", "error")])
+def test_a_netbios_domain_whose_realm_is_not_known_is_told(lab: Lab, auth: str, severity: str) -> None:
+    options = ("--username", "FABRIKAM\\ned", "--auth", auth, "--json")
+    result = lab.register(*options, KRB5_CONFIG=str(lab.configuration), SIPAUTHCTL_PASSWORD=PASSWORD)
+    found = {finding["id"]: finding for finding in json.loads(result.out)["findings"]}
+    assert found["kdc-not-found"]["severity"] == severity
+    assert "realm of FABRIKAM is not known" in found["kdc-not-found"]["detail"]
+    assert result.code == 1  # the lab refuses NTLM of another domain, too
 
 
 def test_by_a_keytab(lab: Lab, tmp_path: Path) -> None:
@@ -121,8 +196,6 @@ def test_a_source_that_cannot_be_used_is_one_finding(
 
 
 def test_a_kdc_that_stays_silent_costs_no_more_than_the_time_limit(lab: Lab) -> None:
-    import socket
-
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent, socket.socket() as tcp:
         silent.bind(("127.0.0.1", 0))
         tcp.bind(("127.0.0.1", silent.getsockname()[1]))

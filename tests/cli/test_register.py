@@ -128,7 +128,6 @@ def test_the_password_is_in_no_output() -> None:
 @pytest.mark.parametrize(
     ("args", "words"),
     [
-        (["register"], "Missing the SIP address"),
         (["register", "ned"], "is not an address such as"),
         (["register", "sip:ned@litwareinc.com", "--server", "hs1:0"], "is not HOST or HOST:PORT"),
         (["register", "sip:ned@litwareinc.com", "--server", "[::1"], "is not HOST or HOST:PORT"),

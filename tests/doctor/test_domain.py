@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sipauthctl.doctor.case import Case, DomainNames, Reached
+from sipauthctl.doctor.case import Case, Reached
 from sipauthctl.doctor.check import CheckResult, Status
 from sipauthctl.doctor.checks.domain import DomainCheck
 from sipauthctl.doctor.checks.machine import MachineCheck
@@ -21,6 +21,7 @@ from sipauthctl.machine.windows import PRODUCT, VERSION
 from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.probe.facts import HopFacts
+from sipauthctl.probe.realms import DomainNames
 from tests.doctor.harness import case_of
 from tests.machine.test_facts import Hive
 from tests.machine.test_files import write

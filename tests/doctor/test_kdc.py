@@ -14,7 +14,7 @@ import pytest
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.association.offers import Offer
-from sipauthctl.doctor.case import Case, Credentials
+from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import CheckResult, Status
 from sipauthctl.doctor.checks.kdc import KdcCheck
 from sipauthctl.findings import Severity
@@ -24,6 +24,7 @@ from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.probe.facts import HopFacts
+from sipauthctl.probe.initiators import Credentials
 from tests.doctor.harness import case_of
 from tests.external import DEMANDED
 
@@ -183,7 +184,7 @@ def test_with_a_silent_name_server_it_is_skipped_after_one_question() -> None:
     case = replace_tools(case_of(logon="ned@contoso.com", seconds=0.3), environ={})
     result = asyncio.run(KdcCheck().run(case))
     assert result.status is Status.SKIPPED
-    assert result.detail == "no KDC of CONTOSO.COM is known: the name server does not answer"
+    assert result.detail == "no KDC of CONTOSO.COM is known by krb5.conf, and the name server does not answer"
 
 
 def with_dns(zone: Zone, case: Case) -> CheckResult:

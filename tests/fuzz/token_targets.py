@@ -19,7 +19,7 @@ from sipauthctl.mechanisms.base import MalformedToken, MechanismError, Mechanism
 from sipauthctl.mechanisms.kerberos.as_exchange import KdcAnswer, MalformedAnswer, read_answer
 from sipauthctl.mechanisms.kerberos.libkrb5 import loaded_library
 from sipauthctl.mechanisms.kerberos.mic import nearly, verify
-from sipauthctl.mechanisms.kerberos.names import kerberos_name
+from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.kerberos.offline import ServiceKeytab
 from sipauthctl.mechanisms.kerberos.preauth import encrypted_timestamp, usable
 from sipauthctl.mechanisms.kerberos.ticket import key_type_of
@@ -182,7 +182,7 @@ def kdc_answer(data: bytes) -> None:
 def answer_to(answer: KdcAnswer) -> None:
     """What a client makes of it."""
     with refused(ValueError):
-        kerberos_name(LogonName("ned", "LITWAREINC"), answer.realm)
+        KerberosName("ned", answer.realm)
     for key_type in answer.key_types[:4]:
         assert key_type.name
         if usable(key_type) and key_type.parameters[:2] in (b"", b"\0\0"):  # others just take longer

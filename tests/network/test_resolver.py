@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from typing import Any
 
+import dns.asyncresolver
 import pytest
 
-from sipauthctl.network.resolver import MAX_ADDRESSES, Query, QueryOutcome, Resolver, ServiceTarget
+from sipauthctl.network.resolver import (
+    MAX_ADDRESSES,
+    SHORT_SECONDS,
+    Query,
+    QueryOutcome,
+    Resolver,
+    ServiceTarget,
+)
 from tests.network.peers import LOOPBACK, NameServer, run
 
 ZONE = """
@@ -141,6 +150,32 @@ def test_questions_at_the_same_time_are_kept_in_the_order_of_asking() -> None:
         ]
 
     run(scenario())
+
+
+def test_a_dead_name_server_costs_the_limit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+    resolve = dns.asyncresolver.Resolver.resolve
+
+    def watched(self: dns.asyncresolver.Resolver, *args: Any, **more: Any) -> Any:
+        limits.append(more["lifetime"])
+        return resolve(self, *args, **more)
+
+    monkeypatch.setattr(dns.asyncresolver.Resolver, "resolve", watched)
+
+    async def scenario() -> None:
+        server = NameServer(ZONE, silent=("*",))
+        async with server.running():
+            resolver = Resolver(server.address, 0.5)
+            for _ in range(3):
+                await asyncio.gather(resolver.services("_sip._tls.litwareinc.com"), resolver.services("a.invalid"))
+            server.silent = ("silent.invalid",)
+            for name in ("_sip._tls.litwareinc.com", "silent.invalid", "_sip._tls.litwareinc.com"):
+                await resolver.services(name)
+        assert resolver.queries[-1].outcome is QueryOutcome.ANSWERED
+
+    run(scenario())
+    # Once it has answered, a question without an answer says nothing of the others.
+    assert limits == [0.5] * 2 + [SHORT_SECONDS] * 5 + [0.5] * 2
 
 
 def test_no_more_addresses_than_are_worth_trying() -> None:

@@ -10,26 +10,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sipauthctl.association.offers import Offer
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.faults import behaviour_with
 from sipauthctl.lab.settings import LabSettings
-from sipauthctl.mechanisms.base import Initiator, Scheme
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
-from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.events import Event
+from sipauthctl.probe.initiators import InitiatorMaker, ntlm_maker
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.tools import Tools
 from sipauthctl.sip.uri import SipUri
-from sipauthctl.trust import Clearance
 
 PASSWORDS = {"ned": "Litware-Ned-1", "nina": "Litware-Nina-1", "dora": "Litware-Dora-1", "luis": "Litware-Luis-1"}
 
@@ -124,16 +121,8 @@ class Setup:
         return replace(options, **self.options)
 
 
-def initiators(setup: Setup, options: ProbeOptions) -> dict[Scheme, Any]:
-    def ntlm(offer: Offer, cleared: Clearance) -> Initiator:
-        return NtlmInitiator(
-            options.logon_name,
-            NtlmSecret.from_password(setup.secret),
-            workstation=options.workstation,
-            now=setup.now,
-            token_bytes=secrets.token_bytes,
-        )
-
+def initiators(setup: Setup, options: ProbeOptions) -> dict[Scheme, InitiatorMaker]:
+    ntlm = ntlm_maker(options.logon_name, setup.secret, workstation=options.workstation, now=setup.now)
     return {Scheme.NTLM: ntlm}
 
 

@@ -61,6 +61,7 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["tls-untrusted"], {}, Outcome.UNTRUSTED, ["error tls-untrusted"]),
     (["tls-name-mismatch"], {}, Outcome.UNTRUSTED, ["error tls-name-mismatch"]),
     (["tls-expired"], {}, Outcome.UNTRUSTED, ["error tls-expired"]),
+    (["tls-expires-soon"], {}, Outcome.REGISTERED, ["warning tls-expires-soon"]),
     (["tls-too-old"], {}, Outcome.UNREACHABLE, ["error tls-too-old"]),
     (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
     (["srv-unresolvable"], {}, Outcome.UNREACHABLE, ["error dns-target-unresolvable"]),

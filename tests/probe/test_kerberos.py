@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import secrets
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,21 +15,22 @@ import pytest
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.association.offers import Offer
-from sipauthctl.association.spn import Spn
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.faults import behaviour_with
 from sipauthctl.lab.settings import LabSettings
-from sipauthctl.mechanisms.base import Initiator, Scheme
+from sipauthctl.machine.facts import read_machine
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.network.resolver import Resolver
+from sipauthctl.probe.initiators import Credentials, kerberos_login, kerberos_maker
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.probe.realms import Realms
 from sipauthctl.probe.results import Outcome, Registration
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.tools import Tools
-from sipauthctl.trust import Clearance
 from tests.external import needs_kdc
 from tests.probe.harness import Setup, initiators, now
 
@@ -35,12 +38,8 @@ pytestmark = [pytest.mark.external, needs_kdc]
 
 
 async def sign_in(
-    *faults: str, wanted: Wanted = Wanted.KERBEROS, setup: Setup | None = None, **lab: Any
+    *faults: str, wanted: Wanted = Wanted.KERBEROS, setup: Setup | None = None, ntlm: bool = True, **lab: Any
 ) -> tuple[Registration, list[LabEvent]]:
-    from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin, PasswordSource
-    from sipauthctl.mechanisms.kerberos.initiator import KerberosInitiator
-    from sipauthctl.mechanisms.kerberos.names import kerberos_name
-
     events: list[LabEvent] = []
     setup = setup or Setup()
     settings = LabSettings(
@@ -51,19 +50,21 @@ async def sign_in(
         configuration = deployment.kdc.configuration if deployment.kdc is not None else Path("/dev/null")
         setup.options["wanted"] = wanted
         options: ProbeOptions = setup.probe_options(deployment)
-        with use_configuration(configuration):
-            source = PasswordSource(kerberos_name(options.logon_name, "LITWAREINC.COM"), setup.secret)
-            with KerberosLogin(source) as login:
+        with ExitStack() as stack:
+            stack.enter_context(use_configuration(configuration))
+            resolver, rng = Resolver(options.nameserver, 5), random.Random(1)
+            machine = read_machine(Path("/nonexistent"), dict(os.environ), None)
+            realms = Realms(options, machine, resolver, rng)
 
-                def kerberos(offer: Offer, cleared: Clearance) -> Initiator:
-                    spn = Spn.parse(offer.targetname or "")
-                    assert spn is not None
-                    return KerberosInitiator(login, spn.text, now=now)
+            async def login(offer: Offer) -> Any:
+                return await kerberos_login(
+                    realms, options.logon_name, Credentials(setup.secret), stack, name_given=True
+                )
 
-                makers = {**initiators(setup, options), Scheme.KERBEROS: kerberos}
-                tools = Tools(now, secrets.token_bytes, makers, lambda event: None)
-                probe = Probe(options, tools, Resolver(options.nameserver, 5), random.Random(1))
-                return summarize(await probe.run(), options), events
+            makers = {Scheme.KERBEROS: kerberos_maker(login, now=now)}
+            makers |= initiators(setup, options) if ntlm else {}
+            tools = Tools(now, secrets.token_bytes, makers, lambda event: None)
+            return summarize(await Probe(options, tools, resolver, rng).run(), options), events
 
 
 def run(*faults: str, **more: Any) -> tuple[Registration, list[LabEvent]]:
@@ -143,6 +144,11 @@ def test_ntlm_can_be_demanded() -> None:
 def test_a_server_that_offers_ntlm_alone_while_kerberos_is_wanted() -> None:
     registration, _ = run(schemes=(Scheme.NTLM,))
     assert [f.id for f in registration.findings] == ["kerberos-not-offered", "extranet-ntlm-only"]
+
+
+def test_a_server_that_offers_ntlm_alone_to_somebody_without_a_password() -> None:
+    registration, _ = run(schemes=(Scheme.NTLM,), wanted=Wanted.AUTO, ntlm=False)
+    assert [f.id for f in registration.findings] == ["password-needed"]
 
 
 def test_a_wrong_password_is_told_by_the_kdc() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sipauthctl.codes import of_win32
 from sipauthctl.directory.errors import BindRefused
-from sipauthctl.doctor.case import Case, DomainNames
+from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.directory_findings import account_findings, sip_findings, suffix_finding
 from sipauthctl.doctor.directory_talk import LOGON_FAILURE, LogonRefused, NoDirectory, ask_directory
@@ -14,6 +14,7 @@ from sipauthctl.doctor.kerberos import kdc_refusal
 from sipauthctl.findings import Finding, finding, sentence
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED
 from sipauthctl.probe.diagnosis.kerberos import finding_id
+from sipauthctl.probe.realms import DomainNames
 
 if TYPE_CHECKING:
     from sipauthctl.directory.queries import DirectoryFacts

@@ -9,7 +9,8 @@ from sipauthctl.diagnosis.kdc_answers import account_finding, code_text
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.kdc_talk import KdcTalk, NoKdc, ask_about, prove
-from sipauthctl.doctor.realms import principals, untrusted_domain
+from sipauthctl.doctor.kerberos import principals
+from sipauthctl.doctor.this_machine import realms_of
 from sipauthctl.findings import Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED, TICKET
@@ -28,7 +29,8 @@ class KdcCheck(Check):
 
     async def run(self, case: Case) -> CheckResult:
         """See the class."""
-        names, untrusted = await principals(case), await untrusted_domain(case)
+        realms = await realms_of(case)
+        names, untrusted = principals(case, realms), realms.untrusted_domain
         note = f"; only the server's challenge names {untrusted} (--trust-domain {untrusted})" if untrusted else ""
         if not names:
             return self.skipped(f"the realm of {case.asked.probe.logon_name.domain} is not known{note}")

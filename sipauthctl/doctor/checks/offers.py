@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sipauthctl.association.choice import Wanted, choose
+from sipauthctl.association.offers import Offer
 from sipauthctl.diagnosis.offers import tls_dsk_offered
-from sipauthctl.doctor.case import Case, DomainNames
+from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.probing import probe
 from sipauthctl.doctor.this_machine import server_origin
 from sipauthctl.findings import Finding, finding
-from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.base import Initiator, Scheme
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeRead, ChallengeReader
 from sipauthctl.network.errors import ConnectionClosed, TlsExpired, TlsNameMismatch, TlsUntrusted
 from sipauthctl.network.evidence import Transport
@@ -19,8 +20,9 @@ from sipauthctl.network.handshake import look
 from sipauthctl.network.tls import TlsPolicy, lenient_context
 from sipauthctl.probe.diagnosis import domain, flow, offers, reaching
 from sipauthctl.probe.facts import HopFacts, RunFacts
-from sipauthctl.probe.initiators import InitiatorMaker
 from sipauthctl.probe.options import ServerChoice
+from sipauthctl.probe.realms import DomainNames
+from sipauthctl.trust import Clearance
 
 _REFUSED_CERTIFICATES = (TlsUntrusted, TlsNameMismatch, TlsExpired)
 
@@ -64,8 +66,7 @@ class OffersCheck(Check):
             policy=TlsPolicy(verify=False) if unproven else asked.policy,
             no_secret=True,
         )
-        makers: dict[Scheme, InitiatorMaker] = {Scheme.NTLM: lambda offer, cleared: ChallengeReader()}
-        run = await probe(case, options, makers)
+        run = await probe(case, options, {Scheme.NTLM: _challenge_reader})
         hop = run.hops[-1]
         if hop.stopped is not None and isinstance(hop.stopped.error, ChallengeRead):
             hop.stopped = None
@@ -84,6 +85,10 @@ class OffersCheck(Check):
         tls_dsk = tls_dsk_offered(hop.offers, hop.server.host)
         found += [tls_dsk] if tls_dsk is not None else []
         return [item for item in found if not item.id.startswith("spn-")]  # those are the spn check's
+
+
+async def _challenge_reader(offer: Offer, cleared: Clearance) -> Initiator:
+    return ChallengeReader()
 
 
 async def _speaks_tls(case: Case, hop: HopFacts) -> bool:

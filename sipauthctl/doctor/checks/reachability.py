@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
 
 from sipauthctl.doctor.case import Case, Reached
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import Finding, Severity
 from sipauthctl.network.discovery import Candidate
 from sipauthctl.network.errors import ConnectionRefused, ConnectTimeout, HostUnresolvable, NetworkError
 from sipauthctl.network.evidence import Endpoint
@@ -16,7 +15,6 @@ from sipauthctl.network.reach import connect_candidate
 from sipauthctl.probe.diagnosis import reaching
 from sipauthctl.probe.facts import HopFacts, RunFacts
 
-EXPIRES_SOON = timedelta(days=14)
 PASSED_OVER = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
 """A client tries the next server after these."""
 
@@ -54,26 +52,15 @@ class ReachabilityCheck(Check):
         run = RunFacts(queries=tuple(case.tools.resolver.queries))
         found: list[Finding] = []
         for one in case.reached:
-            run.hops = [HopFacts(one.server, tls=one.tls, error=one.error)]
+            met = case.tools.now() if one.error is None else None
+            run.hops = [HopFacts(one.server, met=met, tls=one.tls, error=one.error)]
             # A client that reaches one server does not notice what is wrong with the others.
             spared = case.used is not None and one is not case.used
             found += [
                 replace(item, severity=Severity.WARNING) if spared and item.severity is Severity.ERROR else item
                 for item in reaching.findings(run, case.asked.probe)
             ]
-            found += _expiring(case, one)
         return found
-
-
-def _expiring(case: Case, one: Reached) -> list[Finding]:
-    """A certificate that is still valid, but not for long."""
-    ends = one.tls.not_after if one.tls is not None and one.error is None else None
-    if ends is None or ends - case.tools.now() > EXPIRES_SOON:
-        return []
-    days = (ends - case.tools.now()).days
-    left = "in less than a day" if days < 1 else "in 1 day" if days == 1 else f"in {days} days"
-    detail = f"The certificate of {one.server.host} ends {left}."
-    return [finding("tls-expires-soon", detail, reaching.certificate_lines(one.tls), host=one.server.host)]
 
 
 async def _candidates(case: Case) -> tuple[Candidate, ...]:

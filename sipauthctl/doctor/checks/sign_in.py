@@ -9,10 +9,10 @@ from sipauthctl.association.client import StopReason
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.directory_findings import protected_finding
-from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
+from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.doctor.this_machine import machine_of, server_origin
-from sipauthctl.findings import Finding, Severity, catalogue, finding, rank, sentence
+from sipauthctl.findings import Finding, Severity, catalogue, finding, rank
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.diagnosis import collect
@@ -137,12 +137,11 @@ def _ways(case: Case) -> list[Way]:
     """With each scheme that is offered, wanted and possible; else the one that says why none is."""
     options, given, hop = case.asked.probe, case.asked.credentials, case.server
     wanted, name = options.wanted, options.logon_name
-    possible = [Scheme.KERBEROS] if wanted is not Wanted.NTLM else []
-    if given.password is not None and wanted is not Wanted.KERBEROS:
-        possible.append(Scheme.NTLM)
+    possible = [scheme for scheme in _WANTED if wanted in (Wanted.AUTO, _WANTED[scheme])]
     offered = {offer.scheme for offer in hop.offers} if hop is not None else set()
     ways = [Way(scheme, name) for scheme in possible if scheme in offered]
-    return ways or [Way(scheme, name) for scheme in possible[:1]]
+    usable = [way for way in ways if way.scheme is not Scheme.NTLM or given.password is not None]
+    return usable or ways[:1] or [Way(possible[0], name)]
 
 
 def _other_ways(case: Case, trials: list[Trial]) -> list[Way]:
@@ -179,11 +178,7 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     asked, used = case.asked.probe, case.used
     if case.attempts.refusal is not None or used is None:
         return
-    try:
-        make = await _maker(case, way)
-    except NoRealm as error:
-        trials.append(Trial(way, False, (_no_realm(case, way, error),)))
-        return
+    make = _maker(case, way)
     reason = make if isinstance(make, str) else ""
     options = replace(
         asked,
@@ -204,19 +199,13 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     trials.append(Trial(way, registered, collect(run, options)))
 
 
-async def _maker(case: Case, way: Way) -> InitiatorMaker | str:
+def _maker(case: Case, way: Way) -> InitiatorMaker | str:
     if way.scheme is Scheme.KERBEROS:
-        return await kerberos_initiators(case, way.name)
+        return kerberos_initiators(case, way.name)
     password = case.asked.credentials.password
     if password is None:
         return "NTLM needs a password"
     return ntlm_maker(way.name, password, workstation=case.asked.probe.workstation, now=case.tools.now)
-
-
-def _no_realm(case: Case, way: Way, error: NoRealm) -> Finding:
-    detail = f"{sentence(str(error))} Kerberos takes the FQDN of the domain, as in domain.example.com\\user."
-    ntlm = Way(Scheme.NTLM, way.name) in _ways(case)
-    return finding("kdc-not-found", detail, [way.name.text], severity=Severity.INFO if ntlm else None)
 
 
 def _note(case: Case, run: RunFacts) -> None:

@@ -8,13 +8,14 @@ from sipauthctl.association.offers import Offer
 from sipauthctl.association.spn import Spn
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.doctor.kerberos import NoRealm, kdc_refusal, kerberos_initiators, note_failure
+from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, kerberos_login, note_failure
 from sipauthctl.doctor.this_machine import trust_of
 from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.kerberos.ticket import key_type_of
 from sipauthctl.probe.diagnosis import kerberos, offers
 from sipauthctl.probe.facts import HopFacts, RunFacts
+from sipauthctl.probe.realms import NoLogon
 from sipauthctl.trust import REMEDY, Credential, Destination, Withheld
 
 
@@ -52,18 +53,19 @@ class SpnCheck(Check):
             reason = "no credentials were given"
         if reason is not None or Spn.parse(offer.targetname or "") is None:
             return f"no ticket was asked for: {reason or 'the name is missing'}", []
-        try:
-            make = await kerberos_initiators(case, case.asked.probe.logon_name)
-        except NoRealm as error:
-            make = str(error)
+        make = kerberos_initiators(case, case.asked.probe.logon_name)
         if isinstance(make, str):
             return f"no ticket was asked for: {make}", []
+        try:
+            await kerberos_login(case, case.asked.probe.logon_name)
+        except NoLogon as error:
+            return f"no ticket was asked for: {error}", []
         to = Destination(hop.server.host, hop.named_by, hop.proven)
         cleared = (await trust_of(case)).clear(Credential.SERVICE_TICKET, to)
         if isinstance(cleared, Withheld):
             return f"no ticket was asked for: {hop.server.host} may not have it ({REMEDY[cleared]} allows it)", []
-        initiator = make(offer, cleared)
         try:
+            initiator = await make(offer, cleared)
             if isinstance(initiator, SlowInitiator):
                 await initiator.prepare(case.step_seconds)
             token = initiator.step(None)

@@ -169,7 +169,7 @@ class SambaDomain:
         services += [] if self._flaw is DirectoryFlaw.UNREACHABLE else ["ldap", "cldap"]
         self.smb_conf.write_text(smb_conf(self.folder, self._server, services), "ascii")
         client = client_configuration(
-            self.realm, self.address, None, "dns_lookup_kdc = false", "dns_lookup_realm = false"
+            self.realm, [(self.address, None)], "dns_lookup_kdc = false", "dns_lookup_realm = false"
         )
         domains = f"[domain_realm]\n    {SIP_DOMAIN} = {self.realm}\n    .{SIP_DOMAIN} = {self.realm}\n"
         self.configuration.write_text(client + domains, "ascii")

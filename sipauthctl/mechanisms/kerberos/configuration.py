@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 _VARIABLE = "KRB5_CONFIG"
+DEFAULT_PATH = "/etc/krb5.conf"
 _WORD = re.compile(r"[A-Za-z0-9._:-]+")
+
+Kdc = tuple[str, int | None]
 
 
 @contextmanager
-def use_configuration(path: Path) -> Iterator[None]:
-    """Makes libkrb5 read `path` in this process until the end of the block."""
+def use_configuration(path: Path | str) -> Iterator[None]:
+    """Makes libkrb5 read `path`, or several with colons between them, in this process until the end of the block."""
     before = os.environ.get(_VARIABLE)
     os.environ[_VARIABLE] = str(path)
     try:
@@ -32,48 +35,53 @@ def use_configuration(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def private_configuration(realm: str, host: str, port: int | None = None) -> Iterator[Path]:
-    """Makes libkrb5 ask this KDC, by a temporary krb5.conf that only this user can read.
+def private_configuration(realm: str, kdcs: Sequence[Kdc], *, instead: bool = False) -> Iterator[Path]:
+    """Makes libkrb5 ask these KDCs, by a temporary krb5.conf that only this user can read.
 
     Args:
-        realm: the default realm, and the one whose KDC it is.
-        host: name or address of the KDC.
-        port: 88 when None.
+        realm: the default realm, and the one whose KDCs they are.
+        kdcs: as below.
+        instead: the krb5.conf of before is left aside; else it holds for all that is not said here.
 
     Raises:
-        ValueError: the realm or the host has characters that no such name has.
+        ValueError: the realm or a host has characters that no such name has.
         OSError: the file cannot be written.
     """
-    text = client_configuration(realm, host, port)
+    text = client_configuration(realm, kdcs)
     with tempfile.TemporaryDirectory(prefix="sipauthctl-krb5-") as folder:
         path = Path(folder) / "krb5.conf"
         path.touch(mode=0o600)
         path.write_text(text, "ascii")
-        with use_configuration(path):
+        others = "" if instead else f":{os.environ.get(_VARIABLE) or DEFAULT_PATH}"
+        with use_configuration(f"{path}{others}"):
             yield path
 
 
-def client_configuration(realm: str, host: str, port: int | None = None, *more: str) -> str:
-    """The text of a krb5.conf for one realm with one KDC.
+def client_configuration(realm: str, kdcs: Sequence[Kdc], *more: str) -> str:
+    """The text of a krb5.conf for one realm.
 
     Args:
         realm: as above.
-        host: as above; an IPv6 address without brackets.
-        port: as above.
+        kdcs: name or address of each, an IPv6 address without brackets, and its port, 88 when None.
         more: further lines of [libdefaults].
 
     Raises:
-        ValueError: the realm or the host has characters that no such name has.
+        ValueError: the realm or a host has characters that no such name has.
     """
-    for word in (realm, host):
+    for word in (realm, *(host for host, _ in kdcs)):
         if not _WORD.fullmatch(word):
             raise ValueError(f"{word!r} is no name of a realm or KDC")
-    address = f"[{host}]" if ":" in host else host
-    kdc = address if port is None else f"{address}:{port}"
     # Names of services are taken as the server gave them: no look-up in DNS may change them.
     defaults = (f"default_realm = {realm}", "dns_canonicalize_hostname = false", "rdns = false", *more)
     return (
         "[libdefaults]\n"
         + "".join(f"    {line}\n" for line in defaults)
-        + f"[realms]\n    {realm} = {{\n        kdc = {kdc}\n    }}\n"
+        + f"[realms]\n    {realm} = {{\n"
+        + "".join(f"        kdc = {_host_and_port(*kdc)}\n" for kdc in kdcs)
+        + "    }\n"
     )
+
+
+def _host_and_port(host: str, port: int | None) -> str:
+    address = f"[{host}]" if ":" in host else host
+    return address if port is None else f"{address}:{port}"

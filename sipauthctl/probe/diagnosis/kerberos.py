@@ -66,7 +66,7 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     asked = realm or suffix.upper()
     fields: dict[str, Any] = {"user": user, "spn": spn, "realm": asked, "host": hop.server.host}
     fields["principal"] = f"{user}@{asked}" if asked else ""
-    evidence = [f"Kerberos offer: targetname={spn}", f"libkrb5's code: {error.code}"]
+    evidence = [f"Kerberos offer: targetname={spn}", *([f"libkrb5's code: {error.code}"] if error.code else [])]
     yield finding(id_, f"{sentence(str(error))}{instead}", evidence, severity=_severity(hop), **fields)
     parsed = Spn.parse(spn)
     service_domain = parsed.host.partition(".")[2] if parsed is not None else ""

@@ -66,6 +66,8 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
             yield finding("extranet-ntlm-only", detail, evidence, domain=options.sip_domain)
     elif options.wanted is Wanted.NTLM and not _offers(hop, Scheme.NTLM):
         yield finding("ntlm-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
+    elif any(item.offer.scheme is Scheme.NTLM and item.why is Rejection.MECHANISM_UNUSABLE for item in rejected):
+        yield finding("password-needed", f"{host} offers {_schemes(hop)}, and there is no password.", evidence)
     elif _only(hop, Scheme.DIGEST):
         detail = f"{host} offers Digest alone: a SIP server, but none of this family."
         yield finding("no-usable-scheme", detail, evidence)

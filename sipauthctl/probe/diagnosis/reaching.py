@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.network.errors import (
@@ -42,6 +43,7 @@ _IDS: dict[type[NetworkError], str] = {
 }
 
 
+EXPIRES_SOON = timedelta(days=14)
 _UNANSWERED = (QueryOutcome.TIMEOUT, QueryOutcome.FAILED)
 
 
@@ -64,6 +66,20 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             continue
         passed_over = got_through and not hop.exchanges and isinstance(hop.error, _PASSED_OVER)
         yield _failure(run, hop, id_, Severity.WARNING if passed_over and hop is not run.hops[-1] else None)
+    for hop in run.hops:
+        yield from _expiring(hop)
+
+
+def _expiring(hop: HopFacts) -> Iterator[Finding]:
+    """A certificate that is still valid, but not for long."""
+    ends = hop.tls.not_after if hop.tls is not None else None
+    left = ends - hop.met if ends is not None and hop.met is not None else timedelta(0)
+    if not timedelta(0) < left <= EXPIRES_SOON:
+        return
+    days, host = left.days, hop.server.host
+    words = "in less than a day" if days < 1 else "in 1 day" if days == 1 else f"in {days} days"
+    detail = f"The certificate of {host} ends {words}."
+    yield finding("tls-expires-soon", detail, certificate_lines(hop.tls), host=host)
 
 
 def _outside(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:

@@ -94,7 +94,7 @@ def test_a_password_leaves_the_default_cache_and_the_disk_alone(
         nonlocal before
         save_cache(tmp_path / "cc", "nina")
         before = (tmp_path / "cc").read_bytes()
-        with private_configuration(kdc.realm, kdc.settings.address, kdc.port):
+        with private_configuration(kdc.realm, [(kdc.settings.address, kdc.port)]):
             both = await agreed(kdc, NED)
             assert both.acceptor.peer == "ned@LITWAREINC.COM"
 
@@ -160,7 +160,7 @@ def test_a_named_kdc_needs_no_other_krb5_conf(tmp_path: Path, monkeypatch: pytes
     async def work(kdc: Kdc) -> None:
         monkeypatch.setenv("KRB5_CONFIG", str(tmp_path / "absent"))
         assert default_realm() == ""
-        with private_configuration(kdc.realm, kdc.settings.address, kdc.port) as path:
+        with private_configuration(kdc.realm, [(kdc.settings.address, kdc.port)]) as path:
             assert path.stat().st_mode & 0o777 == 0o600
             assert path.parent.stat().st_mode & 0o777 == 0o700
             assert default_realm() == "LITWAREINC.COM"

@@ -162,13 +162,13 @@ def test_a_silent_kdc_costs_no_more_than_the_limit() -> None:
             await KerberosInitiator(login, SPN, now=now).prepare(0.2)
         return caught.value
 
-    with _peer(None) as port, private_configuration("LITWAREINC.COM", "127.0.0.1", port):
+    with _peer(None) as port, private_configuration("LITWAREINC.COM", [("127.0.0.1", port)]):
         error = asyncio.run(work())
     assert (error.cause, error.code) == (KerberosCause.KDC_UNREACHABLE, -1765328228)
     assert "0.2 s" in str(error)
 
 
 def test_a_kdc_that_answers_garbage_is_an_error_of_kerberos() -> None:
-    with _peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, private_configuration("A.EXAMPLE", "127.0.0.1", port):
+    with _peer(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port, private_configuration("A.EXAMPLE", [("127.0.0.1", port)]):
         error = asyncio.run(refused(NED))
     assert error.cause in (KerberosCause.OTHER, KerberosCause.KDC_UNREACHABLE)
