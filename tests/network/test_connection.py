@@ -279,7 +279,7 @@ def test_a_reset_before_the_connection_is_noticed_is_a_close_too() -> None:
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "http", "HTTP"),
         (b"\x15\x03\x01\x00\x02\x02\x46", "tls", "TLS"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "ssh", "SSH"),
-        (b"\x00\x01\x02\x03\x04\x05\x06\x07\r\n\r\n", None, "start line"),
+        (b"\x00\x01\x02\x03\x04\x05\x06\x07\r\n\r\n", None, "binary data"),
         (b"SIP/2.0 200 OK\r\n\r\n", None, "Content-Length"),
         (b"SIP/2.0 200 OK\r\nContent-Length: -1\r\n\r\n", None, "Content-Length"),
         (b"SIP/2.0 200 OK\r\nContent-Length: 99999999999\r\n\r\n", None, "99999999999"),
