@@ -11,14 +11,14 @@ from sipauthctl.association.choice import Wanted, choose
 from sipauthctl.association.client import Challenged, ClientHandshake, Finished, SendNext, Stopped, Wait
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.security_association import SecurityAssociation, SignatureResult
-from sipauthctl.association.server import Authenticated, Refused, ServerAuthenticator
+from sipauthctl.association.server import Authenticated, Refused, ServerAuthenticator, ServerStep
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.acceptor import OCS_2007_R2_FLAGS, AcceptorOptions, NtlmAcceptor
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
 from sipauthctl.mechanisms.ntlm.messages import Flags
-from sipauthctl.sip.errors import SipError
+from sipauthctl.sip.errors import ParseError, SipError
 from sipauthctl.sip.message import Message, Request, Response, parse_message
 from tests.analysis import independent
 from tests.association.dialogue import REALM, TARGETNAMES, answer, register
@@ -161,7 +161,9 @@ def server_handshake(data: bytes) -> None:
     for message in messages(data):
         if not isinstance(message, Request):
             continue
-        step = judge.receive(message, NOW)
+        step: ServerStep | None = None
+        with refused(ParseError):
+            step = judge.receive(message, NOW)
         if isinstance(step, Authenticated):
             unsigned = step.fresh and step.association.version < 4 and step.signature.verdict is Verdict.MISSING
             assert step.signature.trusted or unsigned
