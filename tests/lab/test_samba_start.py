@@ -15,7 +15,7 @@ from tests.lab.lab_process import starting, until_ended
 
 pytestmark = pytest.mark.external
 INSTALL = "needs Samba: apt install samba winbind samba-dsdb-modules samba-vfs-modules."
-REGISTER = ("register", "--lab", "--fault", "directory-down")
+REGISTER = ("register", "--lab", "--auth", "kerberos", "--fault", "spn-duplicate")
 LAB = ("lab", "--port", "0", "--directory", "samba")
 
 
@@ -25,8 +25,8 @@ LAB = ("lab", "--port", "0", "--directory", "samba")
     [
         (LAB, signal.SIGINT, None, 0),
         (LAB, signal.SIGTERM, None, 0),
-        (REGISTER, signal.SIGTERM, None, 130),
-        (REGISTER, signal.SIGTERM, "INT", 130),
+        (REGISTER, signal.SIGTERM, None, 143),
+        (REGISTER, signal.SIGTERM, "INT", 143),
     ],
     ids=["lab, Ctrl-C", "lab", "register", "register in the background of a script"],
 )
@@ -63,7 +63,7 @@ def refusal(*command: str, before: tuple[str, ...] = (), **changes: str) -> str:
     [
         LAB,
         ("lab", "--port", "0", "--fault", "spn-duplicate"),
-        ("register", "--lab", "--fault", "directory-unreachable"),
+        REGISTER,
         ("doctor", "--lab", "--fault", "directory-slow"),
     ],
     ids=lambda command: " ".join(command),
