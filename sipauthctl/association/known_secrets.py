@@ -32,6 +32,8 @@ _TOKEN = re.compile(rb'gssapi-data\s*=\s*"?([A-Za-z0-9+/=]{16,})|([A-Za-z0-9+/]{
 # A text without any of these holds no secret: a long run, one in UTF-16, or a dump of bytes.
 _WORTH_A_LOOK = re.compile(r"[0-9A-Za-z+/_=%\\-]{20}|(?:[0-9A-Za-z+/]\x00){16}|(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,2}){8}")
 _BARE = re.compile(r"(?:TlRMTVNTUAAD|YI[I-L][A-Za-z0-9+/]{32})[A-Za-z0-9+/]*={0,2}")  # known without having been sent
+_FOLD = re.compile(rb"\r?\n[ \t]+")
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _CHARACTER = re.compile(r"%([0-9A-Fa-f]{2})|[0-9A-Za-z]")
 _OF_A_RUN = string.ascii_letters + string.digits + "+/_=%-"
 _LONGEST_RUN = 20_000  # characters looked at on either side of what was recognised
@@ -49,12 +51,11 @@ class KnownSecrets:
         self._new: dict[str, int] = {}  # the window, and how many letters and digits follow from it
         self._old: dict[str, int] = {}
         self._words: list[str] = []
-        self._passwords: re.Pattern[str] | None = None
 
     def add_request(self, request: bytes) -> None:
         """Takes the tokens of a request that goes out, or of one in a capture."""
         for credentials in _CREDENTIALS.finditer(request.partition(b"\r\n\r\n")[0]):
-            unfolded = re.sub(rb"\r?\n[ \t]+", b"", credentials[1])
+            unfolded = _FOLD.sub(b"", credentials[1])
             for match in _TOKEN.finditer(unfolded):
                 self._add_token((match[1] or match[2]).decode("ascii"))
 
@@ -62,12 +63,11 @@ class KnownSecrets:
         """Takes a password, to be recognised as a word, and its NT hash; see `SHORTEST_PASSWORD`."""
         if len(password) < SHORTEST_PASSWORD:
             return
-        self._words += [password, quote(password, safe="", errors="surrogatepass")]
+        words = [*self._words, password, quote(password, safe="", errors="surrogatepass")]
         encoded = [password.encode(encoding, "surrogatepass") for encoding in ("utf-8", "utf-16-le")]
         for data in (*encoded, NtlmSecret.from_password(password).rc4_key):
-            self._words += [data.hex(), *_base64_parts(data)]
-        every = "|".join(re.escape(word) for word in sorted(set(self._words), key=len, reverse=True))
-        self._passwords = re.compile(every, re.IGNORECASE)
+            words += [data.hex(), *_base64_parts(data)]
+        self._words = sorted({word.translate(_LOWER) for word in words}, key=len, reverse=True)
 
     def removed_from(self, text: str, *, keep_length: bool = False) -> str:
         """The text without what is known here, and without any NTLM AUTHENTICATE or Kerberos ticket in base64.
@@ -76,8 +76,8 @@ class KnownSecrets:
             text: any.
             keep_length: what is put in place of a secret is as long, as the body of a message needs it.
         """
-        if self._passwords is not None:
-            text = self._passwords.sub(lambda match: _in_place_of(match.end() - match.start(), keep_length), text)
+        for word in self._words:
+            text = _without(word, text, keep_length)
         if not _WORTH_A_LOOK.search(text):
             return text
         text = _BARE.sub(lambda match: _in_place_of(match.end() - match.start(), keep_length), text)
@@ -151,6 +151,15 @@ def _base64_parts(data: bytes) -> Iterator[str]:
         bits = 8 * (before + len(data))
         encoded = base64.b64encode(bytes(before) + data).decode("ascii")
         yield encoded[(8 * before + 5) // 6 : bits // 6]
+
+
+def _without(word: str, text: str, keep_length: bool) -> str:
+    """The text without a word, which is in lower case, in whatever case it stands there."""
+    lower, parts, done = text.translate(_LOWER), [], 0
+    while (start := lower.find(word, done)) >= 0:
+        parts += [text[done:start], _in_place_of(len(word), keep_length)]
+        done = start + len(word)
+    return "".join([*parts, text[done:]]) if parts else text
 
 
 def _in_place_of(length: int, keep_length: bool) -> str:
