@@ -30,6 +30,8 @@ class CertificateFlaw(Enum):
     EXPIRES_SOON = "expires-soon"
     WEAK_KEY = "weak-key"
     OLD_TLS = "old-tls"  # TLS 1.1 at most
+    OLD_CIPHERS = "old-ciphers"  # TLS 1.2 with one old cipher suite
+    INTERCEPTED = "intercepted"  # from the authority of an inspection product
 
 
 class Authority:
@@ -57,6 +59,9 @@ class Authority:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if flaw in (CertificateFlaw.OLD_TLS, CertificateFlaw.WEAK_KEY):
             context.set_ciphers("ALL:@SECLEVEL=0")
+        if flaw is CertificateFlaw.OLD_CIPHERS:
+            context.set_ciphers("ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
         if flaw is CertificateFlaw.OLD_TLS:
             with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
                 context.maximum_version = ssl.TLSVersion.TLSv1_1
@@ -97,6 +102,8 @@ class Authority:
             return weak_certificate(host, authority.cert_pem.bytes(), authority.private_key_pem.bytes())
         if flaw is CertificateFlaw.UNTRUSTED:
             authority = trustme.CA(organization_name="some other CA")
+        if flaw is CertificateFlaw.INTERCEPTED:
+            authority = trustme.CA(organization_name="Fortinet", organization_unit_name="Certificate Authority")
         if flaw is CertificateFlaw.INCOMPLETE_CHAIN:
             authority = authority.create_child_ca()
         names = {CertificateFlaw.WRONG_NAME: f"not-{host}", CertificateFlaw.SIP_DOMAIN_ONLY: SIP_DOMAIN}

@@ -108,7 +108,7 @@ class SipServer:
 
     async def _converse(self, context: ssl.SSLContext | None, accepted: Accepted) -> None:
         flaw = self._behaviour.wire
-        if flaw is not None and replaces_server(flaw):
+        if flaw is not None and replaces_server(flaw, tls=context is not None):
             await misbehave(accepted.socket, flaw)
             return
         peer = Peer(*accepted.peer, "tls" if context else "tcp")

@@ -32,6 +32,18 @@ TLS_FAULTS = (
         needs=(Need.TLS,),
     ),
     Fault(
+        "tls-no-common-cipher",
+        "The servers take TLS 1.2 with one old cipher suite only, ECDHE-ECDSA-AES128-SHA.",
+        changing(certificate=CertificateFlaw.OLD_CIPHERS),
+        needs=(Need.TLS,),
+    ),
+    Fault(
+        "tls-intercepted",
+        "The certificates come from an inspection product between client and server.",
+        changing(certificate=CertificateFlaw.INTERCEPTED),
+        needs=(Need.TLS,),
+    ),
+    Fault(
         "tls-self-signed",
         "The certificates are signed by themselves.",
         changing(certificate=CertificateFlaw.SELF_SIGNED),
@@ -83,6 +95,12 @@ TLS_FAULTS = (
         "mute",
         "The servers take connections and say nothing at all, not even by TLS.",
         changing(wire=WireFlaw.MUTE),
+    ),
+    Fault(
+        "tls-reset",
+        "The servers reset the connection after the first message of TLS, as a firewall does.",
+        changing(wire=WireFlaw.TLS_RESET),
+        needs=(Need.TLS,),
     ),
     Fault(
         "reset",

@@ -18,6 +18,7 @@ class WireFlaw(Enum):
     MAIL = "mail"  # a mail server, which speaks first
     MUTE = "mute"  # takes connections, and not even the TLS handshake is answered
     RESET = "reset"
+    TLS_RESET = "tls-reset"  # after the client's first message of TLS
 
 
 _MAIL_BANNER = b"220 mail.litwareinc.com ESMTP Postfix\r\n"
@@ -36,9 +37,11 @@ async def misbehave(accepted: socket.socket, flaw: WireFlaw) -> None:
 
     Args:
         accepted: the socket, not blocking; whoever gives it closes it.
-        flaw: MAIL, MUTE or RESET.
+        flaw: MAIL, MUTE, RESET or TLS_RESET.
     """
-    if flaw is WireFlaw.RESET:
+    if flaw in (WireFlaw.RESET, WireFlaw.TLS_RESET):
+        if flaw is WireFlaw.TLS_RESET:
+            await Connection(accepted, None).read()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         return
     connection = Connection(accepted, None)
@@ -48,6 +51,6 @@ async def misbehave(accepted: socket.socket, flaw: WireFlaw) -> None:
         pass
 
 
-def replaces_server(flaw: WireFlaw | None) -> bool:
-    """Whether `misbehave` takes the connections."""
-    return flaw in (WireFlaw.MAIL, WireFlaw.MUTE, WireFlaw.RESET)
+def replaces_server(flaw: WireFlaw | None, *, tls: bool) -> bool:
+    """Whether `misbehave` takes the connections to a port; `tls` says whether the port speaks TLS."""
+    return flaw in (WireFlaw.MAIL, WireFlaw.MUTE, WireFlaw.RESET) or (tls and flaw is WireFlaw.TLS_RESET)

@@ -60,11 +60,19 @@ class TlsExpired(NetworkError):
 
 
 class TlsTooOld(NetworkError):
-    """The server speaks no version of TLS, or no cipher, that is still accepted."""
+    """The server speaks no version of TLS that is still accepted."""
+
+
+class TlsNoCommonCipher(NetworkError):
+    """The version of TLS is accepted on both sides, and no cipher suite is."""
 
 
 class TlsFailed(NetworkError):
     """The TLS handshake failed otherwise."""
+
+
+class TlsReset(TlsFailed):
+    """The connection was reset or closed in place of an answer to the first message of TLS."""
 
 
 class NotTls(TlsFailed):

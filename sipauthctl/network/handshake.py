@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 
@@ -14,6 +15,8 @@ from sipauthctl.network.errors import (
     TlsExpired,
     TlsFailed,
     TlsNameMismatch,
+    TlsNoCommonCipher,
+    TlsReset,
     TlsTooOld,
     TlsUntrusted,
     TlsWeakCertificate,
@@ -22,23 +25,21 @@ from sipauthctl.network.evidence import Endpoint, TlsEvidence
 from sipauthctl.network.tls import evidence
 
 _LOOK_SECONDS = 3.0
+_SIP = b"SIP/2.0 "
 
 # X509_V_ERR_* of OpenSSL, as in ssl.SSLCertVerificationError.verify_code
 _NOT_YET_VALID, _EXPIRED, _HOSTNAME_MISMATCH, _IP_MISMATCH = 9, 10, 62, 64
 _TOO_WEAK = (66, 67, 68)  # EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK
 
-# Parts of OpenSSL's reasons. Renegotiation, signature types and DH keys fail with Windows servers that lack updates.
+# Parts of OpenSSL's reasons. Renegotiation and signature types fail with Windows servers that lack updates.
 _TOO_OLD = (
     "UNSUPPORTED_PROTOCOL",
     "PROTOCOL_VERSION",
     "NO_PROTOCOLS_AVAILABLE",
-    "HANDSHAKE_FAILURE",
-    "NO_CIPHERS",
-    "INSUFFICIENT_SECURITY",
     "UNSAFE_LEGACY_RENEGOTIATION",
     "WRONG_SIGNATURE_TYPE",
-    "DH_KEY_TOO_SMALL",
 )
+_NO_COMMON_CIPHER = ("HANDSHAKE_FAILURE", "NO_CIPHERS", "INSUFFICIENT_SECURITY", "DH_KEY_TOO_SMALL")
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "PACKET_LENGTH_TOO_LONG")
 
 
@@ -69,7 +70,7 @@ async def secure(
         if isinstance(error, ssl.SSLError):
             raise tls_error(server, error) from None
         if isinstance(error, OSError):
-            raise TlsFailed(server, f"the server ended the TLS handshake: {reason(error)}") from None
+            raise TlsReset(server, f"the server ended the TLS handshake: {reason(error)}") from None
         if isinstance(error, ValueError):
             raise TlsFailed(server, f"{server.host!a} cannot be a TLS server name") from None
         raise
@@ -92,6 +93,29 @@ async def look(server: Endpoint, address: str, context: ssl.SSLContext, seconds:
     return tls
 
 
+async def speaks_sip(server: Endpoint, address: str, seconds: float) -> bool:
+    """Whether the port answers an OPTIONS without TLS: such a server ends a TLS handshake without a word, too."""
+    seconds = min(seconds, _LOOK_SECONDS)
+    try:
+        tcp = await dial(server, address, seconds)
+    except NetworkError:
+        return False
+    with tcp, contextlib.suppress(OSError):  # a time-out is one
+        loop, (here, port, *_) = asyncio.get_running_loop(), tcp.getsockname()
+        async with asyncio.timeout(seconds):
+            await loop.sock_sendall(tcp, _options(server.host, f"[{here}]" if ":" in here else here, port))
+            return (await loop.sock_recv(tcp, len(_SIP))) == _SIP
+    return False
+
+
+def _options(host: str, here: str, port: int) -> bytes:
+    return (
+        f"OPTIONS sip:{host} SIP/2.0\r\nVia: SIP/2.0/TCP {here}:{port};branch=z9hG4bK0\r\nMax-Forwards: 0\r\n"
+        f"From: <sip:{here}>;tag=0\r\nTo: <sip:{host}>\r\nCall-ID: 0@{here}\r\nCSeq: 1 OPTIONS\r\n"
+        "Content-Length: 0\r\n\r\n"
+    ).encode("ascii", "replace")
+
+
 def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
     """The typed error behind what OpenSSL reports."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -105,7 +129,9 @@ def tls_error(server: Endpoint, error: ssl.SSLError) -> NetworkError:
         return TlsUntrusted(server, message)
     cause = error.reason or "unknown"
     if any(word in cause for word in _TOO_OLD):
-        return TlsTooOld(server, f"no common version of TLS or cipher ({cause})")
+        return TlsTooOld(server, f"no common version of TLS ({cause})")
+    if any(word in cause for word in _NO_COMMON_CIPHER):
+        return TlsNoCommonCipher(server, f"no common cipher suite ({cause})")
     if cause in _NOT_TLS:
         return NotTls(server, "the server does not speak TLS on this port")
     return TlsFailed(server, f"the TLS handshake failed ({cause})")

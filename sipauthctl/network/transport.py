@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from dataclasses import dataclass
 
 from sipauthctl.network.dial import abort, dial
@@ -16,11 +17,13 @@ from sipauthctl.network.errors import (
     TlsExpired,
     TlsFailed,
     TlsNameMismatch,
+    TlsNoCommonCipher,
+    TlsReset,
     TlsTooOld,
     TlsUntrusted,
 )
 from sipauthctl.network.evidence import Endpoint, TlsEvidence, Transport
-from sipauthctl.network.handshake import look, secure
+from sipauthctl.network.handshake import look, secure, speaks_sip
 from sipauthctl.network.tls import OLD_VERSIONS, TlsPolicy, lenient_context
 from sipauthctl.sip.errors import IncompleteMessage, SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
@@ -171,16 +174,25 @@ async def connect(server: Endpoint, address: str, policy: TlsPolicy, timeouts: T
     except (TlsUntrusted, TlsNameMismatch, TlsExpired) as error:
         error.tls = await look(server, address, TlsPolicy(verify=False).context(), timeouts.handshake)
         raise
-    except (TlsTooOld, TlsFailed) as error:
-        raise await _explained(error, address, timeouts.handshake) from None
+    except (TlsTooOld, TlsNoCommonCipher, TlsFailed) as error:
+        raise await _explained(error, address, context, timeouts.handshake) from None
     return Connection(server, peer, tls, reader, writer, timeouts.answer)
 
 
-async def _explained(error: NetworkError, address: str, seconds: float) -> NetworkError:
-    """Looks whether an older TLS would have worked: Windows ends a handshake that is too new without a word."""
+async def _explained(error: NetworkError, address: str, context: ssl.SSLContext, seconds: float) -> NetworkError:
+    """Looks whether an older version or another cipher suite works: Windows ends a handshake without a common one
+    without an alert. `context` is the one that failed."""
     if isinstance(error, NotTls):
         return error
     tls = await look(error.server, address, lenient_context(), seconds)
-    if tls is None or tls.version not in OLD_VERSIONS:
-        return error
-    return TlsTooOld(error.server, f"the server offers no more than {tls.version}, which is no longer accepted", tls)
+    if tls is None:
+        plain = isinstance(error, TlsReset) and await speaks_sip(error.server, address, seconds)
+        return NotTls(error.server, "the server speaks SIP without TLS on this port") if plain else error
+    if tls.version in OLD_VERSIONS:
+        words = f"the server offers no more than {tls.version}, which is no longer accepted"
+        return TlsTooOld(error.server, words, tls)
+    refused = tls.cipher not in {cipher["name"] for cipher in context.get_ciphers()}
+    if refused and isinstance(error, TlsNoCommonCipher | TlsReset):
+        words = f"no common cipher suite: the server takes {tls.cipher} ({tls.version}), which is not accepted here"
+        return TlsNoCommonCipher(error.server, words, tls)
+    return error

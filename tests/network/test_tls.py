@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import struct
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -18,6 +20,8 @@ from sipauthctl.network.errors import (
     TlsExpired,
     TlsFailed,
     TlsNameMismatch,
+    TlsNoCommonCipher,
+    TlsReset,
     TlsTooOld,
     TlsUntrusted,
 )
@@ -239,12 +243,28 @@ def test_an_alert_about_the_version_is_too_old(authority: Authority) -> None:
 def test_a_server_without_a_common_cipher_is_refused(authority: Authority) -> None:
     async def scenario() -> None:
         context = authority.context(HOST)
-        context.set_ciphers("AES128-SHA:@SECLEVEL=0")  # no forward secrecy and SHA-1: not among Python's defaults
+        context.set_ciphers("ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")  # SHA-1: not among Python's defaults
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         async with serving(sending(), context) as port:
             error = await refusal(tls_endpoint(port), TlsPolicy(authority.file))
-        assert isinstance(error, TlsFailed)
-        assert not isinstance(error, NotTls)
+        assert isinstance(error, TlsNoCommonCipher)
+        assert "ECDHE-ECDSA-AES128-SHA" in str(error)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("reset", [True, False])
+def test_a_handshake_that_is_reset_or_closed_is_no_failure_of_another_kind(reset: bool, authority: Authority) -> None:
+    async def scenario() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read(65_536)
+            if reset:
+                tcp = writer.get_extra_info("socket")
+                tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+
+        async with serving(serve) as port:
+            assert isinstance(await refusal(tls_endpoint(port), TlsPolicy(authority.file)), TlsReset)
 
     run(scenario())
 

@@ -9,6 +9,7 @@ import pytest
 from sipauthctl.association.choice import Wanted
 from sipauthctl.findings import Severity
 from sipauthctl.network.evidence import Transport
+from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.options import ServerChoice
 from sipauthctl.probe.results import Outcome
@@ -63,6 +64,16 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["tls-expired"], {}, Outcome.UNTRUSTED, ["error tls-expired"]),
     (["tls-expires-soon"], {}, Outcome.REGISTERED, ["warning tls-expires-soon"]),
     (["tls-too-old"], {}, Outcome.UNREACHABLE, ["error tls-too-old"]),
+    (["tls-no-common-cipher"], {}, Outcome.UNREACHABLE, ["error tls-no-common-cipher"]),
+    (["tls-reset"], {}, Outcome.UNREACHABLE, ["error tls-reset"]),
+    (["reset"], {}, Outcome.UNREACHABLE, ["error tls-reset"]),
+    (["tls-intercepted"], {}, Outcome.UNTRUSTED, ["error tls-intercepted", "warning tls-untrusted"]),
+    (
+        ["tls-intercepted"],
+        {"options": {"policy": TlsPolicy(verify=False)}},
+        Outcome.REGISTERED,
+        ["warning tls-intercepted"],
+    ),
     (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
     (["srv-unresolvable"], {}, Outcome.UNREACHABLE, ["error dns-target-unresolvable"]),
     (["srv-foreign-domain"], TCP, Outcome.INCOMPLETE, ["error dns-domain-mismatch"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from sipauthctl.diagnosis.interception import inspection_product
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.network.errors import (
     AnswerTimeout,
@@ -17,6 +18,8 @@ from sipauthctl.network.errors import (
     TlsExpired,
     TlsFailed,
     TlsNameMismatch,
+    TlsNoCommonCipher,
+    TlsReset,
     TlsTooOld,
     TlsUntrusted,
     TlsWeakCertificate,
@@ -37,6 +40,8 @@ _IDS: dict[type[NetworkError], str] = {
     TlsNameMismatch: "tls-name-mismatch",
     TlsExpired: "tls-expired",
     TlsTooOld: "tls-too-old",
+    TlsNoCommonCipher: "tls-no-common-cipher",
+    TlsReset: "tls-reset",
     TlsFailed: "protocol-error",
     NotTls: "protocol-error",
     ProtocolError: "protocol-error",
@@ -60,6 +65,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     yield from _outside(run, options)
     got_through = any(hop.error is None or hop.exchanges for hop in run.hops)
     for hop in run.hops:
+        yield from _intercepted(hop)
         id_ = _IDS.get(type(hop.error)) if hop.error is not None else None
         answered = any(exchange.status is not None for exchange in hop.exchanges)
         if id_ is None or (isinstance(hop.error, AnswerTimeout) and answered):
@@ -106,6 +112,19 @@ def _outside(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 
 _PASSED_OVER = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
+
+
+def _intercepted(hop: HopFacts) -> Iterator[Finding]:
+    """A certificate of an inspection product: the cause where it was refused."""
+    product = inspection_product(hop.tls.issuer) if hop.tls is not None else ""
+    if product:
+        host, port = hop.server.host, hop.server.port
+        refused = isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired)
+        detail = (
+            f"The certificate that {host} port {port} comes from {product}, not from the server's authority."
+        )
+        severity = Severity.ERROR if refused else None
+        yield finding("tls-intercepted", detail, certificate_lines(hop.tls), severity=severity, host=host, port=port)
 
 
 def _unanswered(run: RunFacts, host: str) -> bool:
