@@ -23,6 +23,7 @@ _WORDS = {
     Rejection.SPN_HOST_MISMATCH: "its targetname names another host",
 }
 
+_OAUTH = frozenset({"bearer", "oauth"})
 OTHER_SCHEMES = frozenset({Rejection.NOT_SPOKEN, Rejection.NEEDS_CERTIFICATE, Rejection.ANONYMOUS_ONLY})
 """Why an offer is passed over for its scheme, whatever else it says."""
 
@@ -58,13 +59,18 @@ def only_tls_dsk(offers: Sequence[Offer]) -> bool:
     return Scheme.TLS_DSK in schemes and not schemes & {Scheme.NTLM, Scheme.KERBEROS}
 
 
-def tls_dsk_required(offers: Sequence[Offer], host: str, evidence: Sequence[str]) -> Finding | None:
-    """The finding for a server that offers nothing else to sign in by; None where it does."""
+def legacy_auth_off(offers: Sequence[Offer], host: str, evidence: Sequence[str]) -> tuple[Finding, ...]:
+    """The findings for a server that offers certificates or OAuth alone; none for another one."""
+    modern = [one for one in offers if one.scheme is Scheme.TLS_DSK or one.scheme_text.lower() in _OAUTH]
+    if not modern or any(one.scheme in (Scheme.NTLM, Scheme.KERBEROS) for one in offers):
+        return ()
+    schemes = " and ".join(dict.fromkeys(one.scheme_text for one in modern))
+    off = finding("legacy-auth-off", f"{host} offers {schemes}, and neither NTLM nor Kerberos.", evidence, host=host)
     offer = tls_dsk_offer(offers)
-    if offer is None or not only_tls_dsk(offers):
-        return None
-    detail = f"{host} offers TLS-DSK and neither NTLM nor Kerberos. {_where(offer)}"
-    return finding("tls-dsk-required", detail, evidence, host=host, sts_uri=offer.sts_uri)
+    if offer is None:
+        return (off,)
+    needed = f"Only a client with a certificate can sign in to {host}. {_where(offer)}"
+    return off, finding("tls-dsk-required", needed, evidence, host=host, sts_uri=offer.sts_uri)
 
 
 def tls_dsk_offered(offers: Sequence[Offer], host: str) -> Finding | None:

@@ -49,12 +49,12 @@ class Acceptors:
             Scheme.KERBEROS: lambda: self._kerberos(host),
             Scheme.TLS_DSK: lambda: self._tls_dsk(host),
         }
-        return {scheme: makers[scheme] for scheme in self._settings.schemes}
+        return {scheme: makers[scheme] for scheme in self._settings.offered}
 
     def targetnames(self, host: str) -> dict[Scheme, str]:
         """How the offers of one server name it, by scheme."""
         names = {Scheme.NTLM: host, Scheme.KERBEROS: f"sip/{host}", Scheme.TLS_DSK: host}
-        chosen = {scheme: names[scheme] for scheme in self._settings.schemes}
+        chosen = {scheme: names[scheme] for scheme in self._settings.offered}
         spn = self._settings.behaviour.kerberos_targetname
         if spn is None:
             return chosen

@@ -108,6 +108,7 @@ class Behaviour:
     omit_targetname: bool = False
     version: int | None = None
     home_version: int | None = None  # of the home server, where it differs
+    legacy_auth_off: bool = False  # TLS-DSK is offered, and nothing else
     short_keys: bool = False
     garbage_token: bool = False
     reject_all: bool = False

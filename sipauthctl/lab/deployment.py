@@ -108,7 +108,7 @@ class Deployment:
             self.ca_file = Path(folder) / "ca.pem"
             self.authority.write_certificate(self.ca_file)
             self._acceptors.folder = Path(folder)
-            if Scheme.TLS_DSK in self.settings.schemes:
+            if Scheme.TLS_DSK in self.settings.offered:
                 self._write_client_certificates(Path(folder))
             if self.settings.with_domain:
                 self.domain = self.kdc = await stack.enter_async_context(self._samba_domain())

@@ -161,6 +161,11 @@ _ALL = (
         changing(realm_in_token="Another Realm"),
         needs=(Need.NTLM,),
     ),
+    Fault(
+        "legacy-auth-off",
+        "The servers offer TLS-DSK alone, as after Set-CsAuthConfig.",
+        changing(legacy_auth_off=True),
+    ),
     Fault("missing-targetname", "The offers have no targetname.", changing(omit_targetname=True)),
     Fault("old-home-server", "The home server speaks protocol version 2.", changing(home_version=2)),
     Fault("version-1", "The offers are of protocol version 1.", changing(version=1)),
@@ -237,6 +242,12 @@ _ALL = (
         "etype-mismatch",
         "The servers' accounts have keys of no type that the KDC permits.",
         changing(kdc=KdcFlaw.ETYPE_MISMATCH),
+        needs=(Need.KERBEROS,),
+    ),
+    Fault(
+        "rc4-ticket",
+        "The servers' accounts have RC4 keys only, so tickets for them are encrypted with RC4.",
+        changing(kdc=KdcFlaw.RC4_TICKETS),
         needs=(Need.KERBEROS,),
     ),
     Fault(

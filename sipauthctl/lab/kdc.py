@@ -51,6 +51,7 @@ class KdcFlaw(Enum):
     SPN_NOT_REGISTERED = "spn-not-registered"
     STALE_KEYTAB = "stale-keytab"  # the services' keys changed after the keytab was written
     ETYPE_MISMATCH = "etype-mismatch"  # the services take session keys of a type that the KDC does not permit
+    RC4_TICKETS = "rc4-tickets"  # the services have RC4 keys only
     SHORT_TICKETS = "short-tickets"  # tickets for the services end after a minute
 
 
@@ -152,7 +153,8 @@ class Kdc:
     def _configure(self) -> None:
         settings, folder = self.settings, self.folder
         # libkrb5 1.21 and later want to be told; earlier ones do not know the word and pass over it.
-        more = ("allow_rc4 = true",) if settings.key_type is KeyType.RC4 else ()
+        rc4 = settings.key_type is KeyType.RC4 or settings.flaw is KdcFlaw.RC4_TICKETS
+        more = ("allow_rc4 = true",) if rc4 else ()
         client = client_configuration(
             self.realm, [(settings.address, self.port)], "dns_lookup_kdc = false", "dns_lookup_realm = false", *more
         )
@@ -161,7 +163,7 @@ class Kdc:
         listen = f"[{settings.address}]:{self.port}" if ":" in settings.address else self.address
         (folder / "kdc.conf").write_text(
             f"""[libdefaults]
-    permitted_enctypes = {KeyType.AES256.value} {settings.key_type.value}
+    permitted_enctypes = {KeyType.AES256.value} {settings.key_type.value}{f" {KeyType.RC4.value}" if rc4 else ""}
 [logging]
     kdc = FILE:{folder}/kdc.log
 [realms]
@@ -187,6 +189,8 @@ class Kdc:
         if flaw is KdcFlaw.SPN_NOT_REGISTERED:
             return []
         options = f' -maxlife "{SHORT_TICKET}"' if flaw is KdcFlaw.SHORT_TICKETS else ""
+        if flaw is KdcFlaw.RC4_TICKETS:
+            options = f" -e {KeyType.RC4.value}:normal"
         names = [f"sip/{host}" for host in self.settings.hosts]
         commands = [f"add_principal -randkey{options} {name}" for name in names]
         commands += [f"ktadd -norandkey -k {self.keytab} {name}" for name in names]

@@ -51,6 +51,11 @@ class LabSettings:
     directory: DirectoryKind = DirectoryKind.BUILT_IN
 
     @property
+    def offered(self) -> tuple[Scheme, ...]:
+        """The schemes that the servers offer."""
+        return (Scheme.TLS_DSK,) if self.behaviour.legacy_auth_off else self.schemes
+
+    @property
     def with_domain(self) -> bool:
         """Whether an Active Directory stands behind the servers; some faults need one."""
         return self.directory is DirectoryKind.SAMBA or self.behaviour.needs_domain

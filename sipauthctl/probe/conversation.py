@@ -212,6 +212,7 @@ class Conversation:
             return False
         finally:
             self._facts.kerberos_client = getattr(initiator, "client", None) or self._facts.kerberos_client
+            self._facts.ticket_type = getattr(initiator, "ticket_type", None) or self._facts.ticket_type
         return True
 
     def _finish(self, answer: Answer, step: Answered) -> None:

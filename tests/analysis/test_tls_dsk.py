@@ -152,18 +152,18 @@ def test_tls_dsk_alone_where_the_client_stops(tmp_path: Path) -> None:
     world = World(tmp_path)
     world.sign_in()
     seen = outcome(records_of(world)[:2])
-    assert seen.ids == ["tls-dsk-required"]
-    assert STS_URI in seen.findings[0].detail
+    assert seen.ids == ["legacy-auth-off", "tls-dsk-required"]
+    assert STS_URI in seen.findings[1].detail
     beside = World(tmp_path, beside=(Scheme.NTLM,))
     beside.sign_in()
-    assert "tls-dsk-required" not in outcome(records_of(beside)[:2]).ids
+    assert "legacy-auth-off" not in outcome(records_of(beside)[:2]).ids
 
 
 def test_register_names_tls_dsk_and_why_it_is_not_taken() -> None:
     from tests.probe import harness
 
     alone = harness.run(lab={"schemes": (Scheme.TLS_DSK,), "redirect": False})
-    assert alone.ids == ["tls-dsk-required"]
+    assert alone.ids == ["legacy-auth-off", "tls-dsk-required"]
     assert "CertProvisioningService.svc" in alone.registration.findings[0].evidence[0]
     beside = harness.run(lab={"schemes": (Scheme.TLS_DSK, Scheme.NTLM), "redirect": False})
     assert beside.ids == []

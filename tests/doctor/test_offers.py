@@ -46,7 +46,7 @@ def test_tls_dsk_beside_ntlm_tells_what_clients_need() -> None:
 
 def test_tls_dsk_alone_is_what_nobody_signs_in_by_without_a_certificate() -> None:
     result = offers(Scheme.TLS_DSK)
-    assert [one.id for one in result.findings] == ["tls-dsk-required"]
+    assert [one.id for one in result.findings] == ["legacy-auth-off", "tls-dsk-required"]
     assert result.status is Status.FAILED
 
 

@@ -74,6 +74,7 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
         Outcome.REGISTERED,
         ["warning tls-intercepted"],
     ),
+    (["legacy-auth-off"], {}, Outcome.INCOMPLETE, ["error legacy-auth-off", "warning tls-dsk-required"]),
     (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
     (["srv-unresolvable"], {}, Outcome.UNREACHABLE, ["error dns-target-unresolvable"]),
     (["srv-foreign-domain"], TCP, Outcome.INCOMPLETE, ["error dns-domain-mismatch"]),

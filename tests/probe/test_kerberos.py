@@ -116,6 +116,13 @@ def test_a_fault_gives_its_finding_and_no_other(fault: str, expected: str) -> No
     assert registration.outcome is not Outcome.REGISTERED
 
 
+@pytest.mark.parametrize("fault", ["rc4-ticket", ""])
+def test_a_ticket_under_rc4_works_and_is_a_warning(fault: str) -> None:
+    registration, _ = run(*([fault] if fault else []))
+    assert registration.outcome is Outcome.REGISTERED
+    assert [f"{f.severity.value} {f.id}" for f in registration.findings] == (["warning rc4-ticket"] if fault else [])
+
+
 def test_no_ticket_is_asked_for_a_foreign_service() -> None:
     _, events = run("foreign-spn")
     assert {event.what for event in events} == {"challenge"}

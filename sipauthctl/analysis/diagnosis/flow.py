@@ -10,7 +10,7 @@ from sipauthctl.analysis.diagnosis.ntlm import stopped_at_challenge
 from sipauthctl.analysis.dialogs import Dialog
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
-from sipauthctl.diagnosis.offers import offer_text, tls_dsk_required
+from sipauthctl.diagnosis.offers import legacy_auth_off, offer_text
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -62,8 +62,8 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
     ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
     found, _ = clock.of_challenge(seen, ntlm=ntlm, local_times=local_times)
     yield from found
-    required = tls_dsk_required(seen.offers, seen.server, [seen.where, *map(offer_text, seen.offers)])
-    problems = [*offers.of_challenge(seen), *([required] if required is not None else [])]
+    evidence = [seen.where, *map(offer_text, seen.offers)]
+    problems = [*offers.of_challenge(seen), *legacy_auth_off(seen.offers, seen.server, evidence)]
     yield from problems
     if not problems and not end.elsewhere:
         yield _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, end, seen.server)

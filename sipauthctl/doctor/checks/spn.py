@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sipauthctl.association.offers import Offer
 from sipauthctl.association.spn import Spn
+from sipauthctl.diagnosis.tickets import rc4_ticket
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, kerberos_login, note_failure
@@ -74,4 +75,6 @@ class SpnCheck(Check):
             tried = replace(hop, scheme=None, mechanism_errors={Scheme.KERBEROS: error})
             found = kerberos.findings(RunFacts(hops=[tried]), case.asked.probe)
             return "no ticket", list(found)
-        return f"a ticket was had, of type {key_type_of(token)}", []
+        key_type = key_type_of(token)
+        weak = rc4_ticket(key_type, spn=offer.targetname or "", host=hop.server.host)
+        return f"a ticket was issued, of type {key_type}", [] if weak is None else [weak]

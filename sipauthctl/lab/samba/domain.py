@@ -47,7 +47,7 @@ SERVICE_ACCOUNT, FORMER_SERVICE_ACCOUNT = "RTCService", "OldRTCService"
 NO_KDC = (KdcFlaw.UNREACHABLE, KdcFlaw.CLOCK_SKEW)
 """With these the port of Kerberos is not Samba's."""
 
-_DES_ALONE = 0x03
+_KEY_TYPES = {KdcFlaw.ETYPE_MISMATCH: 0x03, KdcFlaw.RC4_TICKETS: 0x04}  # DES alone, RC4 alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class SambaDomain:
             },
             "spns": spns,
             "owners": owners,
-            "encryption_types": _DES_ALONE if settings.kdc is KdcFlaw.ETYPE_MISMATCH else None,
+            "encryption_types": _KEY_TYPES.get(settings.kdc) if settings.kdc is not None else None,
             "keytab": str(self.keytab),
             "stale": settings.kdc is KdcFlaw.STALE_KEYTAB,
         }

@@ -9,6 +9,7 @@ from sipauthctl.association.choice import Rejection, Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT
 from sipauthctl.association.spn import Spn
+from sipauthctl.diagnosis.tickets import rc4_ticket
 from sipauthctl.findings import Finding, Severity, finding, sentence
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
@@ -33,12 +34,20 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             yield from _failure(hop, options, error)
         if hop.scheme is Scheme.KERBEROS and refused_by_server(hop):
             yield _refused(hop)
+        weak = rc4_ticket(hop.ticket_type, spn=offered_spn(hop), host=hop.server.host)
+        if weak is not None:
+            yield weak
 
 
 def refused_by_server(hop: HopFacts) -> bool:
     """Whether the server refused the ticket and its clock does not explain it."""
     skewed = hop.clock is not None and hop.clock.surely_exceeds(KERBEROS_SKEW_LIMIT)
     return hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED and not skewed
+
+
+def offered_spn(hop: HopFacts) -> str:
+    """The service principal name of the Kerberos offer, empty without one."""
+    return next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
 
 
 def finding_id(cause: KerberosCause) -> str:
@@ -59,7 +68,7 @@ def _unavailable(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
 def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> Iterator[Finding]:
     id_ = finding_id(error.cause)
     instead = " NTLM was used instead." if hop.scheme is Scheme.NTLM else ""
-    spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
+    spn = offered_spn(hop)
     user, _, suffix = options.logon_name.user.partition("@")
     domain = options.logon_name.domain
     realm = (hop.kerberos_client or "").partition("@")[2] or (domain.upper() if "." in domain else "")
@@ -80,7 +89,7 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
 
 
 def _refused(hop: HopFacts) -> Finding:
-    spn = next((offer.targetname or "" for offer in hop.offers if offer.scheme is Scheme.KERBEROS), "")
+    spn = offered_spn(hop)
     realm = (hop.kerberos_client or "").partition("@")[2]
     detail = (
         f"The KDC gave {hop.kerberos_client or 'the user'} a ticket for {spn}, and {hop.server.host} refuses it: most "

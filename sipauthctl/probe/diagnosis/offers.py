@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from sipauthctl.association.choice import RejectedOffer, Rejection, Wanted
 from sipauthctl.association.client import StopReason
-from sipauthctl.diagnosis.offers import offer_text, rejection_words, tls_dsk_required
+from sipauthctl.diagnosis.offers import legacy_auth_off, offer_text, rejection_words
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.facts import HopFacts, RunFacts
@@ -57,8 +57,8 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield finding("targetname-missing", f"An offer of {host} has no targetname.", evidence)
     elif Rejection.VERSION_UNSUPPORTED in reasons:
         yield finding("version-unsupported", f"{host} offers a version of the protocol that does not exist.", evidence)
-    elif (required := tls_dsk_required(hop.offers, host, evidence)) is not None:
-        yield required
+    elif off := legacy_auth_off(hop.offers, host, evidence):
+        yield from off
     elif options.wanted is Wanted.KERBEROS and not _offers(hop, Scheme.KERBEROS):
         yield finding("kerberos-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
         if _only(hop, Scheme.NTLM):

@@ -120,9 +120,7 @@ def _intercepted(hop: HopFacts) -> Iterator[Finding]:
     if product:
         host, port = hop.server.host, hop.server.port
         refused = isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired)
-        detail = (
-            f"The certificate that {host} port {port} comes from {product}, not from the server's authority."
-        )
+        detail = f"The certificate that {host} port {port} comes from {product}, not from the server's authority."
         severity = Severity.ERROR if refused else None
         yield finding("tls-intercepted", detail, certificate_lines(hop.tls), severity=severity, host=host, port=port)
 
