@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sipauthctl.findings import Finding, Severity, finding
@@ -10,8 +10,18 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.messages import TargetNames
 
 
-def name_findings(name: LogonName, names: TargetNames, host: str) -> Iterator[Finding]:
-    """The domain or suffix of a refused logon name, where it is none that the server `host` names in its CHALLENGE."""
+def name_findings(
+    name: LogonName, names: TargetNames, host: str, *, sip_uri: str, unknown: bool = False
+) -> Iterator[Finding]:
+    """The domain or suffix of a refused logon name, where it is none that the server names in its CHALLENGE.
+
+    Args:
+        name: as it was refused.
+        names: those in the CHALLENGE.
+        host: the server.
+        sip_uri: the address that was to be registered.
+        unknown: the server said that the user does not exist; otherwise a wrong password is as likely.
+    """
     known = {text.lower() for text in (names.netbios_domain, names.dns_domain, names.dns_tree) if text}
     told = f"NetBIOS domain {names.netbios_domain}, DNS domain {names.dns_domain}"
     fields: dict[str, Any] = {
@@ -20,17 +30,45 @@ def name_findings(name: LogonName, names: TargetNames, host: str) -> Iterator[Fi
         "server_domain": names.netbios_domain or names.dns_domain or "",
         "dns_domain": names.dns_domain or "",
     }
+    severity = Severity.ERROR if unknown else None
+    suffix = name.user.partition("@")[2].lower()
+    if is_sip_address(name, sip_uri) and (unknown or (known and suffix not in known)):
+        yield sip_address_as_name(name, sip_uri, [told], severity=severity, domain=str(fields["server_domain"]))
+    elif known and suffix and suffix not in known:
+        detail = f"The suffix of {name.user} is none of the domains that {host} names."
+        yield finding("upn-suffix-mismatch", detail, [told], severity=severity, **fields)
     if not known:
         return
-    suffix = name.user.partition("@")[2].lower()
-    if suffix and suffix not in known:
-        detail = f"The suffix of {name.user} is none of the domains that {host} names."
-        yield finding("upn-suffix-mismatch", detail, [told], **fields)
     if name.domain and name.domain.lower() not in known:
         first_label = (names.dns_domain or "").split(".")[0].lower()
         guessed = name.domain.lower() == first_label
         detail = f"{name.domain} in {name.text} is none of the domains that {host} names."
-        yield finding("netbios-name-mismatch" if guessed else "domain-mismatch", detail, [told], **fields)
+        # No other domain can be called so: it is the first label of the DNS domain that has another NetBIOS name.
+        id_, severity = ("netbios-name-mismatch", Severity.ERROR) if guessed else ("domain-mismatch", severity)
+        yield finding(id_, detail, [told], severity=severity, **fields)
+
+
+def is_sip_address(name: LogonName, sip_uri: str) -> bool:
+    """Whether a logon name is the SIP address."""
+    return not name.domain and f"sip:{name.user}".lower() == sip_uri.lower()
+
+
+def sip_address_as_name(
+    name: LogonName, sip_uri: str, evidence: Sequence[str], *, severity: Severity | None, domain: str
+) -> Finding:
+    """The finding for a SIP address that was used as the logon name and is not accepted.
+
+    Args:
+        name: the logon name.
+        sip_uri: the SIP address.
+        evidence: quoted text that shows that it is not accepted.
+        severity: another one than the catalogue's.
+        domain: of the server, by NetBIOS or DNS; empty where it is not known.
+    """
+    detail = f"{name.user} is the SIP address; the account may have another logon name. Give DOMAIN\\user."
+    user = name.user.partition("@")[0]
+    fields: dict[str, Any] = {"user": user, "sip_uri": sip_uri, "server_domain": domain}
+    return finding("logon-name-is-sip-address", detail, evidence, severity=severity, **fields)
 
 
 def server_findings(names: TargetNames, host: str, *, refused: bool) -> Iterator[Finding]:

@@ -68,7 +68,7 @@ class FindingCollector:
 
     def ranked(self, *, account_proven: bool = False) -> tuple[Finding, ...]:
         """All findings in order: causes by how bad they are with their consequences, each followed by these; among
-        equals those first that explain something.
+        equals those first that explain something, and those last that say only that something failed.
 
         One cause is one error: what an error explains is a warning at most, and is left out where it is unspecific.
         Its evidence then stands with the cause.
@@ -107,9 +107,12 @@ def ranked(findings: Iterable[Finding], *, account_proven: bool = False) -> tupl
 def explains(cause: Finding, effect: Finding, *, account_proven: bool = False) -> bool:
     """Whether one finding explains another. Information explains nothing: it breaks nothing."""
     entry = catalogue()[cause.id]
-    if cause.severity is Severity.INFO or (entry.explains_only_as_error and cause.severity is not Severity.ERROR):
+    if cause.severity is Severity.INFO:
         return False
-    return effect.id in entry.explains or (account_proven and effect.id in entry.explains_when_account_proven)
+    if account_proven and effect.id in entry.explains_when_account_proven:
+        return True
+    supposed = entry.explains_only_as_error and cause.severity is not Severity.ERROR
+    return effect.id in entry.explains and not supposed
 
 
 def after_success(found: Finding) -> Finding:
@@ -148,8 +151,11 @@ def _ranked(found: Sequence[tuple[Finding, Subject]], account_proven: bool) -> t
             told += further
         return [own, *told]
 
-    causes = [index for index in range(len(found)) if index not in cause_of]
-    causes.sort(key=lambda index: (worst(index), index not in effects))
+    def order(index: int) -> tuple[int, bool, bool]:
+        alone = index not in effects
+        return worst(index), alone and catalogue()[found[index][0].id].unspecific, alone
+
+    causes = sorted((index for index in range(len(found)) if index not in cause_of), key=order)
     return tuple(one for index in causes for one in family(index, None))
 
 

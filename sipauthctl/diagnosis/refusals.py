@@ -9,6 +9,12 @@ from sipauthctl.sip.message import Response
 _UNKNOWN_USER = 1003  # [MS-OCER] 7.1
 
 
+def says_unknown(answer: Response, scheme: str) -> bool:
+    """Whether a challenge after the last token says that the user of the credentials does not exist."""
+    code = proven(answer, scheme)
+    return code is not None and (code.number == _UNKNOWN_USER or code.finding == "user-unknown")
+
+
 def refusal(
     answer: Response, *, host: str, user: str, sip_uri: str, scheme: str, dns_domain: str, of_credentials: bool
 ) -> Finding:
@@ -24,9 +30,10 @@ def refusal(
         of_credentials: it was a challenge after the last token.
     """
     code = proven(answer, scheme)
+    unknown = of_credentials and says_unknown(answer, scheme)
     if code is not None and code.finding is not None:
         id_, detail = code.finding, f"{host} refuses {user}. {code.meaning}"
-        if of_credentials and code.number == _UNKNOWN_USER:
+        if unknown:
             id_, detail = "user-unknown", f"{host} says that {user} does not exist."
         elif id_ == "uri-not-authorized":
             detail = f"{user} signed in, but may not register {sip_uri}."

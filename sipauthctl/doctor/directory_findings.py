@@ -46,21 +46,26 @@ def account_findings(account: AccountRecord, now: datetime, workstation: str) ->
         yield finding("logon-workstation", detail, evidence, user=user)
 
 
-def protected_finding(facts: DirectoryFacts | None, ntlm_refused: Finding, *, otherwise: bool) -> Finding | None:
+def protected_finding(
+    facts: DirectoryFacts | None, ntlm_refused: Finding, *, works: bool, broken: str
+) -> Finding | None:
     """Why NTLM is refused to a member of Protected Users; None for others.
 
     Args:
         facts: what the directory has, None where it was not read.
         ntlm_refused: what the refusal gave.
-        otherwise: another scheme works.
+        works: Kerberos works.
+        broken: the id of the finding that says why it does not, empty where it was not tried.
     """
     account = facts.account if facts is not None else None
     if account is None or not account.protected_by:
         return None
-    works = " Kerberos works, which is all that the group allows." if otherwise else ""
-    detail = f"{account.name} is a member of Protected Users, and NTLM is refused.{works}"
+    kerberos = " Kerberos works, which is all that the group allows." if works else ""
+    if broken:
+        kerberos = f" The group allows Kerberos alone, which fails ({broken}): that has to be mended."
+    detail = f"{account.name} is a member of Protected Users, and NTLM is refused.{kerberos}"
     evidence = [account.dn, account.protected_by, *ntlm_refused.evidence[:1]]
-    severity = Severity.WARNING if otherwise else None
+    severity = Severity.WARNING if works or broken else None
     return finding("protected-user", detail, evidence, severity=severity, user=account.name)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sipauthctl.association.choice import Wanted
 from sipauthctl.diagnosis.ranking import after_success
 from sipauthctl.doctor.attempts import Attempts
 from sipauthctl.doctor.case import Asked, Case, Tools
@@ -13,6 +12,7 @@ from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
 from sipauthctl.mechanisms.kerberos.as_exchange import TICKET
+from sipauthctl.probe.results import HopResult
 
 
 async def examine(
@@ -42,12 +42,13 @@ async def examine(
     asked.probe.policy.context()  # a CA file that cannot be used is no finding
     with tools.closing:
         results = await run_checks(chosen(checks, only), case, observer)
-    if case.registered and asked.probe.wanted is Wanted.AUTO:
+    if case.registered:
         results = tuple(map(_in_hindsight, results))
     shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
-    proven = case.kdc is not None and case.kdc.proof is not None and case.kdc.proof.code == TICKET
+    by_kdc = case.kdc is not None and case.kdc.proof is not None and case.kdc.proof.code == TICKET
+    registered = any(hop.result is HopResult.REGISTERED for run in case.runs for hop in run.hops)
     with_evidence = [evidence, *shown] if evidence is not None else shown
-    return judge(with_evidence, registered=case.registered, account_proven=proven)
+    return judge(with_evidence, registered=case.registered, account_proven=by_kdc or registered)
 
 
 def _in_hindsight(result: CheckResult) -> CheckResult:

@@ -42,9 +42,9 @@ class Discovery:
 async def discover(sip_domain: str, transport: Transport, resolver: Resolver, rng: random.Random) -> Discovery | None:
     """The servers of a SIP domain for one transport; None where DNS knows none.
 
-    The first SRV name with a target counts, as for the clients; host names are asked for only without any. Names of
-    one kind are asked for at the same time, so a silent name server costs its limit twice at most. What was asked
-    stands in `resolver.queries`.
+    The first SRV name with a target counts, as for the clients; host names are asked for only without any, together
+    with those of Autodiscover, which tell where newer clients go. Names of one kind are asked for at the same time, so
+    a silent name server costs its limit twice at most. What was asked stands in `resolver.queries`.
     """
     names = [f"{service}.{sip_domain}" for service, offered in SERVICES if offered is transport]
     for name, records in zip(names, await asyncio.gather(*map(resolver.services, names)), strict=True):
@@ -52,8 +52,9 @@ async def discover(sip_domain: str, transport: Transport, resolver: Resolver, rn
         if targets:
             servers = [Endpoint(target.target, target.port, transport) for target in targets]
             return Discovery(name, await _resolved(servers, resolver), by_srv=True)
-    hosts = [Endpoint(f"{host}.{sip_domain}", transport.port, transport) for host in HOSTS]
-    for candidate in await _resolved(hosts, resolver):
+    asked = [f"{host}.{sip_domain}" for host in (*HOSTS, *AUTODISCOVER_HOSTS)]
+    found = await _resolved([Endpoint(host, transport.port, transport) for host in asked], resolver)
+    for candidate in found[: len(HOSTS)]:
         if candidate.addresses:
             return Discovery(candidate.server.host, (candidate,), by_srv=False)
     return None

@@ -79,6 +79,11 @@ class ProbeOptions:
         )
 
     @property
+    def sip_uri(self) -> str:
+        """The user's URI, without a port or parameters."""
+        return f"sip:{self.user.user}@{self.user.host}"
+
+    @property
     def sip_domain(self) -> str:
         """The domain of the user's URI."""
         return self.user.host

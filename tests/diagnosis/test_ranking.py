@@ -26,10 +26,20 @@ def relations(*findings: Finding, account_proven: bool = False) -> list[tuple[st
 
 
 def test_a_cause_stands_before_what_it_explains_even_if_it_is_milder() -> None:
-    assert relations(REFUSED, finding("domain-mismatch", "x")) == [
-        ("domain-mismatch", None),
-        ("credentials-refused", "domain-mismatch"),
+    assert relations(REFUSED, finding("server-not-domain-joined", "x")) == [
+        ("server-not-domain-joined", None),
+        ("credentials-refused", "server-not-domain-joined"),
     ]
+
+
+@pytest.mark.parametrize("id_", ["domain-mismatch", "upn-suffix-mismatch", "logon-name-is-sip-address"])
+def test_a_name_that_may_be_right_does_not_explain_a_refusal_that_may_be_for_the_password(id_: str) -> None:
+    assert relations(finding(id_, "x"), REFUSED) == [("credentials-refused", None), (id_, None)]
+    assert relations(finding(id_, "x"), REFUSED, account_proven=True) == [(id_, None), ("credentials-refused", id_)]
+
+
+def test_what_says_only_that_something_failed_comes_after_what_says_why_something_failed() -> None:
+    assert order(REFUSED, finding("service-key-mismatch", "x")) == ["service-key-mismatch", "credentials-refused"]
 
 
 def test_a_chain_is_told_link_by_link() -> None:
@@ -47,8 +57,8 @@ def test_among_independent_causes_the_worse_comes_first_then_the_earlier_one() -
 
 
 def test_a_cause_counts_as_bad_as_its_worst_effect() -> None:
-    warning, cause = finding("date-malformed", "x"), finding("domain-mismatch", "x")
-    assert order(warning, cause, REFUSED) == ["domain-mismatch", "credentials-refused", "date-malformed"]
+    warning, cause = finding("date-malformed", "x"), finding("server-not-domain-joined", "x")
+    assert order(warning, cause, REFUSED) == ["server-not-domain-joined", "credentials-refused", "date-malformed"]
 
 
 @pytest.mark.parametrize("cause", ["clock-skew", "ntlm-key-strength-mismatch", "wrong-password", "protected-user"])

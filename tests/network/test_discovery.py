@@ -78,6 +78,10 @@ def test_a_domain_without_any_server_is_nothing_and_every_question_is_kept() -> 
             (f"sip.{DOMAIN}", "AAAA"),
             (f"sipexternal.{DOMAIN}", "A"),
             (f"sipexternal.{DOMAIN}", "AAAA"),
+            (f"lyncdiscoverinternal.{DOMAIN}", "A"),
+            (f"lyncdiscoverinternal.{DOMAIN}", "AAAA"),
+            (f"lyncdiscover.{DOMAIN}", "A"),
+            (f"lyncdiscover.{DOMAIN}", "AAAA"),
         ]
         assert {query.outcome for query in resolver.queries} == {QueryOutcome.NO_SUCH_NAME}
 
@@ -119,7 +123,7 @@ def test_a_silent_name_server_costs_its_limit_once_for_each_kind_of_name() -> No
         async with NameServer(silent=("*",)).running() as server:
             discovery, resolver = await found(server, Transport.TLS, 0.2)
             assert discovery is None
-            assert len(resolver.queries) == 8
+            assert len(resolver.queries) == 12
             assert {query.outcome for query in resolver.queries} == {QueryOutcome.TIMEOUT}
             first = [name for name, _, _ in server.asked[:2]]
             assert first == [f"_sipinternaltls._tcp.{DOMAIN}", f"_sip._tls.{DOMAIN}"]

@@ -13,6 +13,7 @@ from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.options import ServerChoice
 from sipauthctl.probe.results import Outcome
+from sipauthctl.sip.uri import SipUri
 from tests.probe.harness import run
 
 SHORT = {"options": {"timeouts": Timeouts(5, 5, 0.3)}}
@@ -108,13 +109,36 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
         [],
         {"logon": "FABRIKAM\\ned"},
         Outcome.REJECTED,
-        ["warning domain-mismatch", "error credentials-refused"],
+        ["error credentials-refused", "warning domain-mismatch"],
     ),
+    (
+        ["telling-refusals"],
+        {"logon": "FABRIKAM\\ned"},
+        Outcome.REJECTED,
+        ["error domain-mismatch", "warning user-unknown"],
+    ),
+    (
+        ["telling-refusals"],
+        {"user": "olaf", "logon": "zoe@litwareinc.com", "options": {"user": SipUri.parse("sip:zoe@litwareinc.com")}},
+        Outcome.REJECTED,
+        ["error logon-name-is-sip-address", "warning user-unknown"],
+    ),
+    (["answer=401:1013"], {}, Outcome.REJECTED, ["error clock-skew"]),
+    (["answer=403:1013"], {}, Outcome.REJECTED, ["error clock-skew"]),
+    (["answer=404:1003"], {}, Outcome.REJECTED, ["error user-not-enabled"]),
+    (["answer=401:1003"], {}, Outcome.REJECTED, ["error user-unknown"]),
+    (["answer=400:4011"], {}, Outcome.REJECTED, ["error endpoint-id-invalid"]),
+    (["answer=504:1010"], {}, Outcome.REJECTED, ["error next-hop-failed"]),
+    (["answer=403:4003"], {}, Outcome.REJECTED, ["error remote-access-off"]),
+    (["answer=403:17002"], {}, Outcome.REJECTED, ["error client-version-refused"]),
+    (["answer=480"], {}, Outcome.REJECTED, ["error server-diagnostic"]),
+    (["first-answer=403:4003"], {}, Outcome.REJECTED, ["error remote-access-off"]),
+    (["lyncdiscover-only"], {}, Outcome.UNREACHABLE, ["warning dns-no-srv"]),
     (
         [],
         {"logon": "ned@fabrikam.com"},
         Outcome.REJECTED,
-        ["warning upn-suffix-mismatch", "error credentials-refused"],
+        ["error credentials-refused", "warning upn-suffix-mismatch"],
     ),
 ]
 

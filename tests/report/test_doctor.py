@@ -39,9 +39,9 @@ def test_the_headline(found: list[str], registered: bool | None, headline: str) 
 
 
 def test_an_effect_names_its_cause_and_a_cause_its_effects() -> None:
-    lines = shown(finding("credentials-refused", "x"), finding("domain-mismatch", "x")).splitlines()
+    lines = shown(finding("credentials-refused", "x"), finding("server-not-domain-joined", "x")).splitlines()
     assert lines.index("  It explains credentials-refused.") < lines.index(
-        "  Most likely a consequence of domain-mismatch."
+        "  Most likely a consequence of server-not-domain-joined."
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.diagnosis.names import name_findings, target_info
+from sipauthctl.diagnosis.refusals import says_unknown
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.logon_name import LogonName
 
@@ -26,7 +27,10 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     if tracked.state is not State.FAILED or tracked.challenge is None or tracked.authenticate is None:
         return
     names, sent = tracked.challenge.names, tracked.authenticate
-    yield from name_findings(LogonName(sent.user, sent.domain), names, tracked.where)
+    unknown = tracked.answer is not None and says_unknown(tracked.answer, tracked.scheme.value)
+    yield from name_findings(
+        LogonName(sent.user, sent.domain), names, tracked.where, sip_uri=tracked.who, unknown=unknown
+    )
     if sent.workstation and sent.domain and sent.workstation.lower() == sent.domain.lower():
         detail = f"{tracked.who} signs in with the local account of the computer {sent.workstation}."
         fields = {"server_domain": names.netbios_domain or "", "user": sent.user}

@@ -106,7 +106,7 @@ def _others(case: Case) -> str:
         for service, offered in SERVICES
         if offered is not case.asked.probe.transport and f"{service}.{case.sip_domain}" in answered
     ]
-    newer = [f"{host}.{case.sip_domain}" for host in AUTODISCOVER_HOSTS if f"{host}.{case.sip_domain}" in answered]
+    newer = reaching.autodiscover_names(case.tools.resolver.queries, case.sip_domain)
     others += [f"{newer[0]} is there for Lync 2010 and later"] if newer else []
     return f", but {' and '.join(others)}" if others else ""
 

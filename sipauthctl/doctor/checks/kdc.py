@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.diagnosis.kdc_answers import account_finding, code_text
+from sipauthctl.diagnosis.names import is_sip_address, sip_address_as_name
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.kdc_talk import KdcTalk, NoKdc, ask_about, prove
 from sipauthctl.doctor.kerberos import principals
 from sipauthctl.doctor.this_machine import realms_of
-from sipauthctl.findings import Severity, finding
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED, TICKET
 
@@ -46,11 +47,12 @@ class KdcCheck(Check):
                 talk = case.kdc = replace(talk, proof=await prove(case, talk, password))
             except NoKdc as error:
                 doubt = f"; the password was not judged: {error}"
-        found = account_finding(talk.last, talk.name, talk.place.host, severity=_severity(case, talk))
+        severity = _severity(case, talk)
+        found = account_finding(talk.last, talk.name, talk.place.host, severity=severity)
         detail = f"{talk.place.host} {_words(talk)}{doubt}"
-        if found is None and talk.refuses:
-            return self.skipped(detail)
-        return self.judged(detail, [found] if found is not None else [])
+        if found is None:
+            return self.skipped(detail) if talk.refuses else self.judged(detail)
+        return self.judged(detail, [*_wrong_name(case, found, severity), found])
 
     def _nobody(self, case: Case, error: NoKdc, note: str) -> CheckResult:
         """Where Kerberos is offered the client sits inside, and a KDC that DNS names has to answer."""
@@ -69,6 +71,16 @@ def _severity(case: Case, talk: KdcTalk) -> Severity | None:
     """Without credentials and a name to sign in with, the SIP address is only what a client would try first."""
     guessed = not case.asked.name_given and not case.asked.credentials.given
     return Severity.WARNING if guessed and talk.last.code == CLIENT_UNKNOWN else None
+
+
+def _wrong_name(case: Case, found: Finding, severity: Severity | None) -> list[Finding]:
+    """What explains that the KDC does not know the user, where the SIP address is the logon name."""
+    name, sip_uri = case.asked.probe.logon_name, case.asked.probe.sip_uri
+    if found.id != "user-unknown" or not is_sip_address(name, sip_uri):
+        return []
+    domain = case.domain.netbios or case.domain.dns or ""
+    severity = severity or Severity.ERROR
+    return [sip_address_as_name(name, sip_uri, found.evidence, severity=severity, domain=domain)]
 
 
 def _words(talk: KdcTalk) -> str:

@@ -12,7 +12,7 @@ from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.this_machine import machine_of
 from sipauthctl.doctor.trouble import refused_without_reason
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import Finding, finding
 from sipauthctl.netbios.names import COMPUTER, DOMAIN_CONTROLLERS, PORT
 from sipauthctl.netbios.packets import RegisteredName, StatusAnswer
 from sipauthctl.network.datagrams import NoAnswer
@@ -71,17 +71,9 @@ def _judge(case: Case, answers: list[Told], disabled: str) -> list[Finding]:
     told = [item for item in answers if item.names is not None]
     lines = [item.line for item in answers]
     found = []
-    if disabled or not told:
-        where = (
-            "NetBIOS is disabled on this computer"
-            if disabled
-            else "Neither the server nor a domain controller answers"
-        )
-        detail = f"{where}, and the credentials were refused without a reason."
-        # Silence on port 137 is usual by now, and says nothing of this computer, whose setting is what matters.
-        severity = None if disabled else Severity.INFO
-        evidence = [disabled, *lines] if disabled else lines
-        found.append(finding("netbios-unavailable", detail, evidence, severity=severity))
+    if disabled:  # silence on port 137 is usual by now, and says nothing of this computer
+        detail = "NetBIOS is disabled on this computer, and the credentials were refused without a reason."
+        found.append(finding("netbios-unavailable", detail, [disabled, *lines]))
     name = case.asked.probe.logon_name
     expected = {
         text.upper() for text in (case.domain.netbios or "", "" if "." in name.domain else name.domain) if text

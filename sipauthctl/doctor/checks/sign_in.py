@@ -98,7 +98,7 @@ class SignInCheck(Check):
         for trial in failed:
             note = f" {worked[0].way.text} works." if worked else ""
             found += [replace(item, detail=item.detail + note) for item in trial.findings]
-        found = _with_protection(case, found, failed, worked)
+        found = _weighed(case, found, failed, worked)
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
         found = [item for item in found if not of_signatures(item) and not _known(case, item)]
@@ -115,16 +115,33 @@ def of_signatures(item: Finding) -> bool:
     return catalogue()[item.id].family == "signatures"
 
 
-def _with_protection(case: Case, found: list[Finding], failed: list[Trial], worked: list[Trial]) -> list[Finding]:
-    """With what explains a refusal by NTLM alone: the directory says that the account may not use it. Where Kerberos
-    works, nothing is broken then."""
+def _weighed(case: Case, found: list[Finding], failed: list[Trial], worked: list[Trial]) -> list[Finding]:
+    """With the weight of a refusal using NTLM against what keeps Kerberos from being used.
+
+    A member of Protected Users must not use NTLM: Kerberos is what has to work. For everybody else a refusal counts
+    for more than a KDC that cannot be reached, as outside the network.
+    """
     by_ntlm = [item for trial in failed if trial.way.scheme is Scheme.NTLM for item in trial.findings]
     refused = next((item for item in by_ntlm if item.id == "credentials-refused"), None)
-    protected = refused and protected_finding(case.directory, refused, otherwise=bool(worked))
-    if not protected:
+    if refused is None:
         return found
-    mild = {"credentials-refused": Severity.WARNING} if worked else {}
-    return [protected, *(replace(item, severity=mild.get(item.id, item.severity)) for item in found)]
+    of_kerberos = [item for trial in failed if trial.way.scheme is Scheme.KERBEROS for item in trial.findings]
+    broken = next((item.id for item in of_kerberos if item.severity is Severity.ERROR), "")
+    protected = protected_finding(case.directory, refused, works=bool(worked), broken=broken)
+    if protected is None:
+        return [_milder(item) if _is_circumstance(item) else item for item in found]
+    mild = worked or broken
+    return [protected, *(_milder(item) if mild and item.id == refused.id else item for item in found)]
+
+
+def _is_circumstance(item: Finding) -> bool:
+    """Whether a finding says only that Kerberos cannot be used from here."""
+    entry = catalogue()[item.id]
+    return entry.family == "Kerberos" and not entry.fatal
+
+
+def _milder(item: Finding) -> Finding:
+    return replace(item, severity=Severity.WARNING) if item.severity is Severity.ERROR else item
 
 
 def _known(case: Case, item: Finding) -> bool:

@@ -42,7 +42,7 @@ def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> F
         answer,
         host=hop.server.host,
         user=options.logon_name.text,
-        sip_uri=f"sip:{options.user.user}@{options.user.host}",
+        sip_uri=options.sip_uri,
         scheme=(hop.scheme or Scheme.NTLM).value,
         dns_domain=(hop.ntlm.names.dns_domain or "") if hop.ntlm is not None else "",
         of_credentials=hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED,

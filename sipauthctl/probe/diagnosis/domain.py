@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 from sipauthctl.association.client import StopReason
 from sipauthctl.diagnosis.names import name_findings
+from sipauthctl.diagnosis.refusals import says_unknown
 from sipauthctl.findings import Finding, finding
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.options import ProbeOptions
 
@@ -19,4 +21,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             yield finding("nat-detected", detail, [f"received={hop.seen_as[0]}"])
         refused = hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED
         if refused and hop.ntlm is not None:
-            yield from name_findings(options.logon_name, hop.ntlm.names, hop.server.host)
+            unknown = hop.last is not None and says_unknown(hop.last, (hop.scheme or Scheme.NTLM).value)
+            yield from name_findings(
+                options.logon_name, hop.ntlm.names, hop.server.host, sip_uri=options.sip_uri, unknown=unknown
+            )

@@ -9,6 +9,7 @@ from sipauthctl.association.choice import Rejection, Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT
 from sipauthctl.association.spn import Spn
+from sipauthctl.diagnosis.names import is_sip_address, sip_address_as_name
 from sipauthctl.diagnosis.tickets import rc4_ticket
 from sipauthctl.findings import Finding, Severity, finding, sentence
 from sipauthctl.mechanisms.base import Scheme
@@ -76,16 +77,34 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
     fields: dict[str, Any] = {"user": user, "spn": spn, "realm": asked, "host": hop.server.host}
     fields["principal"] = f"{user}@{asked}" if asked else ""
     evidence = [f"Kerberos offer: targetname={spn}", *([f"libkrb5's code: {error.code}"] if error.code else [])]
+    other = error.cause is KerberosCause.SPN_NOT_REGISTERED and _of_another_host(hop, spn)
+    if other:
+        detail = (
+            f"The Kerberos offer of {hop.server.host} names {spn!a}, which no account has; it is no name of that host."
+        )
+        yield finding("spn-host-mismatch", detail, evidence[:1], severity=_severity(hop), host=hop.server.host)
+        fields["spn"] = ""  # nobody should register that name
     yield finding(id_, f"{sentence(str(error))}{instead}", evidence, severity=_severity(hop), **fields)
     parsed = Spn.parse(spn)
     service_domain = parsed.host.partition(".")[2] if parsed is not None else ""
     if error.cause in _WRONG_REALM and realm and service_domain and realm.lower() != service_domain.lower():
         detail = f"{options.logon_name.text} is of the realm {realm}, and {spn} is not."
         yield finding("client-domain-differs", detail, [spn], severity=_severity(hop, Severity.WARNING))
-    if error.cause in _WRONG_NAME and suffix and suffix.lower() != options.sip_domain.lower():
+    if error.cause is KerberosCause.USER_UNKNOWN and is_sip_address(options.logon_name, options.sip_uri):
+        name, domain = options.logon_name, service_domain
+        yield sip_address_as_name(name, options.sip_uri, evidence, severity=_severity(hop), domain=domain)
+    elif error.cause in _WRONG_NAME and suffix and suffix.lower() != options.sip_domain.lower():
         fields = {"user": user, "dns_domain": options.sip_domain}
         detail = f"The suffix of {options.logon_name.user} is not {options.sip_domain}."
-        yield finding("upn-suffix-mismatch", detail, severity=_severity(hop, Severity.WARNING), **fields)
+        yield finding("upn-suffix-mismatch", detail, severity=_severity(hop), **fields)
+
+
+def _of_another_host(hop: HopFacts, spn: str) -> bool:
+    """Whether a service principal name is for a host that neither is the one that was reached nor stands in its
+    certificate, as the names of a pool do."""
+    parsed = Spn.parse(spn)
+    names = {name.lower() for name in (hop.server.host, *(hop.tls.names if hop.tls is not None else ()))}
+    return parsed is not None and parsed.host.lower() not in names
 
 
 def _refused(hop: HopFacts) -> Finding:

@@ -69,8 +69,9 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
     elif any(item.offer.scheme is Scheme.NTLM and item.why is Rejection.MECHANISM_UNUSABLE for item in rejected):
         yield finding("password-needed", f"{host} offers {_schemes(hop)}, and there is no password.", evidence)
     elif _only(hop, Scheme.DIGEST):
-        detail = f"{host} offers Digest alone: a SIP server, but none of this family."
-        yield finding("no-usable-scheme", detail, evidence)
+        said = f" It says: {hop.last.status} {hop.last.reason}." if hop.last is not None else ""
+        detail = f"{host} offers Digest alone: a SIP server, but none of this family.{said}"
+        yield finding("no-usable-scheme", detail, [*_last(hop), *evidence])
     elif not reasons & _EXPLAINED_ELSEWHERE:
         yield finding("no-usable-scheme", f"None of the offers of {host} can be taken.", evidence)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from sipauthctl.diagnosis.interception import inspection_product
 from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.network.discovery import AUTODISCOVER_HOSTS
 from sipauthctl.network.errors import (
     AnswerTimeout,
     ConnectionRefused,
@@ -61,7 +62,11 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             yield finding("dns-server-unreachable", detail, asked, domain=options.sip_domain)
             return
         detail = f"No server was found for {options.sip_domain} by {options.transport.value.upper()}."
-        yield finding("dns-no-srv", detail, asked, domain=options.sip_domain, pool=f"pool.{options.sip_domain}")
+        newer = autodiscover_names(run.queries, options.sip_domain)
+        if newer:
+            detail += f" {newer[0]} exists: Lync 2010 and later find the server by it, older clients do not."
+        fields = {"domain": options.sip_domain, "pool": f"pool.{options.sip_domain}"}
+        yield finding("dns-no-srv", detail, asked, severity=Severity.WARNING if newer else None, **fields)
     yield from _outside(run, options)
     got_through = any(hop.error is None or hop.exchanges for hop in run.hops)
     for hop in run.hops:
@@ -86,6 +91,13 @@ def _expiring(hop: HopFacts) -> Iterator[Finding]:
     words = "in less than a day" if days < 1 else "in 1 day" if days == 1 else f"in {days} days"
     detail = f"The certificate of {host} ends {words}."
     yield finding("tls-expires-soon", detail, certificate_lines(hop.tls), host=host)
+
+
+def autodiscover_names(queries: Sequence[Query], sip_domain: str) -> list[str]:
+    """The names of Autodiscover that have an address; clients from Lync 2010 on ask for them first."""
+    names = {f"{host}.{sip_domain}" for host in AUTODISCOVER_HOSTS}
+    answered = (query.name for query in queries if query.outcome is QueryOutcome.ANSWERED)
+    return [name for name in dict.fromkeys(answered) if name in names]
 
 
 def _outside(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
