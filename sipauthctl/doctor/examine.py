@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from sipauthctl.diagnosis.ranking import after_success
 from sipauthctl.doctor.attempts import Attempts
@@ -11,6 +12,7 @@ from sipauthctl.doctor.check import Check, CheckResult, Status, judged
 from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
+from sipauthctl.findings import Finding, Severity
 from sipauthctl.mechanisms.kerberos.as_exchange import TICKET
 from sipauthctl.probe.results import HopResult
 
@@ -42,8 +44,7 @@ async def examine(
     asked.probe.policy.context()  # a CA file that cannot be used is no finding
     with tools.closing:
         results = await run_checks(chosen(checks, only), case, observer)
-    if case.registered:
-        results = tuple(map(_in_hindsight, results))
+    results = tuple(_in_hindsight(case, result) for result in results)
     shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
     by_kdc = case.kdc is not None and case.kdc.proof is not None and case.kdc.proof.code == TICKET
     registered = any(hop.result is HopResult.REGISTERED for run in case.runs for hop in run.hops)
@@ -51,7 +52,12 @@ async def examine(
     return judge(with_evidence, registered=case.registered, account_proven=by_kdc or registered)
 
 
-def _in_hindsight(result: CheckResult) -> CheckResult:
-    """A check after a sign-in that succeeded: what did not prevent it is a warning then."""
-    findings = tuple(map(after_success, result.findings))
+def _in_hindsight(case: Case, result: CheckResult) -> CheckResult:
+    """A check after the sign-in: what did not prevent it, or is not what ended it, is a warning then."""
+    findings = tuple(after_success(item) if case.registered else _weighed(case, item) for item in result.findings)
     return result if findings == result.findings else judged(result.id, result.detail, findings)
+
+
+def _weighed(case: Case, item: Finding) -> Finding:
+    mild = item.id in case.circumstances and item.severity is Severity.ERROR
+    return replace(item, severity=Severity.WARNING) if mild else item

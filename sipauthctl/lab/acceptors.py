@@ -11,7 +11,6 @@ from pathlib import Path
 from sipauthctl.lab.accounts import Directory, RefuseAll
 from sipauthctl.lab.authority import Authority
 from sipauthctl.lab.kdc import Kdc
-from sipauthctl.lab.names import NETBIOS_DOMAIN, SIP_DOMAIN
 from sipauthctl.lab.samba.domain import SambaDomain
 from sipauthctl.lab.samba.logon import DomainLogon
 from sipauthctl.lab.settings import LabSettings
@@ -84,11 +83,11 @@ class Acceptors:
             flags &= ~Flags.extended_session_security
         if behaviour.short_keys:
             flags &= ~Flags.key_128
-        computer = host.split(".")[0]
+        computer, domain = host.split(".")[0], self._settings.domain_names
         names = (
             TargetNames(netbios_computer=computer.upper(), dns_computer=computer)
             if behaviour.workgroup
-            else TargetNames(NETBIOS_DOMAIN, computer.upper(), SIP_DOMAIN, host, SIP_DOMAIN)
+            else TargetNames(domain.netbios, computer.upper(), domain.dns, f"{computer}.{domain.dns}", domain.dns)
         )
         return NtlmAcceptor(
             self._checker(),

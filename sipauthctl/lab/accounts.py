@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from sipauthctl.codes import windows_text
+from sipauthctl.lab.names import DomainNames
 from sipauthctl.mechanisms.base import LogonRefused
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret, check_response
 from sipauthctl.mechanisms.ntlm.messages import AuthenticateFacts
@@ -86,8 +87,8 @@ class Directory:
 
     Args:
         accounts: all of them.
-        dns_domain: also the SIP domain and the suffix of user principal names.
-        netbios_domain: the short name, None for a server that is in no domain.
+        dns_domain: the SIP domain, which is the suffix of user principal names.
+        names: of the domain, None for a server that is in no domain.
         principal_owner: gives the user who has a user principal name of another suffix, "" where none has it.
     """
 
@@ -95,21 +96,22 @@ class Directory:
         self,
         accounts: tuple[Account, ...],
         dns_domain: str,
-        netbios_domain: str | None,
+        names: DomainNames | None,
         principal_owner: Callable[[str], str] = lambda name: "",
     ) -> None:
         self._by_user = {account.user.lower(): account for account in accounts}
         self.accounts = accounts
         self.dns_domain = dns_domain
-        self.netbios_domain = netbios_domain
+        self.names = names
         self._principal_owner = principal_owner
 
     def find(self, user: str, domain: str) -> Account | None:
         """The account behind a logon name: a plain user, with either name of the domain or none, or a UPN."""
-        if domain.lower() not in ("", self.dns_domain.lower(), (self.netbios_domain or "").lower()):
+        names = (self.names.dns, self.names.netbios) if self.names is not None else (self.dns_domain,)
+        if domain and domain.lower() not in {known.lower() for known in names}:
             return None
         name, at, suffix = user.lower().partition("@")
-        if at and suffix != self.dns_domain.lower():
+        if at and suffix not in {self.dns_domain.lower(), *(known.lower() for known in names)}:
             name = "" if domain else self._principal_owner(user).lower()
         return self._by_user.get(name)
 

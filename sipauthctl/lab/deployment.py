@@ -26,7 +26,6 @@ from sipauthctl.lab.names import (
     DOMAIN_CONTROLLER,
     FOREIGN_HOST,
     HOME_HOST,
-    NETBIOS_DOMAIN,
     PROXY_HOST,
     PROXY_HOSTS,
     REALM,
@@ -80,8 +79,8 @@ class Deployment:
         self.domain: SambaDomain | None = None
         self.kdc: Kdc | SambaDomain | None = None
         accounts = accounts_with(settings.behaviour.first_account)
-        netbios = None if settings.behaviour.workgroup else NETBIOS_DOMAIN
-        self.directory = Directory(accounts, SIP_DOMAIN, netbios, self._principal_owner)
+        names = None if settings.behaviour.workgroup else settings.domain_names
+        self.directory = Directory(accounts, SIP_DOMAIN, names, self._principal_owner)
         self.authority = Authority()
         self.ca_file = Path()
         self.client_certificates: dict[str, Path] = {}
@@ -224,7 +223,8 @@ class Deployment:
                 continue
             controller = host == DOMAIN_CONTROLLER
             workgroup = behaviour.workgroup and not controller
-            node = member(host, address, behaviour.netbios, workgroup=workgroup, controller=controller)
+            domain = self.settings.domain_names.netbios
+            node = member(host, address, behaviour.netbios, domain, workgroup=workgroup, controller=controller)
             service = NameService(node, silent=behaviour.netbios is NetbiosFlaw.SILENT)
             stack.callback(service.stop)
             await service.start(NETBIOS_PORT if controller and self.domain is not None else 0)
@@ -316,6 +316,7 @@ class Deployment:
             key_type=settings.key_type,
             address=settings.address,
             flaw=settings.behaviour.kdc,
+            realm=settings.domain_names.realm,
         )
 
     def _principal_owner(self, name: str) -> str:

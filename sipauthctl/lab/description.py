@@ -34,7 +34,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
             {
                 "sip_uri": deployment.directory.sip_uri(account),
                 "username": account.user,
-                "domain": NETBIOS_DOMAIN,
+                "domain": deployment.settings.domain_names.netbios,
                 "password": account.password,
                 "state": account.state.value,
                 "certificate": _certificate(deployment, deployment.directory.sip_uri(account)),
@@ -45,7 +45,7 @@ def describe(deployment: Deployment) -> dict[str, Any]:
             {"sip_uri": conference.sip_uri, "passcode": conference.passcode} for conference in CONFERENCES
         ],
         "krb5_config": str(deployment.kdc.configuration) if deployment.kdc is not None else None,
-        "realm": KERBEROS_REALM,
+        "realm": deployment.settings.domain_names.realm,
         "netbios": [
             {"host": service.node.host, "address": service.node.address, "port": service.port}
             for service in deployment.name_services

@@ -65,6 +65,7 @@ class KdcSettings:
     address: str = "127.0.0.1"
     port: int = 0
     flaw: KdcFlaw | None = None
+    realm: str = KERBEROS_REALM
 
 
 class Kdc:
@@ -76,7 +77,7 @@ class Kdc:
 
     def __init__(self, settings: KdcSettings) -> None:
         self.settings = settings
-        self.realm = KERBEROS_REALM
+        self.realm = settings.realm
         self.folder = Path()
         self.port = 0
         self._stack = AsyncExitStack()

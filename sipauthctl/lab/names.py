@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 SIP_DOMAIN = "litwareinc.com"
 NETBIOS_DOMAIN = "LITWAREINC"
 KERBEROS_REALM = "LITWAREINC.COM"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainNames:
+    """The names of an Active Directory domain, by default those that go with the SIP domain."""
+
+    netbios: str = NETBIOS_DOMAIN
+    dns: str = SIP_DOMAIN
+
+    @property
+    def realm(self) -> str:
+        """Its Kerberos realm."""
+        return self.dns.upper()
+
+
 REALM = "SIP Communications Service"
 PROXY_HOST = f"hs1.{SIP_DOMAIN}"
 HOME_HOST = f"hs2.{SIP_DOMAIN}"

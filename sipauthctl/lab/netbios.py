@@ -66,18 +66,27 @@ class Node:
         return NegativeAnswer(question.transaction, question.name, ResponseCode.NAME_ERROR)
 
 
-def member(host: str, address: str, flaw: NetbiosFlaw | None, *, workgroup: bool, controller: bool = False) -> Node:
+def member(
+    host: str,
+    address: str,
+    flaw: NetbiosFlaw | None,
+    domain: str = NETBIOS_DOMAIN,
+    *,
+    workgroup: bool,
+    controller: bool = False,
+) -> Node:
     """A computer of the domain, or of a workgroup.
 
     Args:
         host: its FQDN.
         address: its IPv4 address.
         flaw: what is wrong with its names.
+        domain: the NetBIOS name of the domain.
         workgroup: it is in no domain.
         controller: it is a domain controller.
     """
     computer = host.split(".")[0].upper()
-    domain = FOREIGN_DOMAIN if flaw is NetbiosFlaw.WRONG_DOMAIN else WORKGROUP if workgroup else NETBIOS_DOMAIN
+    domain = FOREIGN_DOMAIN if flaw is NetbiosFlaw.WRONG_DOMAIN else WORKGROUP if workgroup else domain
     names = [
         RegisteredName(NetbiosName(computer, COMPUTER)),
         RegisteredName(NetbiosName(computer, FILE_SERVER)),

@@ -12,6 +12,7 @@ from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.lab.behaviour import Behaviour
 from sipauthctl.lab.bindings import MAXIMUM_EXPIRES
 from sipauthctl.lab.kdc import KeyType
+from sipauthctl.lab.names import DomainNames
 from sipauthctl.mechanisms.base import Scheme
 
 
@@ -30,6 +31,7 @@ class LabSettings:
     `port` is the first of five consecutive ones (hs1 by TLS and TCP, hs2 by TLS and TCP, DNS), 0 lets the system pick.
     `key_type` is that of every Kerberos key. `faults` are the names behind `behaviour`, for the description.
     With `proxies`, that many authenticating proxies stand in front of the home server and nothing is redirected;
+    `domain_names` are those of the domain that the servers belong to; only the built-in directory can have others.
     `forked` puts them side by side. `message_every` is in seconds.
     """
 
@@ -49,6 +51,7 @@ class LabSettings:
     sa_idle: timedelta | None = None
     message_every: float | None = None
     directory: DirectoryKind = DirectoryKind.BUILT_IN
+    domain_names: DomainNames = DomainNames()
 
     @property
     def offered(self) -> tuple[Scheme, ...]:

@@ -68,7 +68,7 @@ def deployment_zone(settings: LabSettings, tls: Place, tcp: Place, controller: C
     if controller is not None:
         hosts.append((DOMAIN_CONTROLLER, controller.host_address))
         if flaw is not NameServerFlaw.NO_DOMAIN_RECORDS:
-            services += _domain_services(controller.port)
+            services += _domain_services(settings.domain_names.dns, controller.port)
     aliases = ((_ALIAS, PROXY_HOST),) if flaw is NameServerFlaw.ALIAS_TARGET else ()
     return Zone(tuple(services), tuple(hosts), aliases, _FAILURES.get(flaw))
 
@@ -90,7 +90,7 @@ def _sip_services(flaw: NameServerFlaw | None, tls_port: int, tcp_port: int) -> 
     return records
 
 
-def _domain_services(kdc_port: int) -> list[ServiceRecord]:
+def _domain_services(domain: str, kdc_port: int) -> list[ServiceRecord]:
     """What a domain controller registers, [MS-ADTS] 6.3.2.3, as far as clients of this family look for it."""
     kpasswd_port = KPASSWD_PORT if kdc_port == KDC_PORT else kdc_port
     names = {
@@ -104,4 +104,4 @@ def _domain_services(kdc_port: int) -> list[ServiceRecord]:
         "_ldap._tcp.pdc._msdcs": LDAP_PORT,
         "_gc._tcp": CATALOGUE_PORT,
     }
-    return [ServiceRecord(f"{name}.{SIP_DOMAIN}", DOMAIN_CONTROLLER, port) for name, port in names.items()]
+    return [ServiceRecord(f"{name}.{domain}", DOMAIN_CONTROLLER, port) for name, port in names.items()]

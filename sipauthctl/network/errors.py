@@ -59,6 +59,10 @@ class TlsExpired(NetworkError):
         return self.tls.not_after if self.tls is not None else None
 
 
+REFUSED_CERTIFICATES = (TlsUntrusted, TlsNameMismatch, TlsExpired)
+"""Errors after which a client that does not verify could go on."""
+
+
 class TlsTooOld(NetworkError):
     """The server speaks no version of TLS that is still accepted."""
 

@@ -10,14 +10,12 @@ from sipauthctl.association.associations import Answered
 from sipauthctl.association.client import StopReason
 from sipauthctl.network.discovery import Candidate, discover
 from sipauthctl.network.errors import (
+    REFUSED_CERTIFICATES,
     ConnectionClosed,
     ConnectionRefused,
     ConnectTimeout,
     HostUnresolvable,
     NetworkError,
-    TlsExpired,
-    TlsNameMismatch,
-    TlsUntrusted,
 )
 from sipauthctl.network.evidence import Endpoint
 from sipauthctl.network.reach import connect_candidate
@@ -36,7 +34,6 @@ from sipauthctl.probe.tools import Tools
 from sipauthctl.trust import Origin
 
 _TRY_NEXT = (ConnectionRefused, ConnectTimeout, HostUnresolvable)
-_UNTRUSTED = (TlsUntrusted, TlsNameMismatch, TlsExpired)
 _STOPS = {
     StopReason.NOT_CHALLENGED: HopResult.UNTRUSTED,
     StopReason.OTHER_SERVER: HopResult.UNTRUSTED,
@@ -128,7 +125,7 @@ class Probe:
         except NetworkError as error:
             facts.error = error
             facts.tls = error.tls
-            facts.result = HopResult.UNTRUSTED if isinstance(error, _UNTRUSTED) else HopResult.UNREACHABLE
+            facts.result = HopResult.UNTRUSTED if isinstance(error, REFUSED_CERTIFICATES) else HopResult.UNREACHABLE
             self._tools.observer(ConnectionLost(candidate.server, str(error)))
             return None
         try:

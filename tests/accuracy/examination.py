@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import re
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,7 +50,8 @@ class Row:
     `faults` are the lab's, `lab` its settings, `behaviour` changes that no fault of the command line makes. `files`
     are this computer's, by path. `options` change the prober's, `asked` the doctor's; so does `prepare`, called with
     an empty folder once the KDC runs. `expected` is the root cause, None for a healthy one; `tells` is a finding that
-    is told all the same.
+    is told all the same. `reason` says why the expected cause is the first one where that is not plain. `undecidable`
+    says why nobody could name the injected cause from outside; the expected one is then what is sure.
     """
 
     family: str
@@ -67,6 +69,13 @@ class Row:
     prepare: Callable[[Path], dict[str, Any]] | None = None
     tells: str | None = None
     seconds: float = 5.0
+    reason: str = ""
+    undecidable: str = ""
+
+    @property
+    def id(self) -> str:
+        """What `pytest -k` selects by."""
+        return re.sub(r"[^\w.=@]+", "-", f"{self.family} {self.name}").strip("-")
 
     @property
     def kerberos(self) -> bool:
@@ -101,27 +110,48 @@ class Examined:
 
 async def examine_row(row: Row, log: Log = lambda event: None) -> Examined:
     """Starts the row's deployment, examines, and stops it; `log` is told what the deployment sees."""
-    async for examined in examine_rows([row], log):
-        return examined
-    raise AssertionError("a row gives a result")
-
-
-async def examine_rows(rows: Sequence[Row], log: Log = lambda event: None) -> AsyncIterator[Examined]:
-    """The same for many; rows of one deployment that stand together share it."""
     events: list[LabEvent] = []
 
     def note(event: LabEvent) -> None:
         events.append(event)
         log(event)
 
-    for _, group in groupby(rows, key=lambda row: (row.faults, row.lab, row.behaviour)):
-        members = list(group)
-        behaviour: Behaviour = replace(behaviour_with(members[0].faults), **members[0].behaviour)
-        async with Deployment(LabSettings(behaviour=behaviour, **members[0].lab), log=note) as deployment:
-            for row in members:
-                events.clear()
-                verdict = await examine_deployment(row, deployment)
-                yield Examined(verdict, list(events))
+    async with Deployment(_settings(row), log=note) as deployment:
+        return Examined(await examine_deployment(row, deployment), events)
+
+
+class Examiner:
+    """Examines row after row; those of one deployment that come after each other share it."""
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+        self._events: list[LabEvent] = []
+        self._settings: LabSettings | None = None
+        self._stack = AsyncExitStack()
+        self._deployment: Deployment | None = None
+
+    def examine(self, row: Row) -> Examined:
+        return self._runner.run(self._examine(row))
+
+    def close(self) -> None:
+        self._runner.run(self._stack.aclose())
+        self._runner.close()
+
+    async def _examine(self, row: Row) -> Examined:
+        settings = _settings(row)
+        if self._deployment is None or settings != self._settings:
+            await self._stack.aclose()
+            self._deployment = None
+            self._deployment = await self._stack.enter_async_context(Deployment(settings, log=self._events.append))
+            self._settings = settings
+        self._events.clear()
+        verdict = await examine_deployment(row, self._deployment)
+        return Examined(verdict, list(self._events))
+
+
+def _settings(row: Row) -> LabSettings:
+    behaviour: Behaviour = replace(behaviour_with(row.faults), **row.behaviour)
+    return LabSettings(behaviour=behaviour, **row.lab)
 
 
 async def examine_deployment(

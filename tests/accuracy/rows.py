@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import struct
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.association.family import HeaderFamily
+from sipauthctl.lab.kdc import KeyType
 from sipauthctl.lab.settings import DirectoryKind
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.network.evidence import Transport
 from sipauthctl.probe.initiators import Credentials
 from sipauthctl.probe.options import ServerChoice
+from sipauthctl.sip.uri import SipUri
 from tests.accuracy.examination import BOTH, Row
 
 KERBEROS: dict[str, Any] = {"lab": {"schemes": BOTH}}
 KERBEROS_ALONE: dict[str, Any] = {"lab": {"schemes": (Scheme.KERBEROS,)}}
 TCP: dict[str, Any] = {"options": {"transport": Transport.TCP, "allow_cleartext": True}}
+
+
+FABRIKAM: dict[str, Any] = {"logon": "FABRIKAM\\ned"}
+ANOTHER_DOMAIN: dict[str, Any] = {
+    "expected": "credentials-refused",
+    "tells": "domain-mismatch",
+    "undecidable": "a wrong password of a user of a child or trusted domain looks the same",
+    **FABRIKAM,
+}
+ZOE: dict[str, Any] = {"logon": "zoe@litwareinc.com", "options": {"user": SipUri.parse("sip:zoe@litwareinc.com")}}
 
 
 def expired_cache(folder: Path) -> dict[str, Any]:
@@ -52,7 +65,8 @@ FAULTY = (
         options={"wanted": Wanted.NTLM},
         **KERBEROS_ALONE,
     ),
-    Row("offers", "TLS-DSK alone", "tls-dsk-required", lab={"schemes": (Scheme.TLS_DSK,)}),
+    Row("offers", "TLS-DSK alone", "legacy-auth-off", lab={"schemes": (Scheme.TLS_DSK,)}, tells="tls-dsk-required"),
+    _lab("offers", "legacy-auth-off", "legacy-auth-off", **KERBEROS),
     _lab("offers", "digest-only", "no-usable-scheme"),
     _lab("offers", "no-offers", "no-usable-scheme"),
     _lab("offers", "realm-differs", "realm-mismatch"),
@@ -62,6 +76,7 @@ FAULTY = (
     # SPN
     _lab("SPN", "foreign-spn", "spn-foreign-service", **KERBEROS),
     _lab("SPN", "spn-host-mismatch", "spn-host-mismatch", **KERBEROS, **TCP),
+    Row("SPN", "spn-host-mismatch over TLS", "spn-host-mismatch", ("spn-host-mismatch",), **KERBEROS),
     Row("SPN", "malformed SPN", "spn-malformed", behaviour={"kerberos_targetname": "hs1"}, **KERBEROS),
     _lab("SPN", "spn-not-registered", "spn-not-registered", **KERBEROS),
     # domain
@@ -69,11 +84,21 @@ FAULTY = (
     Row(
         "domain",
         "refused, and another domain by NetBIOS",
+        "credentials-refused",
+        faults=("netbios-wrong-domain", "credentials-refused"),
+        tells="netbios-name-mismatch",
+        undecidable="a wrong password looks the same where no KDC judges it",
+    ),
+    Row(
+        "domain",
+        "refused, and another domain by NetBIOS, user proven",
         "netbios-name-mismatch",
         faults=("netbios-wrong-domain", "credentials-refused"),
+        **KERBEROS,
     ),
-    Row("domain", "user of another domain", "domain-mismatch", logon="FABRIKAM\\ned"),
-    Row("domain", "user of another domain, both schemes", "domain-mismatch", logon="FABRIKAM\\ned", **KERBEROS),
+    Row("domain", "user of another domain", **ANOTHER_DOMAIN),
+    Row("domain", "user of another domain, both schemes", **ANOTHER_DOMAIN, **KERBEROS),
+    Row("domain", "user of another domain, told by the server", "domain-mismatch", ("telling-refusals",), **FABRIKAM),
     Row(
         "domain",
         "workgroup computer, UPN, no KDC",
@@ -121,7 +146,25 @@ FAULTY = (
     ),
     _lab("domain", "translated-address", None, tells="nat-detected"),
     Row("domain", "realm not known", "kdc-not-found", logon="FABRIKAM\\ned", **KERBEROS_ALONE),
-    Row("domain", "suffix unknown to the server", "upn-suffix-mismatch", logon="ned@fabrikam.com"),
+    Row(
+        "domain",
+        "suffix unknown to the server",
+        "credentials-refused",
+        logon="ned@fabrikam.com",
+        tells="upn-suffix-mismatch",
+        undecidable="a wrong password with another UPN suffix of the forest looks the same where no KDC is asked",
+    ),
+    Row(
+        "domain",
+        "suffix unknown to the server, all attempts allowed",
+        "upn-suffix-mismatch",
+        logon="ned@fabrikam.com",
+        asked={"all_attempts": True},
+    ),
+    Row("domain", "SIP address unknown to the KDC", "logon-name-is-sip-address", **ZOE, **KERBEROS),
+    Row(
+        "domain", "SIP address unknown, told by the server", "logon-name-is-sip-address", ("telling-refusals",), **ZOE
+    ),
     Row("domain", "suffix unknown to the KDC", "upn-suffix-mismatch", logon="ned@fabrikam.com", **KERBEROS),
     Row("domain", "realm of another domain", "client-domain-differs", logon="fabrikam.com\\ned", **KERBEROS_ALONE),
     # account
@@ -156,6 +199,7 @@ FAULTY = (
         password="Litware-Ned-1",
     ),
     # Kerberos
+    _lab("Kerberos", "rc4-ticket", "rc4-ticket", **KERBEROS),
     _lab("Kerberos", "kdc-unreachable", "kdc-unreachable", **KERBEROS),
     _lab("Kerberos", "etype-mismatch", "etype-unsupported", **KERBEROS),
     _lab("Kerberos", "service-key-mismatch", "service-key-mismatch", **KERBEROS),
@@ -208,6 +252,19 @@ FAULTY = (
     _lab("flow", "redirect-to-cleartext", "redirect-refused"),
     _lab("flow", "redirect-to-nowhere", "redirect-refused"),
     _lab("flow", "truncated", "handshake-incomplete"),
+    # told by the server
+    _lab("answer", "answer=401:1013", "clock-skew"),
+    _lab("answer", "answer=403:1013", "clock-skew"),
+    _lab("answer", "answer=404:1003", "user-not-enabled"),
+    _lab("answer", "answer=404:4005", "user-not-enabled"),
+    _lab("answer", "answer=400:4011", "endpoint-id-invalid"),
+    _lab("answer", "answer=403:4003", "remote-access-off"),
+    _lab("answer", "answer=403:4004", "uri-not-authorized"),
+    _lab("answer", "answer=403:17002", "client-version-refused"),
+    _lab("answer", "answer=504:1008", "next-hop-failed"),
+    _lab("answer", "answer=504:1010", "next-hop-failed"),
+    _lab("answer", "answer=480", "server-diagnostic"),
+    _lab("answer", "first-answer=403:4003", "remote-access-off"),
     # reaching the server
     _lab("reaching", "no-srv", "dns-no-srv"),
     _lab("reaching", "srv-unresolvable", "dns-target-unresolvable"),
@@ -246,7 +303,10 @@ FAULTY = (
     _lab("reaching", "tls-on-tcp-port", "protocol-error", **TCP),
     _lab("reaching", "mail-server", "protocol-error"),
     _lab("reaching", "mute", "connection-timeout", seconds=0.5),
-    _lab("reaching", "reset", "protocol-error"),
+    _lab("reaching", "reset", "tls-reset"),
+    _lab("reaching", "tls-reset", "tls-reset"),
+    _lab("reaching", "tls-no-common-cipher", "tls-no-common-cipher"),
+    _lab("reaching", "tls-intercepted", "tls-intercepted"),
     _lab("reaching", "tls-name-mismatch", "tls-name-mismatch"),
     _lab("reaching", "tls-expired", "tls-expired"),
     _lab("reaching", "tls-too-old", "tls-too-old"),
@@ -274,7 +334,7 @@ IN_DIRECTORY = (
     _account("ned", "wrong-password", password="wrong"),
     _account("ned", "user-unknown", logon="litwareinc.com\\zoe"),
     Row("domain", "suffix unknown to the directory", "upn-suffix-mismatch", logon="ned@fabrikam.com", **_DIRECTORY),
-    Row("domain", "domain unknown to the directory", "domain-mismatch", logon="FABRIKAM\\ned", **_DIRECTORY),
+    Row("domain", "domain unknown to the directory", **ANOTHER_DOMAIN, **_DIRECTORY),
     _lab("account", "protected-user", "protected-user", **_DIRECTORY),
     Row(
         "account",
@@ -309,3 +369,38 @@ HEALTHY = tuple(
     for family in HeaderFamily
     for redirect in (True, False)
 )
+
+
+def _unusual(name: str, fault: str = "", schemes: tuple[Scheme, ...] = BOTH, **more: Any) -> Row:
+    lab = {"schemes": schemes, **more.pop("lab", {})}
+    return Row("unusual", name, None, faults=(fault,) if fault else (), lab=lab, **more)
+
+
+UNUSUAL = (
+    *(_unusual(f"version 2, {scheme.value}", schemes=(scheme,), lab={"version": 2}) for scheme in BOTH),
+    _unusual("version 2, both schemes", lab={"version": 2}),
+    _unusual("three proxies", lab={"proxies": 3}),
+    _unusual("three proxies, forked", lab={"proxies": 3, "forked": True}),
+    _unusual("AES128 keys", lab={"key_type": KeyType.AES128}),
+    _unusual("IPv6, both schemes", lab={"address": "::1"}),
+    _unusual("IPv6, NTLM", schemes=(Scheme.NTLM,), lab={"address": "::1"}),
+    _unusual("TLS-DSK beside both", schemes=(Scheme.TLS_DSK, *BOTH)),
+    _unusual("TLS-DSK beside NTLM", schemes=(Scheme.TLS_DSK, Scheme.NTLM)),
+    _unusual("Access Edge Server, user principal name", schemes=(Scheme.NTLM,), logon="ned@litwareinc.com"),
+    _unusual("outside, no records of the domain", "no-domain-records", schemes=(Scheme.NTLM,)),
+    _unusual("inside, no records of the domain", "no-domain-records"),
+    *(
+        _unusual(f"logon name {logon}", logon=logon)
+        for logon in ("ned", "ned@litwareinc.com", "litwareinc.com\\ned", "LITWAREINC.COM\\ned")
+    ),
+    _unusual("no Date", "no-date"),
+    _unusual("slow answers", "slow=0.2"),
+    _unusual("clock 4 minutes ahead", "clock-skew=240"),
+    _unusual("behind NAT", "translated-address"),
+    _unusual("silent NetBIOS", "netbios-silent", seconds=1.0),
+    _unusual("NetBIOS disabled here", files={"etc/samba/smb.conf": "[global]\ndisable netbios = yes\n"}),
+    _unusual("short-lived associations", lab={"sa_lifetime": timedelta(hours=1)}),
+    _unusual("only NTLM wanted where both are offered", options={"wanted": Wanted.NTLM}),
+    _unusual("only Kerberos wanted where both are offered", options={"wanted": Wanted.KERBEROS}),
+)
+"""Healthy, and not as the book draws it."""

@@ -21,6 +21,7 @@ from sipauthctl.lab.behaviour import Behaviour, DateHeader
 from sipauthctl.lab.events import LabEvent
 from sipauthctl.lab.faults import behaviour_with
 from sipauthctl.lab.kdc import KdcFlaw
+from sipauthctl.lab.names import DomainNames
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -43,7 +44,7 @@ class World:
     def __init__(self, behaviour: Behaviour | None = None, idle: timedelta | None = None) -> None:
         self.time = datetime.fromisoformat("2026-03-01T12:00:00+00:00")
         self.log: list[LabEvent] = []
-        self.directory = Directory(ACCOUNTS, "litwareinc.com", "LITWAREINC")
+        self.directory = Directory(ACCOUNTS, "litwareinc.com", DomainNames())
         self.server = Registrar(
             "hs2.litwareinc.com",
             ServerAuthenticator(

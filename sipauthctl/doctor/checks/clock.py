@@ -10,7 +10,7 @@ from sipauthctl.diagnosis.clock import words
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.findings import Finding, Severity, finding, sentence
-from sipauthctl.network.errors import TlsExpired
+from sipauthctl.network.errors import REFUSED_CERTIFICATES, TlsExpired
 from sipauthctl.probe.diagnosis import clock
 from sipauthctl.probe.facts import HopFacts, RunFacts
 
@@ -75,8 +75,10 @@ def _explained(case: Case, item: Finding, verdict: str | None) -> Finding:
         return item
     item = replace(item, detail=f"{item.detail} {sentence(verdict)}")
     used, hop = case.used, case.server
-    if item.id != "clock-skew" or used is None or not isinstance(used.error, TlsExpired):
+    if item.id != "clock-skew" or used is None or not isinstance(used.error, REFUSED_CERTIFICATES):
         return item
+    if not isinstance(used.error, TlsExpired):  # no clock explains that, and nothing proves whose clock it is
+        return replace(item, severity=Severity.WARNING)
     begins, ends = used.error.not_before, used.error.not_after
     if hop is None or hop.clock is None or begins is None or ends is None:
         return item

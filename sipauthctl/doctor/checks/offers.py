@@ -14,17 +14,15 @@ from sipauthctl.doctor.this_machine import server_origin
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Initiator, Scheme
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeRead, ChallengeReader
-from sipauthctl.network.errors import ConnectionClosed, TlsExpired, TlsNameMismatch, TlsUntrusted
+from sipauthctl.network.errors import REFUSED_CERTIFICATES, ConnectionClosed
 from sipauthctl.network.evidence import Transport
 from sipauthctl.network.handshake import look
 from sipauthctl.network.tls import TlsPolicy, lenient_context
-from sipauthctl.probe.diagnosis import domain, flow, offers, reaching
+from sipauthctl.probe.diagnosis import account, domain, flow, offers, reaching
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ServerChoice
 from sipauthctl.probe.realms import DomainNames
 from sipauthctl.trust import Clearance
-
-_REFUSED_CERTIFICATES = (TlsUntrusted, TlsNameMismatch, TlsExpired)
 
 
 class OffersCheck(Check):
@@ -40,7 +38,7 @@ class OffersCheck(Check):
         used = case.used
         # A look at a server with a refused certificate costs nothing: no credentials are sent, and nothing that it
         # says is believed, but its clock may show that the certificate is right and this computer's clock is not.
-        unproven = used is not None and isinstance(used.error, _REFUSED_CERTIFICATES)
+        unproven = used is not None and isinstance(used.error, REFUSED_CERTIFICATES)
         if used is None or (used.error is not None and not unproven):
             return self.skipped("no server takes a connection")
         run = await self._ask(case, unproven=unproven)
@@ -82,6 +80,8 @@ class OffersCheck(Check):
         families = (reaching.findings, offers.findings, flow.findings, domain.findings)
         found = [item for family in families for item in family(run, options)]
         hop = run.hops[-1]
+        if not hop.offers:  # a refusal of somebody unknown
+            found += account.findings(run, options)
         tls_dsk = tls_dsk_offered(hop.offers, hop.server.host)
         found += [tls_dsk] if tls_dsk is not None else []
         return [item for item in found if not item.id.startswith("spn-")]  # those are the spn check's

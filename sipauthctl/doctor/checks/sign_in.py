@@ -12,7 +12,7 @@ from sipauthctl.doctor.directory_findings import protected_finding
 from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.doctor.this_machine import machine_of, server_origin
-from sipauthctl.findings import Finding, Severity, catalogue, finding, rank
+from sipauthctl.findings import Finding, Scope, Severity, catalogue, finding, rank
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.diagnosis import collect
@@ -23,6 +23,7 @@ from sipauthctl.probe.results import HopResult
 
 _FAMILY = frozenset({Scheme.KERBEROS, Scheme.NTLM})
 _WANTED = {Scheme.KERBEROS: Wanted.KERBEROS, Scheme.NTLM: Wanted.NTLM}
+_SPN_FINDINGS = frozenset(entry.id for entry in catalogue().values() if entry.family == "SPN" and not entry.fatal)
 _OF_THE_NAME = frozenset({"upn-suffix-mismatch", "user-unknown", "kdc-not-found", "credentials-refused"})
 
 
@@ -41,11 +42,12 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one way."""
+    """What came of one way. `with_ticket`: the server got one."""
 
     way: Way
     registered: bool
     findings: tuple[Finding, ...]
+    with_ticket: bool = False
 
     @property
     def text(self) -> str:
@@ -98,7 +100,9 @@ class SignInCheck(Check):
         for trial in failed:
             note = f" {worked[0].way.text} works." if worked else ""
             found += [replace(item, detail=item.detail + note) for item in trial.findings]
-        found = _weighed(case, found, failed, worked)
+        found = _protected(case, found, failed, worked)
+        if not worked and not any(item.id == "protected-user" for item in found):
+            case.circumstances = _circumstances(failed)
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
         found = [item for item in found if not of_signatures(item) and not _known(case, item)]
@@ -115,33 +119,41 @@ def of_signatures(item: Finding) -> bool:
     return catalogue()[item.id].family == "signatures"
 
 
-def _weighed(case: Case, found: list[Finding], failed: list[Trial], worked: list[Trial]) -> list[Finding]:
-    """With the weight of a refusal using NTLM against what keeps Kerberos from being used.
-
-    A member of Protected Users must not use NTLM: Kerberos is what has to work. For everybody else a refusal counts
-    for more than a KDC that cannot be reached, as outside the network.
-    """
-    by_ntlm = [item for trial in failed if trial.way.scheme is Scheme.NTLM for item in trial.findings]
-    refused = next((item for item in by_ntlm if item.id == "credentials-refused"), None)
-    if refused is None:
+def _protected(case: Case, found: list[Finding], failed: list[Trial], worked: list[Trial]) -> list[Finding]:
+    """With what explains a refusal using NTLM alone: the directory says that the account may not use it. Kerberos is
+    what has to work then, and what keeps it from working is the cause."""
+    refused = next((item for item in _errors(failed, Scheme.NTLM) if item.id == "credentials-refused"), None)
+    broken = next((item.id for item in _errors(failed, Scheme.KERBEROS)), "")
+    protected = refused and protected_finding(case.directory, refused, works=bool(worked), broken=broken)
+    if not protected:
         return found
-    of_kerberos = [item for trial in failed if trial.way.scheme is Scheme.KERBEROS for item in trial.findings]
-    broken = next((item.id for item in of_kerberos if item.severity is Severity.ERROR), "")
-    protected = protected_finding(case.directory, refused, works=bool(worked), broken=broken)
-    if protected is None:
-        return [_milder(item) if _is_circumstance(item) else item for item in found]
-    mild = worked or broken
-    return [protected, *(_milder(item) if mild and item.id == refused.id else item for item in found)]
+    mild = {"credentials-refused": Severity.WARNING} if worked or broken else {}
+    return [protected, *(replace(item, severity=mild.get(item.id, item.severity)) for item in found)]
 
 
-def _is_circumstance(item: Finding) -> bool:
-    """Whether a finding says only that Kerberos cannot be used from here."""
-    entry = catalogue()[item.id]
-    return entry.family == "Kerberos" and not entry.fatal
+def _circumstances(failed: list[Trial]) -> frozenset[str]:
+    """The ids of findings that keep a scheme from being used, where a client's sign-in ends with the other one.
+
+    A client that gets no ticket goes on with NTLM, and what ends it there is the cause. A refusal without a reason is
+    less than what is known to be wrong at the server, but more than a KDC that cannot be reached from here. A client
+    that gets a ticket never tries NTLM.
+    """
+    by_ntlm, by_kerberos = _errors(failed, Scheme.NTLM), _errors(failed, Scheme.KERBEROS)
+    known = [item for item in by_ntlm if not catalogue()[item.id].unspecific]
+    if any(trial.way.scheme is Scheme.KERBEROS and trial.with_ticket for trial in failed):
+        weighty = any(not catalogue()[item.id].unspecific for item in by_kerberos)
+        return frozenset(item.id for item in by_ntlm if weighty and catalogue()[item.id].family == "NTLM")
+    if known:
+        return _SPN_FINDINGS.union(item.id for item in by_kerberos) - {item.id for item in known}
+    entries = [catalogue()[item.id] for item in by_kerberos if by_ntlm]
+    return frozenset(
+        one.id for one in entries if one.family == "Kerberos" and one.scope is Scope.USER and not one.fatal
+    )
 
 
-def _milder(item: Finding) -> Finding:
-    return replace(item, severity=Severity.WARNING) if item.severity is Severity.ERROR else item
+def _errors(trials: list[Trial], scheme: Scheme) -> list[Finding]:
+    found = [item for trial in trials if trial.way.scheme is scheme for item in trial.findings]
+    return [item for item in found if item.severity is Severity.ERROR]
 
 
 def _known(case: Case, item: Finding) -> bool:
@@ -213,7 +225,8 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     case.runs.append(run)
     registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
     _note(case, run)
-    trials.append(Trial(way, registered, collect(run, options)))
+    with_ticket = any(hop.scheme is Scheme.KERBEROS for hop in run.hops)
+    trials.append(Trial(way, registered, collect(run, options), with_ticket))
 
 
 def _maker(case: Case, way: Way) -> InitiatorMaker | str:
