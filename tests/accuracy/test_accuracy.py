@@ -26,6 +26,11 @@ def each(rows: Sequence[Row]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", rows, ids=[row.id for row in rows])
 
 
+def deployment(row: Row) -> str:
+    """What rows of one deployment have in common, to sort them by."""
+    return repr((row.faults, sorted(row.lab.items()), row.behaviour))
+
+
 def wrong(row: Row, examined: Examined) -> list[str]:
     """What is wrong with the doctor's answer."""
     verdict, found = examined.verdict, []
@@ -36,7 +41,7 @@ def wrong(row: Row, examined: Examined) -> list[str]:
     if row.expected is None:
         loud = [one.id for one in verdict.findings if one.severity is not Severity.INFO]
         found += [f"finds {id_}" for id_ in loud] + (["fails"] if verdict.failed else [])
-    if len(examined.lab_did("refused")) > 1:
+    if sum(event.logon_status is not None for event in examined.lab_did("refused")) > 1:
         found.append("more than one failed sign-in")
     if set(examined.registrations().values()) - {"de-registered"}:
         found.append("a registration is left")
@@ -84,7 +89,7 @@ def test_an_unusual_deployment_shows_nothing(row: Row, examiner: Examiner, recor
 
 @needs_samba
 @pytest.mark.slow
-@each([*DIRECTORY_HEALTHY, *IN_DIRECTORY, *IN_DIRECTORY_PAIRS])
+@each(sorted([*DIRECTORY_HEALTHY, *IN_DIRECTORY, *IN_DIRECTORY_PAIRS], key=deployment))
 def test_against_a_real_active_directory(row: Row, examiner: Examiner, record_property: Record) -> None:
     judge(row, examiner, record_property)
 

@@ -139,13 +139,14 @@ def _circumstances(failed: list[Trial]) -> frozenset[str]:
     that gets a ticket never tries NTLM.
     """
     by_ntlm, by_kerberos = _errors(failed, Scheme.NTLM), _errors(failed, Scheme.KERBEROS)
-    known = [item for item in by_ntlm if not catalogue()[item.id].unspecific]
+    of_ntlm = [item for item in by_ntlm if catalogue()[item.id].family != "SPN"]  # the offers are judged each time
+    known = [item for item in of_ntlm if not catalogue()[item.id].unspecific]
     if any(trial.way.scheme is Scheme.KERBEROS and trial.with_ticket for trial in failed):
         weighty = any(not catalogue()[item.id].unspecific for item in by_kerberos)
         return frozenset(item.id for item in by_ntlm if weighty and catalogue()[item.id].family == "NTLM")
     if known:
         return _SPN_FINDINGS.union(item.id for item in by_kerberos) - {item.id for item in known}
-    entries = [catalogue()[item.id] for item in by_kerberos if by_ntlm]
+    entries = [catalogue()[item.id] for item in by_kerberos if of_ntlm]
     return frozenset(
         one.id for one in entries if one.family == "Kerberos" and one.scope is Scope.USER and not one.fatal
     )
