@@ -224,7 +224,7 @@ def _directory(expected: str, reason: str, *faults: str, **more: Any) -> Row:
 
 
 _KERBEROS_HAS_TO_WORK = "A member of Protected Users signs in using Kerberos alone, which this breaks."
-# Each new deployment is a domain to provision, which takes long: these are the pairs that need a directory to be judged.
+# Each new deployment is a domain to provision, which takes long, so there are only those that need a directory.
 IN_DIRECTORY_PAIRS = (
     _directory("wrong-password", "The KDC refuses the account first.", "protected-user", password="wrong"),
     _directory("wrong-password", "The KDC refuses the account first.", "spn-duplicate", password="wrong"),
