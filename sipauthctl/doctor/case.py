@@ -15,6 +15,7 @@ from sipauthctl.association.clock import ClockReading
 from sipauthctl.doctor.attempts import Attempts
 from sipauthctl.doctor.check import CheckResult
 from sipauthctl.machine.facts import Machine
+from sipauthctl.mechanisms.kerberos.as_exchange import TICKET
 from sipauthctl.network.discovery import Discovery
 from sipauthctl.network.errors import NetworkError
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
@@ -110,6 +111,11 @@ class Case:
     def sip_domain(self) -> str:
         """The domain of the user's address."""
         return self.asked.probe.sip_domain
+
+    @property
+    def password_proven(self) -> bool:
+        """Whether a KDC has taken the password."""
+        return self.kdc is not None and self.kdc.proof is not None and self.kdc.proof.code == TICKET
 
     @property
     def step_seconds(self) -> float:

@@ -13,7 +13,6 @@ from sipauthctl.doctor.checks import CHECKS
 from sipauthctl.doctor.runner import Observer, chosen, run_checks
 from sipauthctl.doctor.verdict import Verdict, judge
 from sipauthctl.findings import Finding, Severity
-from sipauthctl.mechanisms.kerberos.as_exchange import TICKET
 from sipauthctl.probe.results import HopResult
 
 
@@ -46,10 +45,9 @@ async def examine(
         results = await run_checks(chosen(checks, only), case, observer)
     results = tuple(_in_hindsight(case, result) for result in results)
     shown = [result for result in results if not only or result.id in only or result.status is not Status.PASSED]
-    by_kdc = case.kdc is not None and case.kdc.proof is not None and case.kdc.proof.code == TICKET
     registered = any(hop.result is HopResult.REGISTERED for run in case.runs for hop in run.hops)
     with_evidence = [evidence, *shown] if evidence is not None else shown
-    return judge(with_evidence, registered=case.registered, account_proven=by_kdc or registered)
+    return judge(with_evidence, registered=case.registered, account_proven=case.password_proven or registered)
 
 
 def _in_hindsight(case: Case, result: CheckResult) -> CheckResult:

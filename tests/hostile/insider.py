@@ -9,6 +9,7 @@ from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.security_association import SecurityAssociation
 from sipauthctl.association.server import Authenticated, ServerAuthenticator
 from sipauthctl.lab.accounts import Account, Directory
+from sipauthctl.lab.names import DomainNames
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.ntlm.acceptor import AcceptorOptions, NtlmAcceptor
 from sipauthctl.mechanisms.ntlm.messages import TargetNames
@@ -24,7 +25,7 @@ class Insider:
 
     def __init__(self, peer: SipPeer) -> None:
         self.peer = peer
-        directory = Directory((Account("ned", "Ned Flint", PASSWORD),), "litwareinc.com", "LITWAREINC")
+        directory = Directory((Account("ned", "Ned Flint", PASSWORD),), "litwareinc.com", DomainNames())
         names = TargetNames("LITWAREINC", "HS1", "litwareinc.com", HOST)
 
         def acceptor() -> NtlmAcceptor:

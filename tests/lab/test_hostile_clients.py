@@ -25,6 +25,7 @@ from sipauthctl.lab.deployment import Deployment
 from sipauthctl.lab.dns import ServiceRecord, Zone
 from sipauthctl.lab.kdc_impostor import SkewedKdc
 from sipauthctl.lab.listener import Listener, Room, most_connections
+from sipauthctl.lab.names import DomainNames
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.lab.server import LIMITS, Patience, SipServer
 from sipauthctl.lab.settings import LabSettings
@@ -60,7 +61,7 @@ def registrar(log: LabLog, kind: type[Registrar] = Registrar) -> Registrar:
     return kind(
         HOST,
         authenticator,
-        Directory(ACCOUNTS, "litwareinc.com", "LITWAREINC"),
+        Directory(ACCOUNTS, "litwareinc.com", DomainNames()),
         Behaviour(),
         redirect=None,
         now=lambda: datetime.now(UTC),

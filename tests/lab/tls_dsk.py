@@ -14,6 +14,7 @@ from sipauthctl.association.server import ServerAuthenticator
 from sipauthctl.lab.accounts import ACCOUNTS, Directory
 from sipauthctl.lab.behaviour import Behaviour
 from sipauthctl.lab.events import LabEvent
+from sipauthctl.lab.names import DomainNames
 from sipauthctl.lab.registrar import Peer, Registrar
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.tls_dsk.acceptor import TlsDskAcceptor
@@ -52,7 +53,7 @@ class World:
                 token_bytes=secrets.token_bytes,
                 sts_uri=STS_URI,
             ),
-            Directory(ACCOUNTS, "litwareinc.com", "LITWAREINC"),
+            Directory(ACCOUNTS, "litwareinc.com", DomainNames()),
             Behaviour(),
             redirect=None,
             now=lambda: datetime.now(UTC),

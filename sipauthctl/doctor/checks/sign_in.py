@@ -12,7 +12,7 @@ from sipauthctl.doctor.directory_findings import protected_finding
 from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
 from sipauthctl.doctor.this_machine import machine_of, server_origin
-from sipauthctl.findings import Finding, Scope, Severity, catalogue, finding, rank
+from sipauthctl.findings import CatalogueEntry, Finding, Scope, Severity, catalogue, finding, rank
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.diagnosis import collect
@@ -102,7 +102,7 @@ class SignInCheck(Check):
             found += [replace(item, detail=item.detail + note) for item in trial.findings]
         found = _protected(case, found, failed, worked)
         if not worked and not any(item.id == "protected-user" for item in found):
-            case.circumstances = _circumstances(failed)
+            case.circumstances = _circumstances(case, failed)
         if worked and failed:
             found += _named_ways(case, worked[0], failed)
         found = [item for item in found if not of_signatures(item) and not _known(case, item)]
@@ -131,12 +131,12 @@ def _protected(case: Case, found: list[Finding], failed: list[Trial], worked: li
     return [protected, *(replace(item, severity=mild.get(item.id, item.severity)) for item in found)]
 
 
-def _circumstances(failed: list[Trial]) -> frozenset[str]:
+def _circumstances(case: Case, failed: list[Trial]) -> frozenset[str]:
     """The ids of findings that keep a scheme from being used, where a client's sign-in ends with the other one.
 
-    A client that gets no ticket goes on with NTLM, and what ends it there is the cause. A refusal without a reason is
-    less than what is known to be wrong at the server, but more than a KDC that cannot be reached from here. A client
-    that gets a ticket never tries NTLM.
+    A client that gets a ticket never tries NTLM. One that gets none goes on with NTLM, and what ends it there is the
+    cause. A refusal without a reason is less than what is known to be wrong at the server, but more than a KDC that
+    cannot be reached from here, unless the KDC has taken the password before.
     """
     by_ntlm, by_kerberos = _errors(failed, Scheme.NTLM), _errors(failed, Scheme.KERBEROS)
     of_ntlm = [item for item in by_ntlm if catalogue()[item.id].family != "SPN"]  # the offers are judged each time
@@ -146,10 +146,15 @@ def _circumstances(failed: list[Trial]) -> frozenset[str]:
         return frozenset(item.id for item in by_ntlm if weighty and catalogue()[item.id].family == "NTLM")
     if known:
         return _SPN_FINDINGS.union(item.id for item in by_kerberos) - {item.id for item in known}
-    entries = [catalogue()[item.id] for item in by_kerberos if of_ntlm]
-    return frozenset(
-        one.id for one in entries if one.family == "Kerberos" and one.scope is Scope.USER and not one.fatal
-    )
+    refused = any(item.id == "credentials-refused" for item in of_ntlm)
+    if not refused or case.password_proven:
+        return frozenset()
+    return frozenset(item.id for item in by_kerberos if _is_from_here(catalogue()[item.id]))
+
+
+def _is_from_here(entry: CatalogueEntry) -> bool:
+    """Whether a finding says no more than that Kerberos cannot be used from here."""
+    return entry.family == "Kerberos" and entry.scope is Scope.USER and not entry.fatal
 
 
 def _errors(trials: list[Trial], scheme: Scheme) -> list[Finding]:
