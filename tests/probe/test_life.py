@@ -234,7 +234,7 @@ def test_an_account_that_is_locked_meanwhile_is_told() -> None:
         deployment.directory.__init__(  # type: ignore[misc]
             accounts_with(AccountState.LOCKED_OUT),
             deployment.directory.dns_domain,
-            deployment.directory.netbios_domain,
+            deployment.directory.names,
         )
 
     clock.at(7 * HOUR, lock)
