@@ -87,7 +87,10 @@ def _downgraded(run: RunFacts) -> Iterator[Finding]:
     for (before, better), (after, worse) in pairwise(made):
         if (better.scheme, worse.scheme) == (Scheme.KERBEROS, Scheme.NTLM) or worse.version < better.version:
             evidence = [f"{host}: {one.scheme.value}, version {one.version}" for host, one in made]
-            detail = f"{after} gets {worse.scheme.value} in version {worse.version} after {before} got more."
+            detail = (
+                f"The handshake with {after} used {worse.scheme.value}, version {worse.version}; the one with {before} "
+                f"before it used {better.scheme.value}, version {better.version}."
+            )
             yield finding("protection-downgraded", detail, evidence, host=after)
             return
 
