@@ -275,8 +275,9 @@ def test_a_client_that_goes_on_counting_does_not_lack_its_beginning() -> None:
         return outcome([*first, *(counted(record, before) for record in second)], NOTHING)
 
     last = max(int(n) for record in first for n in re.findall(rb'cnum="(\d+)"', record.raw))
-    assert seen(last).ids == []
-    assert seen(0).ids == []
+    # The times of the second session are set back, so that its Date headers can seem to be ahead.
+    assert set(seen(last).ids) <= {"clock-skew"}
+    assert set(seen(0).ids) <= {"clock-skew"}
     assert "num-not-from-one" in seen(100).ids
     assert "num-not-from-one" in outcome([counted(record, last) for record in second], NOTHING).ids
 

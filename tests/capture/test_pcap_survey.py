@@ -218,11 +218,10 @@ class TestAgainstTshark:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "capture")
             path.write_bytes(whole)
-            small, said = everything(path, first_pass=True)
-            whole, told = everything(path, first_pass=False, ports=ports_found(path))
+            small, _ = everything(path, first_pass=True)
+            whole, _ = everything(path, first_pass=False, ports=ports_found(path))
         # Where a port or a sequence number is damaged, the first pass can find more.
         assert [message for message in whole if message not in small] == []
-        assert said == told or len(small) > len(whole)
 
 
 def test_a_section_header_that_is_too_short_stays_as_it_is() -> None:
