@@ -153,7 +153,7 @@ def _ranked(found: Sequence[tuple[Finding, Subject]], account_proven: bool) -> t
 
     def order(index: int) -> tuple[int, bool, bool]:
         entry = catalogue()[found[index][0].id]
-        return worst(index), entry.unspecific and index not in effects, index not in effects
+        return worst(index), entry.unspecific and not entry.explains, index not in effects
 
     causes = sorted((index for index in range(len(found)) if index not in cause_of), key=order)
     return tuple(one for index in causes for one in family(index, None))

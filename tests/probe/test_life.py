@@ -243,9 +243,9 @@ def test_an_account_that_is_locked_meanwhile_is_told() -> None:
     assert life(result).handshakes[1].association is None
     ids = [f"{f.severity.value} {f.id}" for f in result.registration.findings]
     assert ids == [
-        "error credentials-refused",
-        "warning registration-lost",
+        "error registration-lost",
         "error association-expired",
+        "error credentials-refused",
         "warning registration-left",
     ]
     assert len(result.lab_did("refused")) == 1  # one attempt, lest the account be locked for good

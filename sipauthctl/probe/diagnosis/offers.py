@@ -88,8 +88,8 @@ def _downgraded(run: RunFacts) -> Iterator[Finding]:
         if (better.scheme, worse.scheme) == (Scheme.KERBEROS, Scheme.NTLM) or worse.version < better.version:
             evidence = [f"{host}: {one.scheme.value}, version {one.version}" for host, one in made]
             detail = (
-                f"The handshake with {after} used {worse.scheme.value}, version {worse.version}; the one with {before} "
-                f"before it used {better.scheme.value}, version {better.version}."
+                f"The handshake with {after} used {worse.scheme.value}, version {worse.version}; "
+                f"the one with {before} before it used {better.scheme.value}, version {better.version}."
             )
             yield finding("protection-downgraded", detail, evidence, host=after)
             return
