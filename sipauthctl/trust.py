@@ -121,6 +121,8 @@ class Trust:
         return next((domain.origin for domain in self.domains if within_domain(name, domain.name)), None)
 
 
+_COUNTRY = 2  # letters of a top-level domain, ISO 3166
+_LONGEST_PUBLIC = 4  # letters: info, gouv, govt
 _HAVE_A_SAY = (Origin.USER, Origin.COMPUTER)
 
 
@@ -142,9 +144,16 @@ def named_domains(
 
 
 def domain_above(host: str) -> str:
-    """The domain of a host, empty for an IP address and where it would be a top-level domain."""
+    """The domain of a host, empty for an IP address and where anybody may have a domain below it: `com`, `co.uk`."""
     domain = _folded(host).partition(".")[2]
-    return domain if "." in domain and not domain.rpartition(".")[2].isdecimal() else ""
+    name, dot, top = domain.rpartition(".")
+    return domain if dot and not top.isdecimal() and not _is_public(name, top) else ""
+
+
+def _is_public(name: str, top: str) -> bool:
+    """Whether a country may keep a second level for registrations: `co.uk`, `com.au`, `gouv.fr`. The short name of a
+    company looks the same, and has to be named by the user."""
+    return len(top) == _COUNTRY and "." not in name and len(name) <= _LONGEST_PUBLIC
 
 
 def within_domain(host: str, domain: str) -> bool:

@@ -147,3 +147,12 @@ def test_the_options_that_let_ntlm_go_to_an_unproven_server() -> None:
     assert not options(transport=Transport.TCP, policy=TlsPolicy(verify=False)).trust.unproven_ntlm
     assert options(policy=TlsPolicy(verify=False)).trust.unproven_ntlm
     assert options(allow_cleartext=True).trust.unproven_ntlm
+
+
+@pytest.mark.parametrize(
+    "host", ["contoso.co.uk", "contoso.com.au", "contoso.gouv.fr", "contoso.com", "10.0.0.1", "hs1"]
+)
+def test_no_server_names_a_domain_below_which_anybody_may_have_one(host: str) -> None:
+    trust = Trust(named_domains(sip_domain="litwareinc.com", logon_domains=(), server=host, trusted=()))
+    foreign = "evil." + host.partition(".")[2]
+    assert outcome(trust, NTLM, server(foreign, Origin.PEER)) is Withheld.FOREIGN

@@ -104,14 +104,15 @@ async def kerberos_login(
     Raises:
         NoLogon: the realm is not known, or may not have a credential.
     """
-    from sipauthctl.mechanisms.kerberos.configuration import private_configuration
+    from sipauthctl.mechanisms.kerberos.configuration import first_ticket_configuration, private_configuration
     from sipauthctl.mechanisms.kerberos.credentials import CacheSource, KerberosLogin
 
     holder = ticket_holder(given.cache)
     if given.cache is not None and holder is None:  # why not shows when the tickets are read
         return closing.enter_context(KerberosLogin(CacheSource(given.cache or None)))
     principal = holder or (known[0] if known is not None else await realms.principal(name))
-    source = _source(realms, principal, given, name_given=name_given)
+    referred = await realms.referred(principal)
+    source = _source(realms, (principal.realm, *(referred or ())), principal, given, name_given=name_given)
     located_by = realms.located_by(principal.realm)
     if located_by is not Origin.COMPUTER:
         same = known is not None and known[0].realm == principal.realm
@@ -123,7 +124,11 @@ async def kerberos_login(
                 closing.enter_context(private_configuration(principal.realm, kdcs, instead=instead))
             except ValueError as error:
                 raise NoLogon(str(error)) from None
-    return closing.enter_context(KerberosLogin(source))
+    try:
+        first_ticket = closing.enter_context(first_ticket_configuration(referred))
+    except ValueError as error:
+        raise NoLogon(str(error)) from None
+    return closing.enter_context(KerberosLogin(source, first_ticket))
 
 
 def ticket_holder(cache: str | None) -> KerberosName | None:
@@ -136,8 +141,10 @@ def ticket_holder(cache: str | None) -> KerberosName | None:
     return KerberosName(user, realm) if user else None
 
 
-def _source(realms: Realms, principal: KerberosName, given: Credentials, *, name_given: bool) -> CredentialSource:
-    """A cache before a keytab before a password.
+def _source(
+    realms: Realms, possible: tuple[str, ...], principal: KerberosName, given: Credentials, *, name_given: bool
+) -> CredentialSource:
+    """A cache before a keytab before a password. `possible` are the realms that may get the timestamp.
 
     Raises:
         NoLogon: the realm may not have a timestamp.
@@ -146,11 +153,16 @@ def _source(realms: Realms, principal: KerberosName, given: Credentials, *, name
 
     if given.cache is not None:
         return CacheSource(given.cache or None)
-    to = Destination(principal.realm, Origin.PEER, located_by=realms.located_by(principal.realm))
-    cleared = realms.trust.clear(Credential.AES_TIMESTAMP, to)
+    cleared = realms.trust.clear(Credential.AES_TIMESTAMP, _kdc(realms, principal.realm))
     if isinstance(cleared, Withheld):  # a realm comes from the user or this computer, so that this is not expected
         raise NoLogon(f"neither you nor this computer named the realm {principal.realm} ({REMEDY[cleared]})")
-    rc4 = isinstance(realms.trust.clear(Credential.RC4_TIMESTAMP, to), Clearance)
+    rc4 = all(
+        isinstance(realms.trust.clear(Credential.RC4_TIMESTAMP, _kdc(realms, realm)), Clearance) for realm in possible
+    )
     if given.keytab is not None:
         return KeytabSource(given.keytab, principal if name_given else None, rc4)
     return PasswordSource(principal, given.password or "", rc4)
+
+
+def _kdc(realms: Realms, realm: str) -> Destination:
+    return Destination(realm, Origin.PEER, located_by=realms.located_by(realm))

@@ -107,8 +107,10 @@ class Realms:
         if "." in name.domain:
             return (KerberosName(name.user, name.domain.upper(), enterprise=bool(at)),)
         if not at:
-            of_name = (domain for domain in self.domains if not name.domain or self._is_called(domain, name.domain))
-            return tuple(KerberosName(name.user, domain.upper()) for domain in of_name)
+            called = [domain for domain in self.domains if not name.domain or self._is_called(domain, name.domain)]
+            # A domain that the server alone calls by this name comes after those of this computer.
+            called.sort(key=lambda domain: not self._is_called(domain, name.domain, by_server=False))
+            return tuple(KerberosName(name.user, domain.upper()) for domain in called)
         others = (domain for domain in self.domains if domain != suffix.lower())
         enterprise = (KerberosName(name.user, domain.upper(), enterprise=True) for domain in others)
         return (KerberosName(user, suffix.upper()), *enterprise)
@@ -130,11 +132,18 @@ class Realms:
             raise NoLogon(f"the Kerberos realm of {name.domain} is not known: neither you nor this computer named it")
         return possible[0]
 
+    async def referred(self, principal: KerberosName) -> dict[str, list[tuple[str, int]]] | None:
+        """The KDCs of all realms that a referral may lead to; None where the name asks for no referral."""
+        if not principal.enterprise:
+            return None
+        found = [await self.find(domain.upper()) for domain in self.domains if domain.upper() != principal.realm]
+        return {realm.name: [(place.address, place.port) for place in realm.kdcs] for realm in found if realm.kdcs}
+
     async def find(self, realm: str) -> Realm:
         """The KDCs of a realm: the one that the user named, those of krb5.conf, or those of DNS."""
         if self.kdc is not None:
             return Realm(realm, await self._places([self.kdc]), "the option --kdc")
-        written = [place for text in self.machine.krb5.kdcs.get(realm, ()) if (place := _written(text)) is not None]
+        written = self._written(realm)
         if written:
             return Realm(realm, await self._places(written), "krb5.conf")
         names = [f"{service}.{realm.lower()}" for service in _SERVICES]
@@ -151,12 +160,16 @@ class Realms:
         """Who names the KDCs of a realm."""
         if self.kdc is not None:
             return Origin.USER
-        return Origin.COMPUTER if self.machine.krb5.kdcs.get(realm) else Origin.DNS
+        return Origin.COMPUTER if self._written(realm) else Origin.DNS
 
-    def _is_called(self, domain: str, netbios: str) -> bool:
+    def _written(self, realm: str) -> list[tuple[str, int]]:
+        """The KDCs of krb5.conf that can be asked; those behind HTTPS cannot."""
+        return [place for text in self.machine.krb5.kdcs.get(realm, ()) if (place := _written(text)) is not None]
+
+    def _is_called(self, domain: str, netbios: str, *, by_server: bool = True) -> bool:
         """Whether the NetBIOS name is that of the domain, as far as it is known; by custom it is the first label."""
         names = [domain.partition(".")[0]]
-        names += [self.server.netbios or ""] if domain == (self.server.dns or "").lower() else []
+        names += [self.server.netbios or ""] if by_server and domain == (self.server.dns or "").lower() else []
         names += [item.netbios_domain for item in self.machine.memberships if item.dns_domain.lower() == domain]
         return netbios.lower() in map(str.lower, names)
 

@@ -191,15 +191,17 @@ def integer(number: int) -> bytes:
 class Kdc:
     """Asks for pre-authentication with the key type, salt and iterations that the attacker likes best.
 
-    `error` is the code of its answer; 25 is KDC_ERR_PREAUTH_REQUIRED. `realm` is whose realm it says it is.
+    `error` is the code of its answer; 25 is KDC_ERR_PREAUTH_REQUIRED. `realm` is whose realm it says it is, `client`
+    where it refers the client to (RFC 6806 7). `iterations` are the fewest that are taken.
     """
 
     realm: str
     etype: int = 18
     salt: str = "attacker"
-    iterations: int = 1
+    iterations: int = 4096
     error: int = 25
     text: str = ""
+    client: str = ""
 
     def answer(self, data: bytes) -> list[bytes]:
         """KRB-ERROR, RFC 4120 5.9.1, to whatever comes."""
@@ -216,6 +218,10 @@ class Kdc:
             der(0xA4, der(0x18, now)),
             der(0xA5, integer(0)),
             der(0xA6, integer(self.error)),
+            der(0xA7, der(0x1B, self.client.encode())) if self.client else b"",
+            der(0xA8, der(0x30, der(0xA0, integer(1)), der(0xA1, der(0x30, der(0x1B, b"ned")))))
+            if self.client
+            else b"",
             der(0xA9, realm),
             der(0xAA, service),
             der(0xAB, der(0x1B, self.text.encode())) if self.text else b"",

@@ -124,3 +124,14 @@ def test_a_kdc_of_krb5_conf_needs_no_dns() -> None:
         assert found.located_by("CONTOSO.COM") is Origin.DNS
 
     asyncio.run(scenario())
+
+
+def test_a_kdc_behind_https_in_krb5_conf_does_not_vouch_for_one_of_dns() -> None:
+    krb5 = Krb5Conf("", {"LITWAREINC.COM": ["https://kdc.litwareinc.com/KdcProxy"]})
+    assert realms("ned", krb5=krb5).located_by("LITWAREINC.COM") is Origin.DNS
+
+
+def test_a_domain_that_only_the_server_calls_so_comes_after_those_of_this_computer() -> None:
+    server = DomainNames("x.litwareinc.com", "CORP")
+    found = names("CORP\\ned", joined("corp.contoso.com"), server=server)
+    assert [name.realm for name in found] == ["CORP.CONTOSO.COM", "X.LITWAREINC.COM"]

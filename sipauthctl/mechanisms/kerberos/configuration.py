@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -57,6 +57,30 @@ def private_configuration(realm: str, kdcs: Sequence[Kdc], *, instead: bool = Fa
             yield path
 
 
+@contextmanager
+def first_ticket_configuration(referred: Mapping[str, Sequence[Kdc]] | None) -> Iterator[str]:
+    """What KRB5_CONFIG has to be for the AS exchange, until the end of the block.
+
+    libkrb5 follows a referral (RFC 6806 7) to whatever realm the KDC names, and proves the password there. So only an
+    enterprise name asks for one, whatever krb5.conf says, and DNS finds no KDC then.
+
+    Args:
+        referred: the KDCs of the realms that a referral may lead to; None for a name that asks for no referral.
+
+    Raises:
+        ValueError, OSError: as above.
+    """
+    text = "[libdefaults]\n    canonicalize = false\n"
+    if referred is not None:
+        text += "    dns_lookup_kdc = false\n"
+        text += "[realms]\n" + "".join(_realm(realm, kdcs) for realm, kdcs in referred.items())
+    with tempfile.TemporaryDirectory(prefix="sipauthctl-krb5-") as folder:
+        path = Path(folder) / "krb5.conf"
+        path.touch(mode=0o600)
+        path.write_text(text, "ascii")
+        yield f"{path}:{os.environ.get(_VARIABLE) or DEFAULT_PATH}"
+
+
 def client_configuration(realm: str, kdcs: Sequence[Kdc], *more: str) -> str:
     """The text of a krb5.conf for one realm.
 
@@ -68,18 +92,17 @@ def client_configuration(realm: str, kdcs: Sequence[Kdc], *more: str) -> str:
     Raises:
         ValueError: the realm or a host has characters that no such name has.
     """
+    # Names of services are taken as the server gave them: no look-up in DNS may change them.
+    defaults = (f"default_realm = {realm}", "dns_canonicalize_hostname = false", "rdns = false", *more)
+    return "[libdefaults]\n" + "".join(f"    {line}\n" for line in defaults) + "[realms]\n" + _realm(realm, kdcs)
+
+
+def _realm(realm: str, kdcs: Sequence[Kdc]) -> str:
     for word in (realm, *(host for host, _ in kdcs)):
         if not _WORD.fullmatch(word):
             raise ValueError(f"{word!r} is no name of a realm or KDC")
-    # Names of services are taken as the server gave them: no look-up in DNS may change them.
-    defaults = (f"default_realm = {realm}", "dns_canonicalize_hostname = false", "rdns = false", *more)
-    return (
-        "[libdefaults]\n"
-        + "".join(f"    {line}\n" for line in defaults)
-        + f"[realms]\n    {realm} = {{\n"
-        + "".join(f"        kdc = {_host_and_port(*kdc)}\n" for kdc in kdcs)
-        + "    }\n"
-    )
+    lines = "".join(f"        kdc = {_host_and_port(*kdc)}\n" for kdc in kdcs)
+    return f"    {realm} = {{\n{lines}    }}\n"
 
 
 def _host_and_port(host: str, port: int | None) -> str:

@@ -7,6 +7,7 @@ own cache stays as it is.
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,7 @@ import gssapi
 import krb5
 
 from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES, RC4
+from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.mechanisms.kerberos.errors import PREAUTH_FAILED, KerberosCause, KerberosFailure, Phase, failure
 from sipauthctl.mechanisms.kerberos.names import KerberosName, chosen_realm
 from sipauthctl.mechanisms.kerberos.translation import translated
@@ -81,10 +83,12 @@ class KerberosLogin:
 
     Args:
         source: see there.
+        configuration: of `first_ticket_configuration`, which must last as long; not needed for tickets.
     """
 
-    def __init__(self, source: CredentialSource) -> None:
+    def __init__(self, source: CredentialSource, configuration: str | None = None) -> None:
         self.source = source
+        self._configuration = configuration
         self.client: str | None = None
         """Who signs in, as `user@REALM`, once that is known."""
         self._context: krb5.Context | None = None
@@ -130,7 +134,8 @@ class KerberosLogin:
 
     def _fetch(self) -> krb5.CCache:
         with translated(Phase.LOGON, self._doing()):
-            context = krb5.init_context()
+            with nullcontext() if self._configuration is None else use_configuration(self._configuration):
+                context = krb5.init_context()
             if isinstance(self.source, CacheSource):
                 client, tickets = _read_cache(context, self.source)
             else:

@@ -26,6 +26,9 @@ USAGE = 1  # key usage of PA-ENC-TIMESTAMP, RFC 4120 7.5.1
 MAX_ITERATIONS = 1 << 20
 """More is refused: the KDC chooses the number, and each costs time. AD uses 4096, MIT too."""
 
+MIN_ITERATIONS = 4096
+"""Fewer are refused, as by libkrb5: whoever answers in the KDC's place would have the password for a cheap guess."""
+
 _AES_BYTES = {17: 16, 18: 32}
 _BLOCK = 16
 _MAC_BYTES = 12
@@ -58,6 +61,8 @@ def encrypted_timestamp(
     if key_type.etype == RC4:
         cipher = _rc4_encrypt(NtlmSecret.from_password(password).rc4_key, plain, token_bytes(8))
     else:
+        if _iterations(key_type) < MIN_ITERATIONS:
+            raise ValueError(f"the KDC asks for {_iterations(key_type)} iterations of string-to-key")
         cipher = aes_encrypt(aes_key(key_type, password), plain, token_bytes(_BLOCK))
     sealed: Any = EncryptedData()
     sealed["etype"] = key_type.etype
@@ -72,16 +77,20 @@ def aes_key(key_type: KeyType, password: str) -> bytes:
     Raises:
         ValueError: the KDC's parameters are out of bounds.
     """
-    iterations = _DEFAULT_ITERATIONS
-    if key_type.parameters:
-        if len(key_type.parameters) != 4:
-            raise ValueError("the parameters of the KDC's string-to-key cannot be read")
-        (iterations,) = struct.unpack("!I", key_type.parameters)
+    iterations = _iterations(key_type)
     if not 0 < iterations <= MAX_ITERATIONS:
         raise ValueError(f"the KDC asks for {iterations} iterations of string-to-key")
     length = _AES_BYTES[key_type.etype]
     secret, salt = (text.encode("utf-8", "surrogateescape") for text in (password, key_type.salt or ""))
     return _derived(hashlib.pbkdf2_hmac("sha1", secret, salt, iterations, length), b"kerberos")
+
+
+def _iterations(key_type: KeyType) -> int:
+    if not key_type.parameters:
+        return _DEFAULT_ITERATIONS
+    if len(key_type.parameters) != 4:
+        raise ValueError("the parameters of the KDC's string-to-key cannot be read")
+    return int.from_bytes(key_type.parameters)
 
 
 def aes_encrypt(key: bytes, plain: bytes, confounder: bytes, usage: int = USAGE) -> bytes:

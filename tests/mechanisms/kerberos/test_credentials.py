@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from sipauthctl.lab.kdc import Kdc, KdcSettings, KeyType
-from sipauthctl.mechanisms.kerberos.configuration import private_configuration
+from sipauthctl.mechanisms.kerberos.configuration import first_ticket_configuration, private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
+from tests.hostile.peers import Kdc as ForgedKdc
 from tests.mechanisms.kerberos.harness import (
     LIMIT,
     NED,
@@ -201,3 +202,44 @@ def test_closing_forgets_the_tickets() -> None:
             _ = credentials.lifetime
 
     with_kdc(work)
+
+
+class _ByUdp(asyncio.DatagramProtocol):
+    def __init__(self, kdc: ForgedKdc) -> None:
+        self._kdc = kdc
+
+    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        for answer in self._kdc.answer(data):
+            self._transport.sendto(answer, address)
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_referral_leads_to_no_realm_that_dns_alone_knows(
+    confined: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever answers in the KDC's place would have the proof of the password sent to a KDC of their own."""
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("KRB5_TRACE", str(trace))
+    monkeypatch.setenv("KRB5_CONFIG", "/dev/null")
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        forged = ForgedKdc("LITWAREINC.COM", error=68, client="EVIL.INVALID")
+        transport, _ = await loop.create_datagram_endpoint(lambda: _ByUdp(forged), local_addr=("127.0.0.1", 0))
+        source = PasswordSource(KerberosName("ned@users.example", "LITWAREINC.COM", enterprise=True), "Litware-Ned-1")
+        kdc = ("127.0.0.1", transport.get_extra_info("sockname")[1])
+        with (
+            private_configuration("LITWAREINC.COM", [kdc]),
+            first_ticket_configuration({}) as configuration,
+            KerberosLogin(source, configuration if confined else None) as login,
+            pytest.raises(KerberosFailure, match=r"EVIL\.INVALID"),
+        ):
+            await asyncio.to_thread(login.credentials)
+        transport.close()
+
+    asyncio.run(work())
+    asked_dns = "DNS SRV query for _kerberos._udp.EVIL.INVALID" in trace.read_text()
+    assert asked_dns is not confined

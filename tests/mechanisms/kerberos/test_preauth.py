@@ -97,3 +97,11 @@ def test_parameters_out_of_bounds_are_refused(parameters: bytes) -> None:
 
 def test_other_types_of_keys_are_told_apart() -> None:
     assert [etype for etype in (3, 17, 18, 19, 20, 23) if usable(KeyType(etype, None))] == [17, 18, 23]
+
+
+@pytest.mark.parametrize("iterations", [1, 4095])
+def test_a_password_that_would_be_cheap_to_guess_is_not_proven(iterations: int) -> None:
+    """libkrb5, too, takes no fewer than the 4096 of RFC 3962 4."""
+    key_type = KeyType(18, "LITWAREINC.COMned", iterations.to_bytes(4, "big"))
+    with pytest.raises(ValueError, match=f"asks for {iterations} iterations"):
+        encrypted_timestamp(key_type, "Litware-Ned-1", datetime(2026, 3, 1, tzinfo=UTC), bytes)
