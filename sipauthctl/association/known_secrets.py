@@ -29,8 +29,12 @@ _NTLM_PROOF = 40  # NTProofStr, time stamp and client challenge: the rest repeat
 
 _CREDENTIALS = re.compile(rb"^(?:proxy-)?authorization[ \t]*:(.*(?:\n[ \t].*)*)", re.IGNORECASE | re.MULTILINE)
 _TOKEN = re.compile(rb'gssapi-data\s*=\s*"?([A-Za-z0-9+/=]{16,})|([A-Za-z0-9+/]{64,}={0,2})', re.IGNORECASE)
-# A text without any of these holds no secret: a long run, one in UTF-16, or a dump of bytes.
-_WORTH_A_LOOK = re.compile(r"[0-9A-Za-z+/_=%\\-]{20}|(?:[0-9A-Za-z+/]\x00){16}|(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,2}){8}")
+# A text without any of these holds no secret: a long run, one in UTF-16, a dump of bytes, or a run in pieces, which
+# unlike words have capitals or digits in their midst.
+_WORTH_A_LOOK = re.compile(
+    r"[0-9A-Za-z+/_=%\\-]{20}|(?:[0-9A-Za-z+/]\x00){16}|(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,2}){8}"
+    r"|(?:(?=[0-9A-Za-z+/]{0,18}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]))[0-9A-Za-z+/]{4,19}[^0-9A-Za-z]{1,3}){3}"
+)
 _BARE = re.compile(r"(?:TlRMTVNTUAAD|YI[I-L][A-Za-z0-9+/]{32})[A-Za-z0-9+/]*={0,2}")  # known without having been sent
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)

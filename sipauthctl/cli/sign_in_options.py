@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +14,18 @@ from sipauthctl.cli.output_files import OutputPath
 from sipauthctl.cli.parameters import host_port, nameserver
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Seconds(click.FloatRange):
+    """A number within its range, which `nan` passes: it compares with nothing."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value} is not in the range.", param, ctx)
+        return number
+
 
 _REACHING = (
     click.option("--server", callback=host_port, metavar="HOST[:PORT]", help="The outbound proxy; else DNS is asked."),
@@ -81,7 +94,7 @@ def _rest(timeout: float) -> tuple[Callable[[_F], _F], ...]:
         ),
         click.option(
             "--timeout",
-            type=click.FloatRange(0.1, 600),
+            type=_Seconds(0.1, 600),
             default=timeout,
             show_default=True,
             metavar="SECONDS",

@@ -28,6 +28,8 @@ WRITINGS = {
     "percent-encoded": urllib.parse.quote(TOKEN, safe=""),
     "every byte percent-encoded": "".join(f"%{ord(char):02X}" for char in TOKEN),
     "folded": "\r\n ".join(TOKEN[at : at + 60] for at in range(0, len(TOKEN), 60)),
+    "in pieces": " ".join(TOKEN[at : at + 16] for at in range(0, len(TOKEN), 16)),
+    "in short pieces in lower case": ":".join(TOKEN[at : at + 4].lower() for at in range(0, len(TOKEN), 4)),
     "quoted-printable": quopri.encodestring(TOKEN.encode()).decode(),
     "base64 of the request": base64.encodebytes(b"xy" + base64.b64decode(TOKEN)).decode(),
     "hexadecimal": recorded.AUTHENTICATE.hex(),

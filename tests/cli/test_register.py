@@ -148,6 +148,7 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "--lab", "--server", "hs1"], "--lab brings its own"),
         (["register", "--lab", "sip:zoe@litwareinc.com"], "The lab has no account"),
         (["register", "--lab", "--timeout", "0"], "is not in the range"),
+        (["register", "--lab", "--timeout", "nan"], "is not in the range"),
         (["explain", "clok-skew"], "Did you mean clock-skew"),
         (["registr"], "No such command"),
         (["--profile", "x", "--config", "/nonexistent.toml", "register"], "Cannot read the configuration file"),
