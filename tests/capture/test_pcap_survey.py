@@ -161,8 +161,11 @@ def everything(
 
 
 def ports_found(path: Path) -> tuple[int, ...]:
-    with Survey(path) as survey:
-        found = {connection.sip_port for _, connection in survey.sieve.connections()}
+    try:
+        with Survey(path) as survey:
+            found = {connection.sip_port for _, connection in survey.sieve.connections()}
+    except UnknownKind:
+        return ()
     return tuple(port for port in found if port is not None)
 
 
