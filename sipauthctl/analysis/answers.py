@@ -131,6 +131,7 @@ class AnswerWatch:
             return
         dialog.answered = True
         unasked = sent is not None and not sent.any_credentials and not dialog.went_on and dialog.challenge is None
+        dialog.refused |= unasked and message.status >= 400
         if unasked and message.status < 400:
             dialog.unasked, dialog.last_time = start_line(message), record.time
             self._memory.dialogs.pop((key[0], dialog.endpoint))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from sipauthctl.analysis.problem import Problem
 from sipauthctl.analysis.reading import AssociationName, Endpoint
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
 from sipauthctl.analysis.words import Sender
@@ -109,6 +110,8 @@ class Dialog:
     answered: bool = False  # by any final answer
     went_on: bool = False  # credentials followed the challenge
     unasked: str | None = None  # the status of a success that no challenge went before
+    refused: bool = False  # without a challenge
+    identity: Problem | None = None  # what is wrong with the epid or +sip.instance of its first REGISTER
     first_time: datetime | None = None
     last_time: datetime | None = None
     client: Address | None = None

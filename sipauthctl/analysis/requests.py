@@ -6,13 +6,14 @@ from sipauthctl.analysis.checking import SignatureChecker
 from sipauthctl.analysis.dialogs import LEGS_KEPT, Dialog, SentRequest, Transaction, leg_of
 from sipauthctl.analysis.lookup import note_opaque
 from sipauthctl.analysis.memory import Memory
-from sipauthctl.analysis.problem import Problem, place_text
+from sipauthctl.analysis.problem import Problem, place_text, status_lines
 from sipauthctl.analysis.reading import Endpoint, SignedHeader, client_of, name_of, start_line
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import open_key
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verdicts import write_missing
 from sipauthctl.analysis.words import Sender
+from sipauthctl.association.endpoint import LONGEST_EPID, EndpointProblem, endpoint_problem, instance_of
 from sipauthctl.association.family import CREDENTIALS_HEADERS
 from sipauthctl.association.offers import OWN_VERSION, read_version
 from sipauthctl.association.redaction import quoted
@@ -64,7 +65,7 @@ class RequestWatch:
         client = client_of(message, Sender.CLIENT)
         dialog = self._memory.dialogs.get((key[0], client))
         if dialog is None:
-            dialog = Dialog(client, key[0])
+            dialog = Dialog(client, key[0], identity=_identity(record, message))
             over = self._memory.dialogs.put((key[0], client), dialog)
             if over is not None:
                 self._memory.dialogs_over.append(over)
@@ -178,7 +179,7 @@ class RequestWatch:
             tracked = self._pending(key[0], header, client_of(message, Sender.CLIENT))
             if tracked is None:
                 tracked = self._memory.begin(record, message, header, Step.FINAL_SENT, handshake_seen=True)
-                tracked.offered = None if dialog is None else dialog.challenge
+                _begun_in(dialog, tracked)
             elif tracked.opaque is None:  # the answer with the token is not in the input
                 tracked.opaque = header.parameters.get("opaque")
                 self._memory.put(tracked)
@@ -208,7 +209,7 @@ class RequestWatch:
         tracked = self._memory.begin(record, message, header, Step.TOKEN_ASKED, handshake_seen=True)
         tracked.token_sent = record.time
         tracked.version = read_version(header.parameters.get("version")) or 2
-        tracked.offered = None if dialog is None else dialog.challenge
+        _begun_in(dialog, tracked)
         return tracked
 
     def _pending(self, call_id: str, header: SignedHeader, client: Endpoint) -> Tracked | None:
@@ -218,6 +219,30 @@ class RequestWatch:
         waiting = [tracked for tracked in open_ if tracked.step in steps and tracked.scheme is header.scheme]
         same = [tracked for tracked in waiting if tracked.call_id == call_id]
         return same[0] if same else None
+
+
+def _begun_in(dialog: Dialog | None, tracked: Tracked) -> None:
+    """Notes what the dialog in which a handshake begins shows of it."""
+    if dialog is not None:
+        tracked.offered, tracked.identity = dialog.challenge, dialog.identity
+
+
+def _identity(record: Record, message: Request) -> Problem | None:
+    try:
+        wrong = endpoint_problem(message)
+    except SipError:
+        return None
+    if wrong is None:
+        return None
+    epid = message.from_.param("epid") or ""
+    why = {
+        EndpointProblem.MISSING: f"its +sip.instance is not the one that follows from its epid, {instance_of(epid)}",
+        EndpointProblem.NO_EPID: "its From has no epid",
+        EndpointProblem.TOO_LONG: f"its epid has {len(epid)} characters, and {LONGEST_EPID} are allowed",
+    }
+    words = why[wrong] if epid or wrong is not EndpointProblem.MISSING else "it has neither epid nor +sip.instance"
+    detail = f"The REGISTER of {client_of(message, Sender.CLIENT).address} names no valid endpoint: {words}."
+    return Problem("endpoint-id-invalid", detail, (place_text(record), *status_lines(message, ("From", "Contact"))))
 
 
 def _token_words(token: str) -> str:

@@ -14,7 +14,7 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.association.redaction import was_removed
 from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import MalformedToken, Scheme
-from sipauthctl.mechanisms.kerberos.token import session_key_type
+from sipauthctl.mechanisms.kerberos.token import session_key_type, ticket_key_type
 from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
 
 
@@ -82,7 +82,7 @@ def _open_kerberos(secrets: Secrets, tracked: Tracked, record: Record, data: byt
         tracked.no_key = NoKey.DAMAGED
         return
     tracked.token_at, tracked.token_place = record.time, place_text(record)
-    tracked.key_type = session_key_type(data)
+    tracked.key_type, tracked.ticket_type = session_key_type(data), ticket_key_type(data)
     tracked.no_key = check.problem
     tracked.verifier = check.verifier if check.problem is None else None
 

@@ -91,6 +91,7 @@ class Tracked:
     token_at: datetime | None = None  # when the Kerberos token came, and where it stands
     token_place: str = ""
     key_type: int | None = None  # the encryption type of the Kerberos session key
+    ticket_type: int | None = None  # and of the ticket
     no_key: NoKey | None = None
     verifier: SignatureVerifier | None = field(default=None, repr=False)
     final: tuple[str, int, str] | None = None  # the transaction of the request with the last token
@@ -124,6 +125,7 @@ class Tracked:
     deregistered: bool = False
     secret_of_another: bool = False  # the secret for everybody that was given is that of somebody else
     server_errors: tuple[Notice, ...] = ()  # what a server trace says of it
+    identity: Problem | None = None  # what is wrong with its epid or +sip.instance
     purpose: str = ""
     tls: TlsDskSeen | None = None
     digest_verdict: Verdict | None = None  # on the client's last Digest response, where a password was tried

@@ -64,7 +64,8 @@ def endpoint_problem(request: Request) -> EndpointProblem | None:
 
 def instance_of(epid: str) -> uuid.UUID:
     """The instance that servers derive from an epid, [MS-SIPRE] 3.2.2.2: UUID version 5 in Windows byte order."""
-    digest = hashlib.sha1(_EPID_NAMESPACE.bytes_le + epid.encode(), usedforsecurity=False).digest()
+    name = _EPID_NAMESPACE.bytes_le + epid.encode("utf-8", "surrogateescape")
+    digest = hashlib.sha1(name, usedforsecurity=False).digest()
     number = uuid.UUID(bytes_le=digest[:16]).int
     number = number & ~(0xF000 << 64) | 0x5000 << 64
     number = number & ~(0xC000 << 48) | 0x8000 << 48

@@ -86,7 +86,7 @@ class HopFacts:
     withheld: Withheld | None = None
     mechanism_errors: dict[Scheme, MechanismError] = field(default_factory=dict)
     kerberos_client: str | None = None
-    ticket_type: str | None = None  # the encryption type of the service ticket
+    ticket_type: int | None = None  # the encryption type of the service ticket
     date: DateState = DateState.UNSEEN
     date_text: str = ""
     clock: ClockReading | None = None

@@ -266,10 +266,12 @@ def test_a_client_that_stops_at_a_weak_challenge_is_no_fault_of_the_network(
 def test_a_client_that_goes_on_counting_does_not_lack_its_beginning() -> None:
     first, second = session(), lab(lab=NO_REDIRECT, options={"refreshes": 1})
     epid, other = (re.findall(rb"epid=\w+", records[0].raw)[0] for records in (first, second))
+    instance, another = (re.findall(rb"urn:uuid:[\w-]+", records[0].raw)[0] for records in (first, second))
 
     def counted(record: Record, before: int) -> Record:
         number = re.sub(rb'cnum="(\d+)"', lambda found: b'cnum="%d"' % (int(found[1]) + before), record.raw)
-        return replace(record, raw=number.replace(other, epid), time=first[-1].time, place=record.place + 100)
+        raw = number.replace(other, epid).replace(another, instance)
+        return replace(record, raw=raw, time=first[-1].time, place=record.place + 100)
 
     def seen(before: int) -> Outcome:
         return outcome([*first, *(counted(record, before) for record in second)], NOTHING)

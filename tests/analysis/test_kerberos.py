@@ -57,7 +57,13 @@ def test_every_signature_is_valid_with_the_keytab(recorded: object, version: int
     assert len(seen.signatures) == (6 if version == 4 else 5)
     (association,) = seen.associations
     assert (association.state, association.scheme) == (State.ESTABLISHED, "Kerberos")
-    assert seen.findings == ()
+    assert seen.ids == (["rc4-ticket"] if found.type == "arcfour-hmac" else [])
+
+
+def test_a_ticket_under_rc4_shows_without_a_keytab() -> None:
+    (found,) = outcome(session("arcfour-hmac").records(), NOTHING).findings
+    assert (found.id, found.severity.value) == ("rc4-ticket", "warning")
+    assert found.evidence == ("kerberos.pcap:3", f"ticket for {SPN}: encryption type 23 (rc4-hmac)")
 
 
 def test_without_a_keytab_nothing_is_claimed() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from sipauthctl.association.endpoint import EndpointId, EndpointProblem, endpoint_problem, instance_of
+from sipauthctl.sip.message import Request, parse_message
 from tests.association.dialogue import register
 
 EPID, INSTANCE = "01010101", "4b1682a8-f968-5701-83fc-7c6741dc6697"
@@ -35,6 +38,15 @@ def test_the_identity_of_an_endpoint(epid: str | None, instance: str | None, pro
     request = register()
     request = request.with_headers(request.headers.replace("From", from_).add("Contact", contact))
     assert endpoint_problem(request) is problem
+
+
+def test_an_epid_that_is_no_text_belongs_to_no_instance() -> None:
+    raw = register().to_bytes()
+    epid = re.findall(rb"epid=\w+", raw)[0]
+    contact = f'Contact: <sip:192.0.2.7>;+sip.instance="<urn:uuid:{INSTANCE}>"\r\nCSeq:'.encode()
+    request = parse_message(raw.replace(epid, b"epid=\xff").replace(b"CSeq:", contact))
+    assert isinstance(request, Request)
+    assert endpoint_problem(request) is EndpointProblem.MISSING
 
 
 def test_a_contact_of_all_has_no_instance() -> None:

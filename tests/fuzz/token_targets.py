@@ -22,8 +22,7 @@ from sipauthctl.mechanisms.kerberos.mic import nearly, verify
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.kerberos.offline import ServiceKeytab
 from sipauthctl.mechanisms.kerberos.preauth import encrypted_timestamp, usable
-from sipauthctl.mechanisms.kerberos.ticket import key_type_of
-from sipauthctl.mechanisms.kerberos.token import ap_reply, ap_request, check_initial_token, framed
+from sipauthctl.mechanisms.kerberos.token import ap_reply, ap_request, check_initial_token, framed, ticket_key_type
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.acceptor import AcceptorOptions, NtlmAcceptor
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
@@ -139,7 +138,7 @@ _FOLDER = tempfile.TemporaryDirectory(prefix="sipauthctl-fuzz-")
 @target(*(one.token for one in contexts()), *(one.answer for one in contexts() if one.answer is not None))
 def kerberos_token(data: bytes) -> None:
     """Tokens of GSS-API, without keys and with those of a keytab."""
-    for read in (check_initial_token, ap_request, ap_reply, framed, key_type_of):
+    for read in (check_initial_token, ap_request, ap_reply, framed, ticket_key_type):
         with refused(MalformedToken):
             read(data)
     for keys, keytab in opened()[:2]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sipauthctl.analysis.diagnosis import clock, offers
+from sipauthctl.analysis.diagnosis import clock, endpoint, offers
 from sipauthctl.analysis.diagnosis.ntlm import stopped_at_challenge
 from sipauthctl.analysis.dialogs import Dialog
 from sipauthctl.analysis.results import State
@@ -55,6 +55,7 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
         detail = f"A REGISTER of {user} is answered {unasked} without a challenge."
         # Between servers that trust each other nobody is asked, and an onlooker does not know whom he sees.
         yield finding("not-challenged", detail, [f"SIP/2.0 {unasked}"], severity=Severity.WARNING)
+    yield from endpoint.of_dialog(dialog)
     if seen is None and not dialog.answered and not dialog.went_on and not end.elsewhere:
         yield _incomplete(f"The REGISTER of {user} is not answered", dialog, end, "")
     if seen is None or dialog.went_on:

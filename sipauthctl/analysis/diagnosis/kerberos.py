@@ -1,8 +1,9 @@
-"""What a keytab shows of a Kerberos sign-in: whether the ticket is for its keys, had ended, and the client's clock."""
+"""What a Kerberos sign-in shows: the type of its ticket; with a keytab whether it fits and had ended, and clocks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sipauthctl.analysis.results import State
@@ -10,6 +11,7 @@ from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.verification import NoKey
 from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT, ClockReading, read_date
 from sipauthctl.diagnosis.clock import words
+from sipauthctl.diagnosis.tickets import rc4_ticket
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.kerberos.offline import ContextKeys, NoKeyFits
 from sipauthctl.sip.errors import ParseError
@@ -19,7 +21,10 @@ _WHOLE_SECONDS = 3.0
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
-    """A keytab that does not fit, and a ticket that had ended where one does."""
+    """A ticket under RC4, a keytab that does not fit, and a ticket that had ended where one does."""
+    weak = rc4_ticket(tracked.ticket_type, spn=tracked.name.targetname, host=tracked.where)
+    if weak is not None:
+        yield replace(weak, evidence=(*_place(tracked), *weak.evidence))
     check = tracked.keytab
     if check is None:
         return

@@ -13,7 +13,8 @@ from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, kerbero
 from sipauthctl.doctor.this_machine import trust_of
 from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
-from sipauthctl.mechanisms.kerberos.ticket import key_type_of
+from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES
+from sipauthctl.mechanisms.kerberos.token import ticket_key_type
 from sipauthctl.probe.diagnosis import kerberos, offers
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.realms import NoLogon
@@ -75,6 +76,6 @@ class SpnCheck(Check):
             tried = replace(hop, scheme=None, mechanism_errors={Scheme.KERBEROS: error})
             found = kerberos.findings(RunFacts(hops=[tried]), case.asked.probe)
             return "no ticket", list(found)
-        key_type = key_type_of(token)
-        weak = rc4_ticket(key_type, spn=offer.targetname or "", host=hop.server.host)
-        return f"a ticket was issued, of type {key_type}", [] if weak is None else [weak]
+        weak = rc4_ticket(key_type := ticket_key_type(token), spn=offer.targetname or "", host=hop.server.host)
+        words = "that cannot be read" if key_type is None else f"of type {ETYPES.get(key_type, key_type)}"
+        return f"a ticket was issued, {words}", [] if weak is None else [weak]

@@ -12,7 +12,7 @@ from pyasn1.type import char, constraint, namedtype, tag, univ, useful
 DECODING_ERRORS = (PyAsn1Error, ValueError, OverflowError, TypeError, IndexError, AttributeError)
 """What pyasn1 raises for damaged data."""
 
-AS_REQ, AS_REP, AP_REQ, KRB_ERROR = 10, 11, 14, 30
+AS_REQ, AS_REP, KRB_ERROR = 10, 11, 30
 """Message types, RFC 4120 7.5.7, which are also the application tags."""
 
 
@@ -176,39 +176,4 @@ class KrbError(univ.Sequence):
         _field(10, "sname", PrincipalName()),
         _optional(11, "e-text", char.GeneralString()),
         _optional(12, "e-data", univ.OctetString()),
-    )
-
-
-class TicketCipher(univ.Sequence):
-    """EncryptedData, RFC 4120 5.2.9, with the version of its key."""
-
-    componentType = namedtype.NamedTypes(
-        _field(0, "etype", Int32()),
-        _optional(1, "kvno", Int32()),
-        _field(2, "cipher", univ.OctetString()),
-    )
-
-
-class Ticket(univ.Sequence):
-    """RFC 4120 5.3."""
-
-    tagSet = _application(1)
-    componentType = namedtype.NamedTypes(
-        _field(0, "tkt-vno", Int32()),
-        _field(1, "realm", char.GeneralString()),
-        _field(2, "sname", PrincipalName()),
-        _field(3, "enc-part", TicketCipher()),
-    )
-
-
-class ApRequest(univ.Sequence):
-    """AP-REQ as far as its ticket, RFC 4120 5.5.1."""
-
-    tagSet = _application(AP_REQ)
-    componentType = namedtype.NamedTypes(
-        _field(0, "pvno", Int32()),
-        _field(1, "msg-type", Int32()),
-        _field(2, "ap-options", univ.BitString()),
-        _field(3, "ticket", Ticket()),
-        _field(4, "authenticator", univ.Any()),
     )

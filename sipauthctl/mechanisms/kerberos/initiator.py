@@ -12,7 +12,7 @@ from sipauthctl.mechanisms.kerberos.blocking import in_thread
 from sipauthctl.mechanisms.kerberos.context import KerberosContext
 from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 from sipauthctl.mechanisms.kerberos.errors import KDC_UNREACHABLE, KerberosCause, KerberosFailure, Phase, failure
-from sipauthctl.mechanisms.kerberos.ticket import key_type_of
+from sipauthctl.mechanisms.kerberos.token import ticket_key_type
 from sipauthctl.mechanisms.kerberos.translation import translated
 
 
@@ -40,9 +40,9 @@ class KerberosInitiator:
         return self._login.client
 
     @property
-    def ticket_type(self) -> str | None:
-        """The encryption type of the ticket, see `ticket.key_type_of`, once there is one."""
-        return key_type_of(self._token) if self._token is not None else None
+    def ticket_type(self) -> int | None:
+        """The encryption type of the ticket, see `token.ticket_key_type`, once there is one."""
+        return ticket_key_type(self._token) if self._token is not None else None
 
     async def prepare(self, limit: float) -> None:
         """Makes the token without blocking the event loop, so that `step` has it ready.

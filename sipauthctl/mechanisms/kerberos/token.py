@@ -19,6 +19,7 @@ _AP_REP = b"\x02\x00"
 _FRAME = 0x60
 _TICKET, _AUTHENTICATOR = 3, 4  # fields of an AP-REQ, RFC 4120 5.5.1
 _ETYPE = 0  # of EncryptedData, RFC 4120 5.2.9
+_ENC_PART = 3  # of a ticket, RFC 4120 5.3
 
 
 def check_initial_token(token: bytes) -> None:
@@ -63,10 +64,26 @@ def session_key_type(token: bytes) -> int | None:
         token: a client's token.
     """
     try:
-        encrypted: Any = unpack_asn1_tagged_sequence(unpack_asn1(_field(ap_request(token), _AUTHENTICATOR))[0])
-        return int(unpack_asn1_integer(encrypted[_ETYPE]))
+        return _key_type(_field(ap_request(token), _AUTHENTICATOR))
     except (MalformedToken, ValueError, LookupError, TypeError, struct.error):
         return None
+
+
+def ticket_key_type(token: bytes) -> int | None:
+    """The encryption type of the ticket, which is that of the service's key, RFC 3961 8; None where it is damaged.
+
+    Args:
+        token: a client's token.
+    """
+    try:
+        return _key_type(_field(ticket_of(ap_request(token)), _ENC_PART))
+    except (MalformedToken, ValueError, LookupError, TypeError, struct.error):
+        return None
+
+
+def _key_type(encrypted: bytes) -> int:
+    parts: Any = unpack_asn1_tagged_sequence(unpack_asn1(encrypted)[0])
+    return int(unpack_asn1_integer(parts[_ETYPE]))
 
 
 def _field(request: bytes, number: int) -> bytes:
