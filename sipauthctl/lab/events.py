@@ -14,10 +14,10 @@ from sipauthctl.sip.message import Request
 class LabEvent:
     """One event at one server.
 
-    `what` is a short word for the kind: challenge, token, authenticated, verified, refused, redirected, registered,
-    refreshed, de-registered, answered, discarded, impostor, dropped, sent (a request of the server), client answered
-    (it), restarted. `signature` is the check of the client's signature, where there was one. `logon_status` is the
-    NTSTATUS of a refused logon.
+    `what` is a short word for the kind: challenge, not-preauthenticated (a signature would have saved the challenge
+    that follows), token, authenticated, verified, refused, redirected, registered, refreshed, de-registered, answered,
+    discarded, impostor, dropped, sent (a request of the server), client answered (it), restarted. `signature` is the
+    check of the client's signature, where there was one. `logon_status` is the NTSTATUS of a refused logon.
     """
 
     time: datetime

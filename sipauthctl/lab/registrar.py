@@ -150,6 +150,8 @@ class Registrar:
         unasked = isinstance(step, Challenge) and step.reason is ChallengeReason.NO_CREDENTIALS
         if first is not None and unasked and request.method == "REGISTER":
             return tamper(self._given(request, peer, first, None), self._behaviour)
+        if unasked and self.endpoints.could_sign(request, self._now()):
+            self._note("not-preauthenticated", "the client has an association to sign it with", request)
         if isinstance(step, Challenge):
             return tamper(self._challenge(request, peer, step), self._behaviour)
         if isinstance(step, Refused):
@@ -159,7 +161,7 @@ class Registrar:
             return None
         if isinstance(step, Forbidden):
             return self._forbid(request, peer, step.association, 403, NOT_THE_USERS_URI)
-        self.endpoints.put(request.from_, step.association)
+        self.endpoints.put(request, step.association)
         what = "authenticated" if step.fresh else "verified"
         self._log(LabEvent(self._now(), self.host, what, step.peer, request, step.signature))
         return step

@@ -131,6 +131,35 @@ def test_other_methods_get_a_signed_200(method: str) -> None:
     assert association.verify_response(response, world.time).trusted
 
 
+@pytest.mark.parametrize("method", ["MESSAGE", "REGISTER"])
+def test_a_request_that_could_have_been_signed_is_noted(method: str) -> None:
+    world = World()
+    _, dialog = world.signed_in()
+    assert world.ask(other_method(method, dialog)).status == 401
+    (event,) = [event for event in world.log if event.what == "not-preauthenticated"]
+    assert event.request is not None
+    assert event.request.method == method
+
+
+def test_a_request_without_an_association_to_sign_it_is_not_noted() -> None:
+    world = World()
+    association, dialog = world.signed_in()
+    world.sign_in("ned", "Litware-Ned-1")  # anew, under another Call-ID and epid
+    same_epid = dialog.register(LOCAL)
+    world.ask(same_epid.with_headers(same_epid.headers.replace("Call-ID", "another")))
+    world.ask(association.sign_request(dialog.register(LOCAL, expires=0)))
+    world.ask(other_method("MESSAGE", dialog))
+    assert [event for event in world.log if event.what == "not-preauthenticated"] == []
+
+
+def test_an_association_that_has_ended_could_not_sign() -> None:
+    world = World(idle=timedelta(minutes=15))
+    _, dialog = world.signed_in()
+    world.time += timedelta(minutes=16)
+    world.ask(other_method("MESSAGE", dialog))
+    assert [event for event in world.log if event.what == "not-preauthenticated"] == []
+
+
 def test_an_ack_is_not_answered() -> None:
     world = World()
     _, dialog = world.signed_in()

@@ -416,6 +416,7 @@ def test_a_healthy_life_has_no_finding(proxies: int) -> None:
     result = held(7 * HOUR, lab={"proxies": proxies}, options={"refreshes": 2, "probes": ("SUBSCRIBE", "MESSAGE")})
     assert result.ids == []
     assert life(result).handshakes[0].reason is FirstReason.SIGN_IN
+    assert result.lab_did("not-preauthenticated") == []
 
 
 @pytest.mark.parametrize("forked", [False, True], ids=["chain", "forked"])
