@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import Enum
 
 from sipauthctl.association.choice import Choice
-from sipauthctl.association.client import Stopped
+from sipauthctl.association.client import Stopped, StopReason
 from sipauthctl.association.clock import ClockReading
+from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import Offer
 from sipauthctl.mechanisms.base import MechanismError, Scheme
 from sipauthctl.mechanisms.ntlm.messages import ChallengeFacts
@@ -102,6 +103,15 @@ class HopFacts:
     refused_redirect: RefusedRedirect | None = None
     result: HopResult = HopResult.INCOMPLETE
     life: LifeFacts = field(default_factory=LifeFacts)
+
+    @property
+    def refused_refresh(self) -> Response | None:
+        """The answer that refused to keep the registration: to a refresh, or to the credentials for it."""
+        answer = self.life.lost_by
+        if answer is None or answer.status < 400 or self.result is not HopResult.REGISTERED:
+            return None
+        refused = self.stopped is not None and self.stopped.reason is StopReason.CREDENTIALS_REFUSED
+        return answer if refused or HeaderFamily.of_status(answer.status) is None else None
 
     @property
     def translated(self) -> bool:

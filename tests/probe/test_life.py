@@ -243,9 +243,9 @@ def test_an_account_that_is_locked_meanwhile_is_told() -> None:
     assert life(result).handshakes[1].association is None
     ids = [f"{f.severity.value} {f.id}" for f in result.registration.findings]
     assert ids == [
-        "error registration-lost",
-        "error association-expired",
         "error credentials-refused",
+        "warning registration-lost",
+        "warning association-expired",
         "warning registration-left",
     ]
     assert len(result.lab_did("refused")) == 1  # one attempt, lest the account be locked for good
@@ -379,6 +379,23 @@ def test_of_a_server_that_floods_its_client_all_is_counted_and_a_part_is_kept(mo
     document = registration_document(result.registration)
     jsonschema.validate(document, schema("register"))
     assert document["hops"][-1]["server_requests_left_out"] == 55
+
+
+REFUSED_REFRESHES = [
+    ("404:4005", "user-not-enabled", "4005;"),
+    ("403:4003", "remote-access-off", "4003;"),
+    ("504:1010", "next-hop-failed", "1010;"),
+    ("503", "server-diagnostic", "503 Service Unavailable"),
+]
+
+
+@pytest.mark.parametrize(("answer", "id_", "quoted"), REFUSED_REFRESHES)
+def test_a_refused_refresh_is_told_as_a_refused_sign_in_is(answer: str, id_: str, quoted: str) -> None:
+    result = run(f"refresh-answer={answer}", clock=Clock(), options={"refreshes": 1})
+    found = result.registration.findings
+    assert [f"{f.severity.value} {f.id}" for f in found] == [f"error {id_}", "warning registration-lost"]
+    assert any(quoted in line for line in found[0].evidence)
+    assert result.registration.lost
 
 
 CASES: list[tuple[list[str], dict[str, Any], list[str]]] = [

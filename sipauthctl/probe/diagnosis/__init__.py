@@ -33,4 +33,7 @@ def collect(run: RunFacts, options: ProbeOptions) -> tuple[Finding, ...]:
     """All findings as they came, each once."""
     told = merged(finding for family in _FAMILIES for finding in family(run, options))
     registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
-    return tuple(map(after_success, told)) if registered else told
+    if not registered:
+        return told
+    refused_later = {one.id for one in account.findings(run, options)}
+    return tuple(one if one.id in refused_later else after_success(one) for one in told)

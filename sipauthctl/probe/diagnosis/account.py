@@ -18,21 +18,15 @@ from sipauthctl.sip.message import Response
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
-    """The refusal of the last server, if it is one."""
+    """The refusal of a sign-in, or of a refresh later."""
     for hop in run.hops:
         # A refusal for the strength of keys is for the family of NTLM to tell.
         # So is one of a ticket for the family of Kerberos.
         of_ticket = hop.scheme is Scheme.KERBEROS and refused_by_server(hop)
         if hop.result is HopResult.REJECTED and NTLM_MISMATCH not in hresults(hop) and not of_ticket:
             yield _refusal(hop, hop.last, options)
-        if _refused_later(hop) and not of_ticket:
-            yield _refusal(hop, hop.life.lost_by, options)
-
-
-def _refused_later(hop: HopFacts) -> bool:
-    """Whether a registered client was challenged again, and its new credentials were refused."""
-    refused = hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED
-    return hop.result is HopResult.REGISTERED and refused and hop.life.lost_by is not None
+        if hop.refused_refresh is not None and not of_ticket:
+            yield _refusal(hop, hop.refused_refresh, options)
 
 
 def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after
+from sipauthctl.diagnosis.answers import lines
 from sipauthctl.diagnosis.life import granted_too_short, lapse
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
@@ -22,8 +23,10 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 def _of(hop: HopFacts) -> Iterator[Finding]:
     life, host = hop.life, hop.server.host
     if life.lost:
-        shown = [] if life.lost_by is None else [f"SIP/2.0 {life.lost_by.status} {life.lost_by.reason}"]
-        yield finding("registration-lost", f"At {host}: {life.lost}.", shown)
+        shown = [] if life.lost_by is None else lines(life.lost_by)
+        # A refusal has a finding of its own, which is the cause.
+        severity = Severity.WARNING if hop.refused_refresh is not None else None
+        yield finding("registration-lost", f"At {host}: {life.lost}.", shown, severity=severity)
     for gap in life.lapses:
         yield lapse(gap.since, gap.until, host=host)
     gone = [made for made in life.handshakes if made.ended is not None]
@@ -46,7 +49,8 @@ def _expired(hop: HopFacts, gone: list[Handshake]) -> Finding:
     failed = gone[-1].association is None
     after = "no new handshake succeeded" if failed else "a new handshake on the same registration followed"
     detail = f"{who} challenged a registered client again{times}: {told.detail}; {after}."
-    severity = Severity.ERROR if failed else Severity.WARNING if unexpected else Severity.INFO
+    broken = failed and hop.refused_refresh is None
+    severity = Severity.ERROR if broken else Severity.WARNING if failed or unexpected else Severity.INFO
     return finding("association-expired", detail, [_line(made) for made in gone], severity=severity)
 
 
