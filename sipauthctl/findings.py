@@ -87,6 +87,12 @@ class Finding:
     reference: str
     explained_by: str | None = None
     """The id of the finding that explains this one, set by `diagnosis.ranking`."""
+    user: str | None = None
+    """The SIP URI of the user that it was seen with, where more than one may be in question."""
+    server: str | None = None
+    """And the server."""
+    association: str | None = None
+    """The opaque of the association that showed it first."""
 
 
 @cache

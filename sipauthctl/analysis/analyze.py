@@ -18,6 +18,8 @@ from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.association.known_secrets import KnownSecrets
+from sipauthctl.association.offers import host_of
+from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import KdcError, Notice, Record
 from sipauthctl.diagnosis.ranking import MOST_FINDINGS, FindingCollector
@@ -163,17 +165,25 @@ class Analysis:
         local = (tracked.challenge_input or _input_of(tracked)) in self._local_times
         found = [self._doubted(one) for one in association_findings(tracked, local_times=local)]
         of_server = of_the_server(tracked, found, local_times=local)
-        self._collect(found, tracked.endpoint.address, tracked.name.targetname, of_server)
+        subject = tracked.endpoint.address, tracked.name.targetname
+        self._collect(found, *subject, of_server, None if tracked.opaque is None else without_tokens(tracked.opaque))
 
     def _collect(
-        self, found: Iterable[Finding], user: str, server: str, of_server: Collection[Finding] | None = None
+        self,
+        found: Iterable[Finding],
+        user: str,
+        server: str,
+        of_server: Collection[Finding] | None = None,
+        association: str | None = None,
     ) -> None:
         """Notes findings on a user at a server; `of_server` are those of them that concern the server."""
+        host = without_tokens(host_of(server)) or None
         for one in found:
             common = catalogue()[one.id].scope is Scope.SERVER if of_server is None else one in of_server
             other = (one.id, user)
             if self._about in ("", user) or common:
-                self._collector.add([one], user, server)
+                told = replace(one, user=user or None, server=host, association=association)
+                self._collector.add([told], user, server)
             elif other not in self.of_others and len(self.of_others) < MOST_FINDINGS:
                 self.of_others.append(other)
 

@@ -19,5 +19,5 @@ def doctor_document(verdict: Verdict, user: str, source: str) -> dict[str, Any]:
         "registered": verdict.registered,
         "checks": [{"id": check.id, "status": check.status.value, "detail": check.detail} for check in verdict.checks],
         "root_cause": verdict.root_cause,
-        "findings": finding_list(verdict.findings),
+        "findings": finding_list(verdict.findings, user=user or None),
     }

@@ -24,12 +24,28 @@ def registration_document(registration: Registration) -> dict[str, Any]:
         "user": registration.user,
         "scheme": registration.scheme.value if registration.scheme is not None else None,
         "hops": [_hop(hop) for hop in registration.hops],
-        "findings": finding_list(registration.findings),
+        "findings": finding_list(registration.findings, **_subject(registration)),
     }
 
 
-def finding_list(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Findings as every document has them."""
+def _subject(registration: Registration) -> dict[str, str | None]:
+    """Whom its findings are about. Where several servers were met, each finding names its server in words."""
+    only = registration.hops[0] if len(registration.hops) == 1 else None
+    return {
+        "user": registration.user,
+        "server": only.server.host if only is not None else None,
+        "association": only.association.opaque if only is not None and only.association is not None else None,
+    }
+
+
+def finding_list(
+    findings: Iterable[Finding],
+    *,
+    user: str | None = None,
+    server: str | None = None,
+    association: str | None = None,
+) -> list[dict[str, Any]]:
+    """Findings as every document has them; user, server and association stand for those that do not say."""
     return [
         {
             "id": finding.id,
@@ -40,6 +56,9 @@ def finding_list(findings: Iterable[Finding]) -> list[dict[str, Any]]:
             "remedy": finding.remedy,
             "reference": finding.reference,
             "explained_by": finding.explained_by,
+            "user": finding.user or user,
+            "server": finding.server or server,
+            "association": finding.association or association,
         }
         for finding in findings
     ]

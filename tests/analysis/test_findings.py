@@ -390,3 +390,11 @@ def test_tls_that_cannot_be_read_is_a_warning_only_where_nothing_else_can() -> N
     assert severity(outcome([unread]), "tls-not-decrypted") == "warning"
     assert severity(outcome([*records, unread]), "tls-not-decrypted") == "info"
     assert severity(outcome([*records, replace(unread, input="other.pcap")]), "tls-not-decrypted") == "warning"
+
+
+def test_findings_say_whom_they_are_about() -> None:
+    records = lab("bad-rspauth", lab=NO_REDIRECT)
+    opaques = {one.opaque for one in outcome(records).associations}
+    found = next(one for one in outcome(records).findings if one.id == "signature-invalid")
+    assert (found.user, found.server) == ("sip:ned@litwareinc.com", "hs1.litwareinc.com")
+    assert {found.association} == opaques

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import io
 import json
 from typing import Any
@@ -27,7 +28,18 @@ KEYS: dict[str, set[str]] = {
     "hops.exchanges": {"method", "cseq", "status", "reason", "elapsed_ms"},
     "hops.association": {"scheme", "realm", "targetname", "opaque", "established"},
     "hops.signatures": {"from", "num", "verdict", "detail"},
-    "findings": {"id", "severity", "title", "detail", "evidence", "remedy", "reference"},
+    "findings": {
+        "id",
+        "severity",
+        "title",
+        "detail",
+        "evidence",
+        "remedy",
+        "reference",
+        "user",
+        "server",
+        "association",
+    },
 }
 EVERY_KEY = [(place, key) for place, keys in KEYS.items() for key in sorted(keys)]
 
@@ -183,3 +195,14 @@ def test_the_lab_schema_asks_for_every_promised_key(place: str, key: str) -> Non
 def test_the_lab_schema_wants_the_name_server_with_its_port(nameserver: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(LAB | {"nameserver": nameserver}, schema("lab"))
+
+
+def test_findings_say_whom_they_are_about() -> None:
+    made = registration(Outcome.REJECTED)
+    (hop,) = made.hops
+    opaque = hop.association.opaque if hop.association is not None else None
+    for hops, server, association in (((hop,), hop.server.host, opaque), ((hop, hop), None, None)):
+        document = registration_document(dataclasses.replace(made, hops=hops))
+        assert document["findings"]
+        about = {(one["user"], one["server"], one["association"]) for one in document["findings"]}
+        assert about == {(made.user, server, association)}
