@@ -21,7 +21,7 @@ from sipauthctl.association.known_secrets import KnownSecrets
 from sipauthctl.association.offers import host_of
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.security_association import LIFETIME
-from sipauthctl.capture.record import KdcError, Notice, Record
+from sipauthctl.capture.record import UNFINISHED, KdcError, Notice, Record
 from sipauthctl.diagnosis.ranking import MOST_FINDINGS, FindingCollector
 from sipauthctl.findings import Finding, Scope, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
@@ -65,6 +65,8 @@ class Analysis:
         self._counts: dict[str, list[int]] = {}
         self._unread: dict[str, Notice] = {}
         self._last: datetime | None = None
+        self._ends: dict[str, datetime] = {}
+        self._cut: set[str] = set()
         self._server_errors = ServerErrors()
         self._damaged: set[str] = set()
         self._kdc_errors = KdcErrors()
@@ -72,6 +74,8 @@ class Analysis:
         self._fitted: dict[GivenSecret, set[str]] = {}
         self.notices: list[Notice] = []
         """The notices of the readers that are no findings, the first 200, and one that counts the others."""
+        self.unfinished: dict[str, str] = {}
+        """Why inputs were not read to their end, a sentence for each of them."""
         self._notices_left_out = 0
         self.of_others: list[tuple[str, str]] = []
         """Where one user was asked about: the ids of findings on others, each with the SIP URI, empty where it is not
@@ -91,6 +95,7 @@ class Analysis:
                 self._known.add_request(item.raw)
             if item.time is not None:
                 self._last = item.time if self._last is None else max(self._last, item.time)
+                self._ends[item.input] = max(self._ends.get(item.input, item.time), item.time)
             try:
                 over = self._reconstruction.feed(item)
             except SipError as unread:
@@ -129,7 +134,9 @@ class Analysis:
 
     def _tell(self, over: list[Tracked]) -> Iterator[AssociationResult]:
         for tracked in over:
-            tracked.cut_off = tracked.ends_input and self._just_now(tracked.ended)
+            cut = self._cut_inputs(step.input for step in tracked.steps)
+            tracked.input_is_cut = bool(cut)
+            tracked.cut_off = tracked.ends_input and self._just_now(tracked.ended, cut)
             self._note_secret(tracked)
             established = tracked.state is State.ESTABLISHED
             self._kdc_errors.sign_in(
@@ -202,8 +209,10 @@ class Analysis:
     def _dialogs(self) -> None:
         for dialog in self._reconstruction.dialogs_over():
             local = dialog.challenge is not None and dialog.challenge.input in self._local_times
+            cut = self._cut_inputs(input_ for input_, _, _ in dialog.highest)
             end = DialogEnd(
-                cut_off=self._just_now(dialog.last_time),
+                cut_off=self._just_now(dialog.last_time, cut),
+                input_is_cut=bool(cut),
                 one_way=not self._reconstruction.responses,
                 elsewhere=self._reconstruction.signed_in_otherwise(dialog),
             )
@@ -217,13 +226,25 @@ class Analysis:
             told = trace.of_others(errors, f"A server trace says of {dialog.endpoint.address}")
             self._collect([*found, *told], dialog.endpoint.address, server)
 
-    def _just_now(self, time: datetime | None) -> bool:
-        """Whether the input ends before an answer was due; without times nothing shows that it was."""
-        if time is None or self._last is None:
+    def _cut_inputs(self, inputs: Iterable[str]) -> set[str]:
+        """These inputs, if none of them was read to its end."""
+        seen = set(inputs)
+        return seen if seen <= self._cut else set()
+
+    def _just_now(self, time: datetime | None, cut: Collection[str] = ()) -> bool:
+        """Whether the input ends before an answer was due; without times nothing shows that it was. Of inputs that are
+        cut off only their own end counts, not that of others."""
+        ends = [self._ends[input_] for input_ in cut if input_ in self._ends]
+        last = max(ends, default=self._last)
+        if time is None or last is None:
             return True
-        return (self._last - time).total_seconds() < ANSWER_SECONDS
+        return (last - time).total_seconds() < ANSWER_SECONDS
 
     def _notice(self, notice: Notice) -> None:
+        if notice.input_is_cut:
+            self._cut.add(notice.input)
+        if notice.kind in UNFINISHED:
+            self.unfinished.setdefault(notice.input, f"{notice.input} is not read to its end: {notice.text}")
         if notice.kind == "damaged-message":
             self._damaged.add(notice.input)
         if isinstance(notice, KdcError):

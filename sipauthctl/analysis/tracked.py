@@ -111,6 +111,7 @@ class Tracked:
     steps_left_out: int = 0
     ends_input: bool = False  # it was still open when the input ended
     cut_off: bool = False  # and its last message was so late that no answer was due yet
+    input_is_cut: bool = False  # the input was not read to its end, so that the answer may be in the rest
     one_way: bool = False  # the input has no answers at all
     given_up: bool = False  # the client began again, and left the server's token without an answer
     registered: bool = False  # it signed a 200 to a REGISTER
@@ -198,6 +199,11 @@ class Tracked:
         """Whether the key may be wrong: it comes from a token that its own MIC does not fit, and nothing shows it to
         be right."""
         return self.secret is not None and self.secret.tampered and not self.verdicts[Verdict.VALID]
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether the next message may have come after the end of the input."""
+        return self.cut_off and not self.given_up
 
     @property
     def state(self) -> State:

@@ -11,6 +11,7 @@ import struct
 from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
+from sipauthctl.capture.pcap_tshark import TsharkProblem
 from sipauthctl.capture.record import Address
 
 _SECTION, _INTERFACE, _PACKET = 0x0A0D0D0A, 1, 6
@@ -44,13 +45,19 @@ class Pdu(NamedTuple):
 
 
 def pdus(pieces: Iterable[bytes]) -> Iterator[Pdu]:
-    """The exported payloads in a pcapng stream that tshark wrote; what is cut off at its end is left out."""
+    """The exported payloads in a pcapng stream that tshark wrote.
+
+    Raises:
+        TsharkProblem: the stream ends in the middle of a block, whatever tshark's exit status is.
+    """
     reader = _Reader()
     rest = b""
     for piece in pieces:
         data = rest + piece if rest else piece
         position = yield from reader.read(data)
         rest = data[position:]
+    if rest:
+        raise TsharkProblem("its output ends in the middle of a packet")
 
 
 class _Reader:

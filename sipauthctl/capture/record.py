@@ -21,7 +21,7 @@ class InputKind(str, Enum):
 
 
 UNFINISHED = frozenset({"reader-failed", "corrupt"})
-"""Kinds of notices that tell of an input whose reading had to stop before its end."""
+"""Kinds of notices that report an input whose reading had to stop before its end."""
 
 LOCAL_TIMES = (InputKind.CLIENT_LOG, InputKind.SERVER_TRACE, InputKind.SIPP_TRACE)
 """Kinds whose times are those of a clock without a zone."""
@@ -67,6 +67,11 @@ class Notice:
     place: int | None = None
     time: datetime | None = None
     call_id: str | None = None
+
+    @property
+    def input_is_cut(self) -> bool:
+        """Whether the input goes on after what was read of it, in the file or where it was recorded."""
+        return self.kind in UNFINISHED or (self.kind == "truncated" and self.place is None)
 
 
 @dataclass(frozen=True, slots=True)

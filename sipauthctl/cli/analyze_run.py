@@ -15,7 +15,7 @@ from sipauthctl.analysis.kerberos import KeytabKeys
 from sipauthctl.analysis.secrets import GivenSecret, Secrets, SecretsError, nt_hash_secrets, password_secrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import CaptureOpener, open_reader
-from sipauthctl.capture.record import LOCAL_TIMES, UNFINISHED, InputKind, Notice, Reader, ReadError, Record
+from sipauthctl.capture.record import LOCAL_TIMES, InputKind, Notice, Reader, ReadError, Record
 from sipauthctl.cli.errors import CannotRun
 from sipauthctl.cli.output_files import replaced
 from sipauthctl.findings import Severity
@@ -102,8 +102,9 @@ def execute(
         for renderer in renderers:
             renderer.end(read, analysis.notices, analysis.findings)
     problem = any(finding.severity is Severity.ERROR for finding in analysis.findings)
-    if not problem and inputs.failed:
-        raise CannotRun(" ".join(inputs.failed))
+    failed = [*inputs.failed, *analysis.unfinished.values()]
+    if not problem and failed:
+        raise CannotRun(" ".join(failed))
     if not problem and all(count.messages == count.unreadable for count in analysis.inputs):
         raise CannotRun("No SIP message could be read.")
     return problem
@@ -122,7 +123,7 @@ class Inputs:
 
     def __init__(self, files: tuple[str, ...], captures: CaptureOpener) -> None:
         self.failed: list[str] = []
-        """Why some could not be read, or not to their end."""
+        """Why some could not be read."""
         self._readers: dict[str, Reader] = {}
         self._notices: list[Notice] = []
         for path in files:
@@ -148,10 +149,7 @@ class Inputs:
 
     def _careful(self, path: str, reader: Reader) -> Iterator[Record | Notice]:
         try:
-            for found in reader:
-                if isinstance(found, Notice) and found.kind in UNFINISHED:
-                    self.failed.append(f"{path} is not read to its end: {found.text}")
-                yield found
+            yield from reader
         except ReadError as error:
             yield self._failure(path, error)
 

@@ -23,7 +23,7 @@ from sipauthctl.cli.user import Subject, subject_of
 from sipauthctl.doctor.case import Asked, Tools
 from sipauthctl.doctor.check import CheckResult
 from sipauthctl.doctor.checks import CHECKS
-from sipauthctl.doctor.evidence import EVIDENCE, TITLE, read_evidence
+from sipauthctl.doctor.evidence import EVIDENCE, TITLE, Evidence, read_evidence
 from sipauthctl.doctor.examine import examine
 from sipauthctl.doctor.verdict import Verdict, judge
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
@@ -72,7 +72,8 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
     """Examines and prints the verdict.
 
     Raises:
-        CannotRun: it could not be carried out.
+        CannotRun: it could not be carried out, or a capture or log was not read to its end. What was found is printed
+            first, and a problem counts for more.
         UsageError: there is no user to examine, or a name cannot be read.
     """
     out, err = stdout(no_color=no_color), stderr(no_color=no_color)
@@ -82,7 +83,8 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
     live = request.lab or not wish.files or (request.sip_uri is not None and not wish.user_from)
     subject = None if request.lab or not live else subject_of(request, wish.user_from, may_go_without=True)
     about = (subject.request if subject is not None else request).sip_uri if live else None
-    evidence = _evidence(wish, subject, about)
+    read = _evidence(wish, subject, about)
+    evidence = read.result if read is not None else None
     if not live and evidence is not None:
         verdict: Verdict | None = judge([evidence], registered=None)
         user, source = "", ""
@@ -105,6 +107,8 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
         dump(doctor_document(verdict, user, source), sys.stdout)
     else:
         print_verdict(out, verdict, user, source)
+    if read is not None and read.unread and not verdict.failed:
+        raise CannotRun(" ".join(read.unread))
     return Ended(verdict.failed, interrupted=False)
 
 
@@ -159,7 +163,7 @@ def _asked(subject: Subject, wish: Wish) -> Asked:
     )
 
 
-def _evidence(wish: Wish, subject: Subject | None, about: str | None) -> CheckResult | None:
+def _evidence(wish: Wish, subject: Subject | None, about: str | None) -> Evidence | None:
     if not wish.files:
         return None
     password = subject.credentials.password if subject is not None else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sipauthctl.analysis.analyze import Analysis
@@ -12,19 +13,25 @@ from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.association.known_secrets import KnownSecrets
 from sipauthctl.capture.merge import merge
 from sipauthctl.capture.reader import open_reader
-from sipauthctl.capture.record import LOCAL_TIMES, UNFINISHED, Reader
+from sipauthctl.capture.record import LOCAL_TIMES, Reader
 from sipauthctl.doctor.check import CheckResult, Status, judged
 
 EVIDENCE = "evidence"
 TITLE = "captures and logs (option --from)"
-
-
 _OTHERS_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the files show, and the reasons why they show less than they should, each one a sentence."""
+
+    result: CheckResult
+    unread: tuple[str, ...] = ()
 
 
 def read_evidence(
     files: Sequence[Path], secrets: Secrets, *, about: str = "", known: KnownSecrets | None = None
-) -> CheckResult:
+) -> Evidence:
     """Analyses the files. Blocks, and must not run inside an event loop.
 
     Args:
@@ -45,16 +52,18 @@ def read_evidence(
     for association in analysis.associations():
         states[association.state] += 1
         of_whom_it_is_about |= association.user == about
-    unfinished = dict.fromkeys(notice.input for notice in analysis.notices if notice.kind in UNFINISHED)
+    unread = tuple(analysis.unfinished.values())
     messages = sum(count.messages for count in analysis.inputs)
-    if not messages:
-        return CheckResult(EVIDENCE, Status.SKIPPED, "no SIP message was found in it")
+    if messages == sum(count.unreadable for count in analysis.inputs):
+        skipped = CheckResult(EVIDENCE, Status.SKIPPED, "no SIP message could be read from it")
+        return Evidence(skipped, unread or (f"No SIP message could be read from {', '.join(paths)}.",))
     told = ", ".join(f"{states[state]} {state.value}" for state in State if state in states) or "none"
     if about and states and not of_whom_it_is_about:
         told += f", none of {about.removeprefix('sip:')}"
-    told += "".join(f"; {path} is not read to its end" for path in unfinished)
+    told += "".join(f"; {path} is not read to its end" for path in analysis.unfinished)
     others = _others(analysis.of_others)
-    return judged(EVIDENCE, f"{messages} SIP messages, associations: {told}{others}", analysis.findings)
+    detail = f"{messages} SIP messages, associations: {told}{others}"
+    return Evidence(judged(EVIDENCE, detail, analysis.findings), unread)
 
 
 def _others(found: Sequence[tuple[str, str]]) -> str:

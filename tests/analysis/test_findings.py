@@ -190,6 +190,16 @@ def test_a_capture_that_ends_in_the_handshake_is_only_warned_of() -> None:
     assert "the input ends there" in finding(seen, "handshake-incomplete")
 
 
+@pytest.mark.parametrize("kept", [1, 2, 3, 5])
+def test_nothing_is_concluded_from_the_end_of_an_input_that_was_not_read_to_its_end(kept: int) -> None:
+    """Not where another input goes on, either; but what the input shows before its end is concluded."""
+    cut = [*session()[:kept], Notice("reader-failed", "tshark was ended by signal 9.", "session.pcap")]
+    later = [replace(_later(r, timedelta(minutes=5)), input="2.pcap") for r in lab(user="nina", lab=NO_REDIRECT)]
+    assert outcome(cut).ids == []
+    assert "handshake-incomplete" not in outcome([*cut, *later]).ids
+    assert severity(outcome([*cut, *(replace(r, input="session.pcap") for r in later)]), "handshake-incomplete")
+
+
 def test_a_client_that_does_not_answer_the_first_challenge() -> None:
     seen = outcome(session()[:2])
     assert seen.associations == []

@@ -63,7 +63,9 @@ def test_of_another_user_what_the_server_says_of_the_client_does_not_count(tmp_p
     records = refused()
     trace = tmp_path / "trace.txt"
     trace.write_bytes(written.server_trace(records, written.security_error(records[-1], TIME_SKEW)))
-    ned, nina = (read_evidence([trace], NOTHING, about=f"sip:{user}@litwareinc.com") for user in ("ned", "nina"))
+    ned, nina = (
+        read_evidence([trace], NOTHING, about=f"sip:{user}@litwareinc.com").result for user in ("ned", "nina")
+    )
     assert "clock-skew" in [found.id for found in ned.findings]
     assert {found.severity.value for found in nina.findings} <= {"info"}
     assert "about others, and so not counted: clock-skew of ned@litwareinc.com" in nina.detail

@@ -46,9 +46,10 @@ def refusal() -> list[bytes]:
     return [*raws, raws[1].replace(b"CSeq: 1 ", b"CSeq: 3 ")]
 
 
-def ending(tmp_path: Path, how: str) -> str:
-    """A PATH in which tshark ends in this way after what it gives."""
-    program(tmp_path / "bin" / "tshark", f'{shutil.which("tshark")} "$@"\n{how}')
+def ending(tmp_path: Path, how: str, *, output_bytes: int | None = None) -> str:
+    """A PATH in which tshark ends in this way, after all its output or the first bytes of it."""
+    pipe = "" if output_bytes is None else f"| head -c {output_bytes}"
+    program(tmp_path / "bin" / "tshark", f'{shutil.which("tshark")} "$@" {pipe}\n{how}')
     return f"{tmp_path / 'bin'}:{os.environ['PATH']}"
 
 
@@ -73,6 +74,28 @@ def test_a_capture_that_tshark_does_not_read_to_its_end(messages: object, how: s
     assert document["inputs"][0]["messages"] == len(messages())
     assert [notice["kind"] for notice in document["notices"]] == (["reader-failed"] if code else [])
     assert ("is not read to its end" in result.err) == (code == 3)
+
+
+@pytest.mark.parametrize("command", [["analyze"], ["doctor", "--from"]], ids=["analyze", "doctor"])
+@pytest.mark.parametrize("how", ["exit 0", "kill -KILL $$"])
+@pytest.mark.external
+@NEEDS_TSHARK[1]
+def test_nothing_is_concluded_from_where_tshark_was_cut_off(command: list[str], how: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.pcap"
+    file.write_bytes(as_capture(sign_in()))
+    result = sipauthctl(*command, str(file), "--json", PATH=ending(tmp_path, how, output_bytes=1500))
+    document = json.loads(result.out)
+    assert (result.code, document.get("root_cause"), document["findings"]) == (3, None, [])
+    assert f"{file.name} is not read to its end: tshark" in " ".join(result.err.split())
+
+
+def test_a_log_without_sip_is_no_evidence(tmp_path: Path) -> None:
+    file = tmp_path / "x.log"
+    file.write_text("REGISTER sip:litwareinc.com SIP/2.0\n\n", "utf-8")
+    for command in (["analyze"], ["doctor", "--from"]):
+        result = sipauthctl(*command, str(file))
+        assert result.code == 3
+        assert "No SIP message could be read" in result.err
 
 
 def test_a_log_whose_gzip_is_damaged_is_not_read_to_its_end(tmp_path: Path) -> None:

@@ -22,11 +22,13 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """One association that did not come to its end."""
     if (tracked.tls is not None and tracked.tls.handshake.alert is not None) or stopped_at_challenge(tracked):
         return  # the cause is told
+    if tracked.input_is_cut and tracked.may_go_on:
+        return
     if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:
         detail = f"{tracked.who} at {tracked.where}: {tracked.step.value}."
-        mild = (tracked.cut_off and not tracked.given_up) or tracked.one_way or tracked.scheme is Scheme.DIGEST
+        mild = tracked.may_go_on or tracked.one_way or tracked.scheme is Scheme.DIGEST
         severity = Severity.WARNING if mild else None
-        detail = detail[:-1] + _ending(DialogEnd(tracked.cut_off, tracked.one_way))
+        detail = detail[:-1] + _ending(DialogEnd(cut_off=tracked.cut_off, one_way=tracked.one_way))
         port = tracked.server.port if tracked.server is not None else None
         evidence = [f"last: {step.text} ({step.input}:{step.place})" for step in tracked.steps[-1:]]
         yield finding("handshake-incomplete", detail, evidence, severity=severity, host=tracked.where, port=port)
@@ -34,10 +36,11 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class DialogEnd:
-    """How a dialog ended: the input ends before an answer was due, has no answers at all, or has the client's
-    credentials under another Call-ID."""
+    """How a dialog ended: the input ends before an answer was due, was not read to its end, has no answers at all, or
+    has the client's credentials under another Call-ID."""
 
     cut_off: bool = False
+    input_is_cut: bool = False
     one_way: bool = False
     elsewhere: bool = False
 
@@ -57,7 +60,7 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
         yield finding("not-challenged", detail, [f"SIP/2.0 {unasked}"], severity=Severity.WARNING)
     yield from endpoint.of_dialog(dialog)
     if seen is None and not dialog.answered and not dialog.went_on and not end.elsewhere:
-        yield _incomplete(f"The REGISTER of {user} is not answered", dialog, end, "")
+        yield from _incomplete(f"The REGISTER of {user} is not answered", dialog, end, "")
     if seen is None or dialog.went_on:
         return
     ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
@@ -67,14 +70,16 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
     problems = [*offers.of_challenge(seen), *legacy_auth_off(seen.offers, seen.server, evidence)]
     yield from problems
     if not problems and not end.elsewhere:
-        yield _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, end, seen.server)
+        yield from _incomplete(f"{user} did not answer the challenge of {seen.server}", dialog, end, seen.server)
 
 
-def _incomplete(what: str, dialog: Dialog, end: DialogEnd, host: str) -> Finding:
+def _incomplete(what: str, dialog: Dialog, end: DialogEnd, host: str) -> Iterator[Finding]:
+    if end.cut_off and end.input_is_cut:
+        return
     evidence = [dialog.challenge.where] if dialog.challenge is not None else [f"Call-ID: {dialog.call_id}"]
     severity = Severity.WARNING if end.cut_off or end.one_way else None
     port = dialog.challenge.port if dialog.challenge is not None else None
-    return finding("handshake-incomplete", what + _ending(end), evidence, severity=severity, host=host, port=port)
+    yield finding("handshake-incomplete", what + _ending(end), evidence, severity=severity, host=host, port=port)
 
 
 def _ending(end: DialogEnd) -> str:

@@ -24,12 +24,13 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         detail = f"{tracked.who} answers {tracked.where} with NTLMv1."
         yield finding("ntlm-v1", detail, [f"User-Agent: {tracked.user_agent}"] if tracked.user_agent else [])
     yield from _strength(tracked)
-    if stopped_at_challenge(tracked) and not _has_session_security(tracked):
+    cut = tracked.input_is_cut and tracked.may_go_on
+    if stopped_at_challenge(tracked) and not _has_session_security(tracked) and not cut:
         detail = (
             f"{tracked.who} does not answer the CHALLENGE of {tracked.where}, which lacks extended session security; "
             "a client that demands it ends the handshake there."
         )
-        severity = Severity.WARNING if _may_go_on(tracked) else None
+        severity = Severity.WARNING if tracked.may_go_on else None
         yield finding("ntlm-session-security-missing", detail, _flags(tracked), severity=severity)
     shown = tracked.handshake_seen or Verdict.CONSISTENT in tracked.verdicts
     if tracked.extended is False and shown:
@@ -52,11 +53,6 @@ def _has_session_security(tracked: Tracked) -> bool:
     return tracked.challenge is not None and tracked.challenge.extended_session_security
 
 
-def _may_go_on(tracked: Tracked) -> bool:
-    """Whether the client may have answered after the end of the input."""
-    return tracked.cut_off and not tracked.given_up
-
-
 def _strength(tracked: Tracked) -> Iterator[Finding]:
     answer, host = tracked.answer, tracked.where
     if answer is not None and NTLM_MISMATCH in hresults(answer):
@@ -68,7 +64,7 @@ def _strength(tracked: Tracked) -> Iterator[Finding]:
     if told is not None and key_bits(told) < STRONG_KEY_BITS:
         bits = key_bits(told)
         detail = f"{tracked.who} and {host} negotiate NTLM keys of {bits} bits, which Windows 7 and later refuse."
-        ended = tracked.state is State.FAILED or (stopped_at_challenge(tracked) and not _may_go_on(tracked))
+        ended = tracked.state is State.FAILED or (stopped_at_challenge(tracked) and not tracked.may_go_on)
         severity = None if ended else Severity.WARNING
         yield finding("ntlm-key-strength-mismatch", detail, _flags(tracked), severity=severity)
 
