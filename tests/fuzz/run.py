@@ -32,10 +32,16 @@ _EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one target; `edges` are those of the code that inputs reached, `crash` the input that broke it."""
+    """What came of one target.
 
+    `cpu` are seconds of processor time, `edges` those of the code that inputs reached, `new` those of them that the
+    corpus did not reach before, `crash` the input that broke it.
+    """
+
+    cpu: float
     inputs: int
     edges: int
+    new: int
     corpus: int
     crash: Path | None
 
@@ -74,17 +80,19 @@ def run_all(minutes: float, names: list[str], folder: Path) -> int:
     chosen = names or list(TARGETS)
     seconds = max(1, round(60 * minutes / len(chosen)))
     print(f"{len(chosen)} targets, {seconds} s each; corpora and crashes in {folder}")
-    print(f"{'target':<20} {'inputs':>10} {'edges':>7} {'corpus':>7}", flush=True)
-    total, failures = 0, 0
+    print(f"{'target':<20} {'CPU s':>7} {'inputs':>10} {'edges':>7} {'new':>5} {'corpus':>7}", flush=True)
+    cpu, total, failures = 0.0, 0, 0
     for name in chosen:
         outcome = run_one(TARGETS[name], seconds, folder)
+        cpu += outcome.cpu
         total += outcome.inputs
-        print(f"{name:<20} {outcome.inputs:>10,} {outcome.edges:>7,} {outcome.corpus:>7,}", flush=True)
+        row = f"{name:<20} {outcome.cpu:>7,.0f} {outcome.inputs:>10,} {outcome.edges:>7,} {outcome.new:>5,}"
+        print(f"{row} {outcome.corpus:>7,}", flush=True)
         if outcome.crash is not None:
             failures += 1
             command = ["script/fuzz", "--reproduce", name, str(outcome.crash)]
             print(f"  FAILED; its log: {outcome.crash}.log. To reproduce:\n    {shlex.join(command)}", flush=True)
-    print(f"{total:,} inputs, {failures} failures", flush=True)
+    print(f"{total:,} inputs in {cpu:,.0f} s of processor time, {failures} failures", flush=True)
     return min(failures, 1)
 
 
@@ -104,7 +112,8 @@ def run_one(target: Target, seconds: int, folder: Path) -> Outcome:
     child = os.fork()
     if child == 0:
         fuzz(target, options, crashes, log)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _, ended, used = os.wait4(child, 0)
+    status = os.waitstatus_to_exitcode(ended)
     output = log.read_text("utf-8", "replace")
     crash = next(iter(set(crashes.iterdir()) - before), None)
     if crash is None and status:
@@ -112,9 +121,16 @@ def run_one(target: Target, seconds: int, folder: Path) -> Outcome:
         crash.touch()
     if crash is not None:
         log.rename(f"{crash}.log")
-    told, executed = _STATUS.findall(output), _EXECUTED.search(output)
-    number, edges = (int(told[-1][0]), int(told[-1][1])) if told else (0, 0)
-    return Outcome(int(executed[1]) if executed else number, edges, len(list(corpus.iterdir())), crash)
+    reported, executed = _STATUS.findall(output), _EXECUTED.search(output)
+    first, last = (reported[0], reported[-1]) if reported else (("0", "0", "0"),) * 2
+    return Outcome(
+        cpu=used.ru_utime + used.ru_stime,
+        inputs=int(executed[1] if executed else last[0]),
+        edges=int(last[1]),
+        new=int(last[1]) - int(first[1]),
+        corpus=len(list(corpus.iterdir())),
+        crash=crash,
+    )
 
 
 def fuzz(target: Target, options: list[str], crashes: Path, log: Path) -> NoReturn:
