@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import cast
 
-from sipauthctl.lab.connection import PATIENCE
 from sipauthctl.lab.listener import FEW_CONNECTIONS, Accepted, Listener, Room, loopback
 
 _CHUNK_BYTES = 65_536
+ANSWER_SECONDS = 2.0
+"""How long a datagram waits for the server's answer; by UDP, clients ask again."""
 
 OnRequest = Callable[[int, int, bytes], Awaitable[None]]
 """Told of each piece of data that comes from a client: the port, its number on that connection from 1, the piece."""
@@ -34,6 +36,7 @@ class Relay:
         self._tcp = Listener(Room(FEW_CONNECTIONS))
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[asyncio.Task[None], tuple[str, int]] = {}  # for an answer, with the client; oldest first
 
     async def start(self, tcp: tuple[int, ...], udp: tuple[int, ...]) -> None:
         """Begins to listen.
@@ -70,11 +73,24 @@ class Relay:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _came(self, port: int, data: bytes, client: tuple[str, int], front: asyncio.DatagramTransport) -> None:
-        if len(self._tasks) >= FEW_CONNECTIONS:  # by UDP, clients ask again
-            return
+        if len(self._waiting) >= FEW_CONNECTIONS:
+            self._make_room()
         task = asyncio.create_task(self._forward(port, data, client, front))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._waiting[task] = client
+        task.add_done_callback(self._ended)
+
+    def _make_room(self) -> None:
+        """Drops the oldest datagram of the client that has most of them waiting, so that a flood harms itself."""
+        counts = Counter(self._waiting.values())
+        most = max(counts.values())
+        oldest = next(task for task, client in self._waiting.items() if counts[client] == most)
+        del self._waiting[oldest]
+        oldest.cancel()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._waiting.pop(task, None)
 
     async def _pass_on(self, port: int, accepted: Accepted) -> None:
         client, to_client = await asyncio.open_connection(sock=accepted.socket)
@@ -122,7 +138,7 @@ class Relay:
         back, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(settle), remote_addr=(self._back, port))
         try:
             back.sendto(data)
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ANSWER_SECONDS):
                 answer = await answered
             await asyncio.sleep(self._delay)
             front.sendto(answer, client)
