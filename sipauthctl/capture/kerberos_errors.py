@@ -63,10 +63,13 @@ def _has_some(path: Path) -> bool:
 
 
 def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
-    rest = b""
+    begun: list[bytes] = []  # of a line that goes on in the next piece
     for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from (line.decode("ascii", "replace") for line in lines)
+        *ends, rest = piece.split(b"\n")
+        for end in ends:
+            yield b"".join((*begun, end)).decode("ascii", "replace")
+            begun.clear()
+        begun.append(rest)
 
 
 def _error(line: str, input_name: str, frame: Callable[[int], int]) -> KdcError | None:
