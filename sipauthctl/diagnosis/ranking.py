@@ -170,11 +170,14 @@ def _causes(found: Sequence[tuple[Finding, Subject]], account_proven: bool) -> d
 
     An error comes before a mere supposition, then the last link of a chain, then what concerns the user alone.
     """
+    of_user: dict[str, list[int]] = {}
+    for index, (_, subject) in enumerate(found):
+        of_user.setdefault(subject.user, []).append(index)
     explaining = {
         index: [
             other
-            for other, (cause, about) in enumerate(found)
-            if about.covers(subject) and explains(cause, effect, account_proven=account_proven)
+            for other in of_user[subject.user]
+            if found[other][1].covers(subject) and explains(found[other][0], effect, account_proven=account_proven)
         ]
         for index, (effect, subject) in enumerate(found)
     }

@@ -84,8 +84,8 @@ class Alert:
 
 @dataclass(slots=True)
 class _Stream:
-    pending: bytes = b""  # of a record that is not complete
-    messages: bytes = b""  # of a handshake message that is not complete
+    pending: bytearray = field(default_factory=bytearray)  # of a record that is not complete
+    messages: bytearray = field(default_factory=bytearray)  # of a handshake message that is not complete
     taken: int = 0
     encrypted: bool = False
     finished: bool = False
@@ -119,19 +119,21 @@ class TlsHandshake:
         stream.taken += len(data)
         if stream.taken > MOST_BYTES:
             raise MalformedToken(f"more than {MOST_BYTES} bytes of a TLS handshake")
-        stream.pending += data
+        stream.pending.extend(data)
         names: list[str] = []
-        while len(stream.pending) >= _RECORD_HEAD:
-            kind, major, size = stream.pending[0], stream.pending[1], int.from_bytes(stream.pending[3:5])
+        pending, start = stream.pending, 0
+        while len(pending) - start >= _RECORD_HEAD:
+            kind, major, size = pending[start], pending[start + 1], int.from_bytes(pending[start + 3 : start + 5])
             if kind not in (_CHANGE_CIPHER_SPEC, _ALERT, _HANDSHAKE, _APPLICATION_DATA) or major != 3:
                 raise MalformedToken("not a TLS record")
             if size > _LONGEST_RECORD:
                 raise MalformedToken("a TLS record is longer than TLS allows")
-            if len(stream.pending) < _RECORD_HEAD + size:
+            end = start + _RECORD_HEAD + size
+            if len(pending) < end:
                 break
-            content = stream.pending[_RECORD_HEAD : _RECORD_HEAD + size]
-            stream.pending = stream.pending[_RECORD_HEAD + size :]
-            names += self._record(side, stream, kind, content)
+            names += self._record(side, stream, kind, bytes(pending[start + _RECORD_HEAD : end]))
+            start = end
+        del pending[:start]
         return names
 
     def _record(self, side: TlsSide, stream: _Stream, kind: int, content: bytes) -> Iterator[str]:
@@ -147,7 +149,7 @@ class TlsHandshake:
             stream.finished = True
             yield "Finished"
         else:
-            stream.messages += content
+            stream.messages.extend(content)
             yield from self._messages(side, stream)
 
     def _alert(self, side: TlsSide, stream: _Stream, content: bytes) -> str:
@@ -162,16 +164,18 @@ class TlsHandshake:
         return f"alert {name}" if not name.startswith("alert") else name
 
     def _messages(self, side: TlsSide, stream: _Stream) -> Iterator[str]:
-        while len(stream.messages) >= _MESSAGE_HEAD:
-            kind, size = stream.messages[0], int.from_bytes(stream.messages[1:4])
+        messages, start = stream.messages, 0
+        while len(messages) - start >= _MESSAGE_HEAD:
+            kind, size = messages[start], int.from_bytes(messages[start + 1 : start + 4])
             if size > MOST_BYTES:
                 raise MalformedToken("a TLS handshake message is longer than any can be")
-            if len(stream.messages) < _MESSAGE_HEAD + size:
-                return
-            content = stream.messages[_MESSAGE_HEAD : _MESSAGE_HEAD + size]
-            stream.messages = stream.messages[_MESSAGE_HEAD + size :]
-            self._message(side, kind, Fields(content))
+            end = start + _MESSAGE_HEAD + size
+            if len(messages) < end:
+                break
+            self._message(side, kind, Fields(bytes(messages[start + _MESSAGE_HEAD : end])))
+            start = end
             yield _MESSAGES.get(kind, f"handshake message {kind}")
+        del messages[:start]
 
     def _message(self, side: TlsSide, kind: int, content: Fields) -> None:
         if kind == _CLIENT_HELLO and side is TlsSide.CLIENT:
