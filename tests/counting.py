@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +28,19 @@ def lines_run(work: Callable[[], object], *, libraries: bool = False) -> int:
     finally:
         sys.settrace(before)
     return count
+
+
+class CountedPattern:
+    """A pattern that counts how many bytes it is given to look at."""
+
+    def __init__(self, pattern: re.Pattern[bytes]) -> None:
+        self._pattern = pattern
+        self.seen = 0
+
+    def search(self, data: bytes | bytearray, start: int = 0, end: int = sys.maxsize) -> re.Match[bytes] | None:
+        found = self._pattern.search(data, start, end)
+        self.seen += (min(end, len(data)) if found is None else found.end()) - start
+        return found
 
 
 class CountedBytes(bytes):

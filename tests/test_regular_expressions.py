@@ -18,14 +18,14 @@ from tests.backtracking import Matcher, TooManySteps, attacks
 
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 ROOMS = (
-    *("analysis", "association", "capture", "diagnosis", "directory", "doctor", "lab", "mechanisms", "netbios"),
-    *("network", "probe", "report", "sip"),
+    *("analysis", "association", "capture", "cli", "diagnosis", "directory", "doctor", "lab", "machine"),
+    *("mechanisms", "netbios", "network", "probe", "report", "sip"),
 )
 SIZE = 250  # and twice that; well beyond what the bounded repeats take
 MOST_STEPS = 30_000
 GROWTH = 2.6  # with twice the text; 4 would be quadratic
 WHOLE, SEARCHES = {"fullmatch"}, {"search", "sub", "subn", "findall", "finditer", "split"}
-# Looked for in so many bytes at the most, wherever they are used.
+# Looked for in so many bytes at the most, wherever they are used; a test below checks that.
 SHORT = {"sipauthctl.capture.server_trace._FUNCTION": 400, "sipauthctl.capture.server_trace._TIME": 400}
 
 
@@ -128,6 +128,19 @@ def test_patterns_are_compiled_where_the_test_finds_them() -> None:
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "re":
                 assert node.attr not in WHOLE | SEARCHES | {"match"}, f"{path}: {ast.unparse(node)}"
                 assert node.attr != "compile" or id(node) in top, path
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_what_is_short_is_looked_for_in_few_bytes(name: str) -> None:
+    """Each use gives the pattern a slice of so many bytes."""
+    module, _, own = name.rpartition(".")
+    (path,) = (path for path in files() if module_of(path) == module)
+    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(f"{own}.")]
+    named = [node for node in nodes if isinstance(node, ast.Name) and node.id == own]
+    assert calls and len(named) == len(calls) + 1  # and where it is made
+    for call in calls:
+        assert re.fullmatch(rf"\w+\[:{SHORT[name]}\]", ast.unparse(call.args[0]))
 
 
 @pytest.mark.parametrize(("name", "pattern", "methods"), ALL, ids=[name for name, _, _ in ALL])

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
-import re
 import struct
-import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -27,23 +25,10 @@ from sipauthctl.capture.source import Source
 from tests.capture.frames import Pcap, TcpFlow, udp
 from tests.capture.reading import read
 from tests.capture.samples import MESSAGE, OK, REGISTER, SECURITY, client_log, sipe_log, sipp_trace, trace_record
-from tests.counting import CountedBytes, bytes_copied, lines_run
+from tests.counting import CountedBytes, CountedPattern, bytes_copied, lines_run
 
 HEAD = b"REGISTER sip:a SIP/2.0\r\nContent-Length: 0\r\n"
 FLOW = Flow(Address("192.0.2.7", 50000), Address("192.0.2.1", 5061), "tcp")
-
-
-class CountedPattern:
-    """A pattern that counts how many bytes it is given to look at."""
-
-    def __init__(self, pattern: re.Pattern[bytes]) -> None:
-        self._pattern = pattern
-        self.seen = 0
-
-    def search(self, data: bytes, start: int = 0, end: int = sys.maxsize) -> re.Match[bytes] | None:
-        found = self._pattern.search(data, start, end)
-        self.seen += (min(end, len(data)) if found is None else found.end()) - start
-        return found
 
 
 @pytest.mark.parametrize(

@@ -5,25 +5,32 @@ from __future__ import annotations
 from sipauthctl.sip.limits import DEFAULT_LIMITS
 
 LINE = DEFAULT_LIMITS.line
-LONG = {
-    "quotes": '"' * LINE,
-    "unclosed quote": '"' + "a" * LINE,
-    "escapes": '"' + "\\" * LINE,
-    "escaped quotes": '"' + '\\"' * (LINE // 2),
-    "brackets": "<" * LINE,
-    "bracket pairs": "<>" * (LINE // 2),
-    "commas": "," * LINE,
-    "semicolons": ";" * LINE,
-    "spaces": "a" + " " * LINE + "a",
-    "spaces before an equals sign": "NTLM a" + " " * LINE + "= b",
-    "letters": "a" * LINE,
-    "colons": "sip:" + ":" * LINE,
-    "at signs": "sip:" + "@" * LINE,
-    "dots": "sip:a@" + "." * LINE,
-    "equals signs": "NTLM " + "=" * LINE,
-    "parameters": ";a=b" * (LINE // 4),
-    "quoted parameters": "NTLM " + 'a="b",' * (LINE // 6),
-    "names without values": "NTLM " + "a," * (LINE // 2),
-    "a long via": "SIP/2.0/TLS " + "a" * LINE + " ",
-    "slashes": "SIP" + " /" * (LINE // 2),
-}
+
+
+def long_values(size: int) -> dict[str, str]:
+    """The values with about `size` characters."""
+    return {
+        "quotes": '"' * size,
+        "unclosed quote": '"' + "a" * size,
+        "escapes": '"' + "\\" * size,
+        "escaped quotes": '"' + '\\"' * (size // 2),
+        "brackets": "<" * size,
+        "bracket pairs": "<>" * (size // 2),
+        "commas": "," * size,
+        "semicolons": ";" * size,
+        "spaces": "a" + " " * size + "a",
+        "spaces before an equals sign": "NTLM a" + " " * size + "= b",
+        "letters": "a" * size,
+        "colons": "sip:" + ":" * size,
+        "at signs": "sip:" + "@" * size,
+        "dots": "sip:a@" + "." * size,
+        "equals signs": "NTLM " + "=" * size,
+        "parameters": ";a=b" * (size // 4),
+        "quoted parameters": "NTLM " + 'a="b",' * (size // 6),
+        "names without values": "NTLM " + "a," * (size // 2),
+        "a long via": "SIP/2.0/TLS " + "a" * size + " ",
+        "slashes": "SIP" + " /" * (size // 2),
+    }
+
+
+LONG = long_values(LINE)
