@@ -44,19 +44,19 @@ EVERY = [
 ]
 
 
-def sings(*texts: bytes | str) -> bool:
+def shows_secret(*texts: bytes | str) -> bool:
     """Whether a canary is in one of them."""
     return any(form in (text.encode() if isinstance(text, str) else text) for text in texts for form in EVERY)
 
 
 def in_files(folder: Path, *but: str) -> bool:
-    return sings(*(file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name not in but))
+    return shows_secret(*(file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.name not in but))
 
 
-def test_a_canary_is_heard() -> None:
-    assert sings(f"x{PASSWORD}y", b"")
-    assert sings(base64.b64encode(b"z" + NT_HASH))
-    assert not sings("Litware-Ned-1")
+def test_a_canary_is_found() -> None:
+    assert shows_secret(f"x{PASSWORD}y", b"")
+    assert shows_secret(base64.b64encode(b"z" + NT_HASH))
+    assert not shows_secret("Litware-Ned-1")
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def test_a_sign_in(command: str, mode: list[str], given: Path) -> None:
     for password in ([], ["--password-file", str(given / "password")]):
         more = {} if password else {"SIPAUTHCTL_PASSWORD": PASSWORD}
         code, output = sign_in(given, [*args, *password], **more)
-        assert (code, sings(output)) == (1, False)
-        assert not sings((given.parent / "trace").read_bytes())
+        assert (code, shows_secret(output)) == (1, False)
+        assert not shows_secret((given.parent / "trace").read_bytes())
 
 
 @pytest.mark.slow
@@ -103,12 +103,12 @@ def test_a_server_that_knows_the_password_and_says_it(given: Path) -> None:
     with serving(after_the_handshake(lambda head, token: answer(head, f"403 {PASSWORD}", diagnostics))) as there:
         for mode in ([], ["--json"], ["--trace", str(given.parent / "trace")]):
             code, output = sign_in(given, ["register", *there, *mode], SIPAUTHCTL_PASSWORD=PASSWORD)
-            assert (code, sings(output)) == (1, False)
-    assert not sings((given.parent / "trace").read_bytes())
+            assert (code, shows_secret(output)) == (1, False)
+    assert not shows_secret((given.parent / "trace").read_bytes())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption(number: signal.Signals, given: Path) -> None:
     processes: list[subprocess.Popen[bytes]] = []
 
@@ -123,7 +123,7 @@ def test_an_interruption(number: signal.Signals, given: Path) -> None:
         processes.append(subprocess.Popen(args, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT))
         output, _ = processes[0].communicate(timeout=60)
     assert processes[0].returncode == 128 + number
-    assert not sings(output, trace.read_bytes())
+    assert not shows_secret(output, trace.read_bytes())
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_a_crash(place: str, given: Path) -> None:
     assert done.returncode == 3
     assert b"failed unexpectedly" in done.stderr
     assert b"Traceback" not in done.stderr
-    assert not sings(done.stdout, done.stderr)
+    assert not shows_secret(done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("mode", [[], ["--json"], ["--html", "page"]], ids=" ".join)
@@ -155,7 +155,7 @@ def test_an_analysis(option: str, mode: list[str], given: Path) -> None:
     mode = [str(page) if word == "page" else word for word in mode]
     result = sipauthctl("analyze", str(given / "capture"), name, str(given / file), *mode)
     assert result.code in (0, 1), result.err
-    assert not sings(result.out, result.err, page.read_bytes() if page.exists() else b"")
+    assert not shows_secret(result.out, result.err, page.read_bytes() if page.exists() else b"")
 
 
 @pytest.mark.parametrize("mode", [[], ["--json"], ["--html", "page"]], ids=" ".join)
@@ -180,7 +180,7 @@ def test_a_file_of_another_kind(option: str, given: Path) -> None:
     """An error names the file, and quotes nothing of it."""
     for file in given.iterdir():
         result = sipauthctl("analyze", str(given / "capture"), option, str(file))
-        assert not sings(result.out, result.err)
+        assert not shows_secret(result.out, result.err)
 
 
 RECORDER = """#!/bin/sh
@@ -206,7 +206,7 @@ def test_children_are_given_no_secret(given: Path) -> None:
         sipauthctl(*args, **env)
     seen = (given.parent / "seen").read_bytes()
     assert b"/tshark " in seen
-    assert not sings(seen)
+    assert not shows_secret(seen)
     assert b"SIPAUTHCTL_PASSWORD" not in seen
 
 
@@ -229,5 +229,5 @@ def test_the_programs_of_a_lab_are_given_no_secret() -> None:
         assert children
         for child in children:
             process = Path("/proc", str(child))
-            assert not sings((process / "environ").read_bytes(), (process / "cmdline").read_bytes())
+            assert not shows_secret((process / "environ").read_bytes(), (process / "cmdline").read_bytes())
             assert b"SIPAUTHCTL_PASSWORD" not in (process / "environ").read_bytes()
