@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis.sessions import session
 from tests.cli.peer import PASSWORD, after_the_handshake, serving
 from tests.cli.program import PROGRAM, environment, sipauthctl
 from tests.lab.lab_process import LabProcess, running
@@ -26,8 +27,12 @@ def lab() -> Iterator[LabProcess]:
 
 
 def register(lab: LabProcess, *more: str) -> list[str]:
+    return sign_in("register", lab, *more)
+
+
+def sign_in(command: str, lab: LabProcess, *more: str) -> list[str]:
     document = lab.document
-    args = ["register", "ned@litwareinc.com", "--username", r"LITWAREINC\ned", "--auth", "ntlm"]
+    args = [command, "ned@litwareinc.com", "--username", r"LITWAREINC\ned", "--auth", "ntlm"]
     return [*PROGRAM, *args, "--nameserver", document["nameserver"], "--ca-file", document["ca_file"], *more]
 
 
@@ -77,6 +82,38 @@ def test_a_disk_that_is_full_for_the_trace_leaves_nothing_registered(
     assert done.stderr.endswith(f"Error: Cannot write the trace {tmp_path / 't'}: File too large.\n")
     assert done.returncode == 3
     assert registrations(lab, before) == (1, 1)
+
+
+@pytest.mark.parametrize("disk", ["/dev/full", "limit"])
+def test_a_disk_that_is_full_for_the_trace_of_the_doctor(lab: LabProcess, disk: str, tmp_path: Path) -> None:
+    before = lab.log
+    trace = disk if disk == "/dev/full" else str(tmp_path / "t")
+    limit = "" if disk == "/dev/full" else "ulimit -f 3; "
+    command = sign_in("doctor", lab, "--only", "sign-in", "--trace", trace, "--json")
+    args = ["bash", "-c", f'{limit}exec "$@"', "bash", *command]
+    done = subprocess.run(args, env=env(), capture_output=True, encoding="utf-8", check=False, timeout=60)
+    assert json.loads(done.stdout)["registered"] is True
+    assert f"Error: Cannot write the trace {trace}: " in done.stderr
+    assert done.returncode == 3
+    made, taken_back = registrations(lab, before)
+    assert made and taken_back == 1
+
+
+@pytest.mark.parametrize("command", ["register", "doctor", "analyze"])
+def test_a_document_that_the_disk_does_not_hold(command: str, lab: LabProcess, tmp_path: Path) -> None:
+    before = lab.log
+    (tmp_path / "x.log").write_bytes(b"".join(record.raw for record in session()))
+    quick = ["--only", "sign-in"] if command == "doctor" else []
+    analyze = [*PROGRAM, "analyze", str(tmp_path / "x.log"), "--json"]
+    run = analyze if command == "analyze" else sign_in(command, lab, *quick, "--json")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            run, env=env(), stdout=full, stderr=subprocess.PIPE, encoding="utf-8", check=False, timeout=60
+        )
+    assert done.stderr.endswith("Error: the output cannot be written: No space left on device.\n")
+    assert done.returncode == 3
+    made, taken_back = registrations(lab, before)
+    assert bool(made) == bool(taken_back) == (command != "analyze")
 
 
 REDIRECTIONS = [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full", "2>/dev/full", ">/dev/full 2>&1"]

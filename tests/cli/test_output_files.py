@@ -79,10 +79,15 @@ def test_a_file_of_others_is_not_replaced(command: str, capture: Path) -> None:
     assert only_files(capture.parent, "in.log", "pw")
 
 
-def test_no_link_is_followed(capture: Path) -> None:
-    target, link = capture.parent / "target", capture.parent / "page.html"
+@pytest.mark.parametrize("command", ["analyze", "register", "doctor"])
+def test_no_link_is_followed(command: str, capture: Path) -> None:
+    target, link = capture.parent / "target", capture.parent / "out"
     link.symlink_to(target)
-    result = sipauthctl("analyze", str(capture), "--html", str(link))
+    if command == "analyze":
+        result = sipauthctl("analyze", str(capture), "--html", str(link))
+    else:
+        there = ("ned@litwareinc.com", "--server", "127.0.0.1:9", "--trace", str(link))
+        result = sipauthctl(command, *there, SIPAUTHCTL_PASSWORD="x")
     assert result.code == 3
     assert "symbolic link" in result.err
     assert not target.exists()
