@@ -106,3 +106,31 @@ def test_a_datagram_without_an_answer_is_given_up(monkeypatch: pytest.MonkeyPatc
                 await asyncio.gather(*one._tasks)
 
     asyncio.run(run())
+
+
+def test_connections_that_stay_open_block_nobody() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(await reader.read(100))
+        writer.close()
+
+    async def run() -> tuple[bytes, int]:
+        server = await asyncio.start_server(answer, BACK, 0)
+        port = server.sockets[0].getsockname()[1]
+        one = Relay(FRONT, BACK)
+        await one.start(tcp=(port,), udp=())
+        async with asyncio.timeout(LIMIT):
+            before = descriptors()
+            idle = [await asyncio.open_connection(FRONT, port) for _ in range(2 * FEW_CONNECTIONS)]
+            reader, writer = await asyncio.open_connection(FRONT, port)
+            writer.write(QUESTION)
+            answered = await reader.read(100)
+            held = descriptors() - before
+            for _, other in (*idle, (reader, writer)):
+                other.close()
+        await one.stop()
+        server.close()
+        return answered, held
+
+    answered, held = asyncio.run(run())
+    assert answered == QUESTION
+    assert held <= (2 * FEW_CONNECTIONS + 1) + 3 * FEW_CONNECTIONS + 8  # the clients', and of each that stays
