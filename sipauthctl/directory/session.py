@@ -7,6 +7,7 @@ import math
 import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -144,7 +145,7 @@ def by_kerberos(server: DirectoryServer, sealer: Sealer, seconds: float) -> Dire
     with _dropped_on_failure(connection):
         _open(connection)
         _accepted(_bind(connection, sealer), f"{server.host} refuses the ticket")
-    connection.socket = _Guarded(connection.socket, sealer)
+    connection.socket = _Guarded(connection.socket, seconds, sealer)
     return DirectorySession(connection, "Kerberos, sealed")
 
 
@@ -250,7 +251,7 @@ def _open(connection: Any) -> None:
             raise DirectoryUntrusted(f"{where}: its certificate was refused: {refused[1].strip()}") from None
         raise DirectorySilent(f"{where}: {words}") from None
     if not isinstance(connection.socket, _Guarded):
-        connection.socket = _Guarded(connection.socket)
+        connection.socket = _Guarded(connection.socket, connection.server.connect_timeout)
 
 
 def _drop(connection: Any) -> None:
@@ -287,22 +288,32 @@ class _Tls(ldap3.Tls):
         tcp = connection.socket
         if isinstance(tcp, _Guarded):
             tcp = tcp.socket
-        connection.socket = _Guarded(self._context.wrap_socket(tcp, server_hostname=self._host))
+        wrapped = self._context.wrap_socket(tcp, server_hostname=self._host)
+        connection.socket = _Guarded(wrapped, connection.server.connect_timeout)
 
 
 class _Guarded:
-    """A socket that takes a bounded number of bytes, and seals and unseals where Kerberos protects the connection."""
+    """A socket that takes a bounded number of bytes and gives the answer to each request a limited time, however many
+    pieces it comes in. It seals and unseals where Kerberos protects the connection."""
 
-    def __init__(self, inner: socket.socket | _Guarded, sealer: Sealer | None = None) -> None:
+    def __init__(self, inner: socket.socket | _Guarded, seconds: float, sealer: Sealer | None = None) -> None:
         self.socket: socket.socket = inner.socket if isinstance(inner, _Guarded) else inner
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
         self._sealer = sealer
         self._left = MAX_RECEIVED_BYTES
 
     def sendall(self, data: bytes) -> None:
+        self._until = time.monotonic() + self._seconds
+        self.socket.settimeout(self._seconds)
         self.socket.sendall(self._sealer.seal(data) if self._sealer is not None else data)
 
     def recv(self, size: int) -> bytes:
         while True:
+            left = self._until - time.monotonic()
+            if left <= 0:
+                raise OSError(f"no whole answer within {self._seconds:g} s")
+            self.socket.settimeout(left)
             data = self.socket.recv(size)
             self._left -= len(data)
             if self._left < 0:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sipauthctl.directory.errors import DirectorySilent
-from sipauthctl.directory.session import DirectoryServer, by_ntlm
+from sipauthctl.directory.errors import DirectoryError, DirectorySilent
+from sipauthctl.directory.session import DirectoryServer, DirectorySession, by_ntlm
 from sipauthctl.mechanisms.base import MalformedToken
 from sipauthctl.mechanisms.ntlm.sasl import NtlmSasl
 from sipauthctl.trust import Clearance, Credential, Destination, Origin
-from tests.hostile.leaks import Kind
-from tests.hostile.peers import Recorder, Services, Stream, der
+from tests.hostile.leaks import Kind, read_der
+from tests.hostile.peers import Handler, Recorder, Services, Stream, der
 from tests.hostile.sip_peer import CONNECTIONLESS, FLAGS, OWN_NAMES, challenge, pairs
 from tests.hostile.world import TCP, Scenario, play
 from tests.network.peers import Authority
+
+Bind = Callable[[], DirectorySession]
 
 
 class Client:
@@ -66,6 +69,83 @@ def test_an_answer_that_cannot_be_read(answer: bytes, authority: Authority) -> N
         await services.stop()
 
     asyncio.run(scenario())
+
+
+EMPTY, DN = der(0x04), der(0x04, b"CN=ned")
+
+
+async def asked(stream: Stream) -> bytes:
+    """The number of the next request, as it stands in its answers."""
+    _, body, _ = read_der(await stream.read())
+    _, number, _ = read_der(body)
+    return der(0x02, number)
+
+
+async def accept_bind(stream: Stream) -> None:
+    number = await asked(stream)
+    await stream.send(der(0x30, number, der(0x61, der(0x0A, b"\0"), EMPTY, EMPTY)))
+
+
+async def with_directory(
+    serve: Handler, services: Services, authority: Authority, ask: Callable[[Bind], None]
+) -> None:
+    """Runs `ask` in a thread; it is given what signs in to the directory."""
+    port = await services.listen("ldaps", serve, 0, authority.context("dc1.litwareinc.com"))
+    server = DirectoryServer("dc1.litwareinc.com", "127.0.0.1", 1, port)
+    client = ssl.create_default_context(cafile=authority.file)
+    try:
+        async with asyncio.timeout(15):
+            await asyncio.to_thread(ask, lambda: by_ntlm(server, lambda certificate: Client(), client, 0.5))
+    finally:
+        await services.stop()
+
+
+@pytest.mark.parametrize("what", ["bind", "search", "entries"])
+def test_an_answer_that_drips_does_not_extend_the_limit(what: str, authority: Authority) -> None:
+    """One byte now and then of an answer that never ends, or one entry after the other."""
+
+    async def serve(stream: Stream) -> None:
+        if what != "bind":
+            await accept_bind(stream)
+        number = await asked(stream)
+        piece = der(0x30, number, der(0x64, DN, der(0x30))) if what == "entries" else b"\x04"
+        await stream.send(b"" if what == "entries" else b"\x30\x84\x01\0\0\0")
+        while True:
+            await stream.send(piece)
+            await asyncio.sleep(0.05)
+
+    def ask(bind: Bind) -> None:
+        with pytest.raises(DirectorySilent), bind() as session:
+            session.search("", "(objectClass=*)", ["cn"])
+
+    asyncio.run(with_directory(serve, Services("127.0.0.1", Recorder()), authority, ask))
+
+
+def test_a_referral_is_not_followed(authority: Authority) -> None:
+    """Neither one in the place of a result nor a reference among the entries."""
+    recorder = Recorder()
+
+    async def scenario() -> None:
+        services = Services("127.0.0.1", recorder)
+        evil = await services.listen("evil", Stream.drain, 0, authority.context("dc1.litwareinc.com"))
+        to = der(0x04, f"ldaps://127.0.0.1:{evil}/DC=litwareinc,DC=com".encode())
+
+        async def serve(stream: Stream) -> None:
+            await accept_bind(stream)
+            number = await asked(stream)
+            reference = der(0x30, number, der(0x73, to))
+            done = der(0x30, number, der(0x65, der(0x0A, b"\x0a"), EMPTY, EMPTY, der(0xA3, to)))
+            await stream.send(reference + der(0x30, number, der(0x64, DN, der(0x30))) + done)
+            await stream.drain()
+
+        def ask(bind: Bind) -> None:
+            with bind() as session, pytest.raises(DirectoryError, match="referral"):
+                session.search("DC=litwareinc,DC=com", "(objectClass=*)", ["cn"])
+
+        await with_directory(serve, services, authority, ask)
+
+    asyncio.run(scenario())
+    assert [record.place for record in recorder.records] == ["ldaps"]
 
 
 def test_a_damaged_challenge_is_told_as_such(authority: Authority) -> None:
