@@ -8,7 +8,7 @@ import struct
 from pathlib import Path
 
 from tests.hostile.leaks import Kind
-from tests.hostile.peers import Stream
+from tests.hostile.peers import Kdc, Stream
 from tests.hostile.sip_peer import OFFER, SipPeer, ntlm, response
 from tests.hostile.table import Table
 from tests.hostile.world import TCP, TLS, Scenario, play
@@ -226,6 +226,38 @@ async def http_in_place_of_tls(peer: SipPeer) -> None:
 @scenario(options=TLS, tolerated=frozenset({Kind.NTLM_RESPONSE}))
 async def silence_after_the_ntlm_response(peer: SipPeer) -> None:
     await ntlm(peer, "100 Trying")
+
+
+class DrippingKdc(Kdc):
+    """Says nothing by UDP, and one byte now and then by TCP."""
+
+    def answer(self, data: bytes) -> list[bytes]:
+        return []
+
+    async def serve(self, stream: Stream) -> None:
+        await stream.read()
+        await stream.send(bytes.fromhex("00001000"))
+        await drip(stream, b"\x7e")
+
+
+KERBEROS_OFFER = OFFER.replace("NTLM", "Kerberos").replace("hs1.", "sip/hs1.")
+KERBEROS = f"{TCP} --auth kerberos --kdc {{address}}:{{kdc}}"
+
+
+@scenario(kdc=DrippingKdc("LITWAREINC.COM"), options=KERBEROS, reached="kdc tcp")
+async def a_kdc_that_drips(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+@scenario(command="doctor", kdc=DrippingKdc("LITWAREINC.COM"), options=KERBEROS, reached="kdc tcp")
+async def a_kdc_that_drips_for_the_doctor(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+async def kerberos(peer: SipPeer) -> None:
+    """Offers Kerberos, on and on."""
+    while True:
+        await peer.answer(await peer.request(), "401 Unauthorized", KERBEROS_OFFER)
 
 
 @scenario(command="doctor", options=TLS, bare=silent)
