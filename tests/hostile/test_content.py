@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.program import sipauthctl
 from tests.hostile.leaks import Kind
 from tests.hostile.sip_peer import (
     EVIL_NAMES,
@@ -25,7 +26,7 @@ from tests.hostile.sip_peer import (
     with_token,
 )
 from tests.hostile.table import Table
-from tests.hostile.world import TCP, TLS, Scenario, play, shown_as_markup
+from tests.hostile.world import TCP, TLS, Scenario, acting_characters, play, shown_as_markup
 from tests.network.peers import Authority
 
 RESPONSE = frozenset({Kind.NTLM_RESPONSE})
@@ -377,3 +378,27 @@ def test_text_acts_on_nothing(command: str, more: tuple[str, ...], authority: Au
     assert "\N{WARNING SIGN}" not in text
     if more:
         json.loads(outcome.out)
+
+
+@pytest.mark.slow
+def test_the_trace_of_it_acts_on_nothing_in_any_output(authority: Authority, tmp_path: Path) -> None:
+    trace, page = tmp_path / "trace", tmp_path / "page.html"
+    play(Scenario(showing, "register", TLS, tolerated=RESPONSE), authority, tmp_path, "--trace", str(trace))
+    texts = {}
+    for name, args in {
+        "text": ["analyze", str(trace)],
+        "json": ["analyze", str(trace), "--json", "--html", str(page)],
+        "doctor": ["doctor", "--from", str(trace)],
+        "doctor json": ["doctor", "--from", str(trace), "--json"],
+    }.items():
+        result = sipauthctl(*args)
+        assert result.code == 1, result.err
+        texts[name] = result.out + result.err
+    texts["page"] = page.read_text("utf-8")
+    for name, text in texts.items():
+        assert "zzMARKzz" in text, name
+        assert acting_characters(text) == "", name
+        assert shown_as_markup(text, "zzMARKzz") == [], name
+    assert texts["page"].count("<script>") == 1
+    json.loads(texts["json"])
+    json.loads(texts["doctor json"])
