@@ -125,7 +125,7 @@ def find(typed: str) -> tuple[Code, ...]:
     """What a user may mean by a code, as logs and tools write it.
 
     Takes decimal and hexadecimal numbers, signed ones, and names, with a kind before it (`ms-diagnostics:1010`) or
-    without, in any case; what follows in parentheses or after a semicolon is left aside. A number that is in several
+    without, in any case; what follows in parentheses or after a semicolon is ignored. A number that is in several
     tables gives several codes.
     """
     match = _TYPED.fullmatch(typed.strip())

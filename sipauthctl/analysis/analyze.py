@@ -43,7 +43,7 @@ class Analysis:
         about: the SIP URI of the one user who is asked about. What is found on others and does not concern the server
             then stands in `of_others` alone. Empty for everybody.
         lifetime: how long the servers keep an association.
-        known: is told the tokens that clients send, so that no output shows them.
+        known: is given the tokens that clients send, so that no output shows them.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class RelationJudge:
         self._search = search
 
     def judge(self, signature: Signature) -> Verdict:
-        """The verdict on one signature as far as it can be told now."""
+        """The verdict on one signature as far as it is known now."""
         tracked, sender, record, _, _, wire, buffer = signature
         side, other = tracked.sides[sender], tracked.sides[sender.other]
         stream = stream_of(buffer.text, wire.value)

@@ -1,4 +1,4 @@
-"""Associations that a server challenged again: why, as far as it can be told then, or in hindsight."""
+"""Associations that a server challenged again: why, as far as it is known then or in hindsight."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Ending:
     status: tuple[str, ...]
 
     def tell(self) -> None:
-        """Notes the end with its association, in place of what was told of it before."""
+        """Notes the end with its association, in place of what was reported before."""
         tracked, before = self.tracked, self.tracked.ended_by
         tracked.ended_by = f"challenged again: {self.end.words}"
         if not before:

@@ -18,7 +18,7 @@ class ServerErrors:
         self._told: set[str] = set()
 
     def add(self, notice: Notice) -> None:
-        """Takes one. Those that give way are told of nowhere."""
+        """Takes one. The oldest are dropped without a report."""
         key = notice.call_id or ""
         known = self._calls.setdefault(key, [])
         if len(known) < _OF_ONE_CALL and notice.text not in [one.text for one in known]:
@@ -27,12 +27,12 @@ class ServerErrors:
             self._told.discard(self._calls.popitem(last=False)[0])
 
     def of(self, call_id: str | None) -> tuple[Notice, ...]:
-        """Those of a call, which then count as told of."""
+        """Those of a call, which then count as reported."""
         if not call_id or call_id not in self._calls:
             return ()
         self._told.add(call_id)
         return tuple(self._calls[call_id])
 
     def rest(self) -> tuple[Notice, ...]:
-        """Those that belong to nothing that was told of."""
+        """Those that belong to nothing that was reported."""
         return tuple(one for key, notices in self._calls.items() if key not in self._told for one in notices)

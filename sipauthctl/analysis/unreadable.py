@@ -1,4 +1,4 @@
-"""Credentials, info headers and challenges that cannot be read, told with the associations that they may be of."""
+"""Credentials, info headers and challenges that cannot be read, reported with the associations they may belong to."""
 
 from __future__ import annotations
 

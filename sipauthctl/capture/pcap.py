@@ -172,22 +172,22 @@ class PcapReader:
             problems.append(self._problem(problem, given))
 
     def _decode_as(self, given: CaptureInput) -> dict[str, str]:
-        """What tshark has to be told: ports that were given or found to carry SIP, and TLS that can be decrypted."""
+        """The values of tshark's `-d`: ports that were given or found to carry SIP, and TLS that can be decrypted."""
         plain = {f"{kind}.port=={port}" for port in self._ports for kind in ("tcp", "udp")}
         plain |= {f"tcp.port=={port}" for port in sorted(given.sip_ports)[:_MOST_PORTS]}
-        told = dict.fromkeys(sorted(plain), "sip")
+        decoded = dict.fromkeys(sorted(plain), "sip")
         connections = self._tls_of(given) if self._keylog is not None or given.secrets else []
         for port, _ in Counter(one.server_port for one in connections).most_common(_MOST_PORTS):
-            told.pop(f"tcp.port=={port}", None)
-            told[f"tls.port=={port}"] = "sip"
-        return told
+            decoded.pop(f"tcp.port=={port}", None)
+            decoded[f"tls.port=={port}"] = "sip"
+        return decoded
 
     def _tls_of(self, given: CaptureInput) -> list[TlsConnection]:
         """The connections with TLS; without a first pass one for each port of a server."""
         if given.surveyed:
             return list(given.tls)
         lines: list[bytes] = []
-        with contextlib.suppress(TsharkProblem):  # told when the messages are read
+        with contextlib.suppress(TsharkProblem):  # reported when the messages are read
             lines = b"".join(output(given.path, _TLS_PORTS, dict(_PREFERENCES), {})).split()
         ports = {port_number(text) for line in lines for text in line.split(b",")}
         return [TlsConnection(b"", port, True) for port in sorted(filter(None, ports))]

@@ -116,13 +116,13 @@ class _Reader:
                 break
             tags[tag] = data[position : position + length]
             position += length
-        told = _meaning(tags)
+        meaning = _meaning(tags)
         if data[position - 12 : position - 8] == _TAG.pack(_FRAME, 4):
             self._length = position - start
             if len(self._tags) >= _KNOWN_FLOWS:
                 self._tags.clear()
-            self._tags[data[start : position - 8]] = told
-        return *told, int.from_bytes(tags.get(_FRAME, b"")), position
+            self._tags[data[start : position - 8]] = meaning
+        return *meaning, int.from_bytes(tags.get(_FRAME, b"")), position
 
 
 def _meaning(tags: dict[int, bytes]) -> tuple[str, Flow]:

@@ -118,9 +118,9 @@ def _last_words(said: IO[bytes]) -> tuple[str, bool]:
     exported), while its dissectors only warn."""
     said.seek(max(0, said.seek(0, 2) - _SAID))
     lines = (line.strip() for line in said.read().decode("utf-8", "replace").splitlines())
-    told = [line for line in lines if line and not line.startswith(_REMARK)]
-    own = [line.removeprefix(_OWN) for line in told if line.startswith(_OWN)]
-    return " ".join((own or told)[-_LINES_SAID:]), bool(own)
+    kept = [line for line in lines if line and not line.startswith(_REMARK)]
+    own = [line.removeprefix(_OWN) for line in kept if line.startswith(_OWN)]
+    return " ".join((own or kept)[-_LINES_SAID:]), bool(own)
 
 
 def _judge(status: int, words: str, seconds: int) -> None:

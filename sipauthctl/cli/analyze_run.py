@@ -75,8 +75,8 @@ def execute(
     """Analyses the files and prints the result; whether a problem was found.
 
     Raises:
-        CannotRun: an input cannot be read, or the HTML file cannot be written. Of several inputs the others are told
-            of first, and a problem that they show counts for more.
+        CannotRun: an input cannot be read, or the HTML file cannot be written. What the other
+            inputs show is printed first, and a problem in it decides the exit code.
     """
 
     def capture(path: str) -> Reader:

@@ -85,13 +85,15 @@ def command(
         return 0
     check_combination(given)
     check_doctor(given, sip_uri)
-    from sipauthctl.cli.doctor_run import Wish, execute
+    from sipauthctl.cli.doctor_run import DoctorOptions, execute
     from sipauthctl.cli.register_request import Request
 
     from_file = ctx.get_parameter_source("sip_uri") is click.core.ParameterSource.DEFAULT_MAP
-    wish = Wish(files=files, only=only, all_attempts=all_attempts, user_from="the configuration" if from_file else "")
+    chosen = DoctorOptions(
+        files=files, only=only, all_attempts=all_attempts, user_from="the configuration" if from_file else ""
+    )
     request = Request(sip_uri=sip_uri, **given)
-    ended = execute(request, wish, as_json=as_json, no_color=options.no_color, verbose=options.verbose)
+    ended = execute(request, chosen, as_json=as_json, no_color=options.no_color, verbose=options.verbose)
     if ended.interrupted:
         return ENDING.exit_code
     return EXIT_PROBLEM if ended.failed else 0

@@ -42,7 +42,7 @@ from sipauthctl.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DoctorOptions:
     """The options that the doctor alone has; `user_from` tells where the address comes from, if not from the user."""
 
     files: tuple[Path, ...]
@@ -68,7 +68,7 @@ def print_checks(*, no_color: bool) -> None:
         put(console, title, lead=(f"{id_:<{width}}  ",))
 
 
-def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verbose: bool) -> Ended:
+def execute(request: Request, chosen: DoctorOptions, *, as_json: bool, no_color: bool, verbose: bool) -> Ended:
     """Examines and prints the verdict.
 
     Raises:
@@ -80,10 +80,10 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
     if not as_json:
         for warning in protection_warnings(request):
             put(err, ("Note: ", "yellow"), warning)
-    live = request.lab or not wish.files or (request.sip_uri is not None and not wish.user_from)
-    subject = None if request.lab or not live else subject_of(request, wish.user_from, may_go_without=True)
+    live = request.lab or not chosen.files or (request.sip_uri is not None and not chosen.user_from)
+    subject = None if request.lab or not live else subject_of(request, chosen.user_from, may_go_without=True)
     about = (subject.request if subject is not None else request).sip_uri if live else None
-    read = _evidence(wish, subject, about)
+    read = _evidence(chosen, subject, about)
     evidence = read.result if read is not None else None
     if not live and evidence is not None:
         verdict: Verdict | None = judge([evidence], registered=None)
@@ -94,7 +94,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
             if request.trace is not None:
                 observers.append(Trace(stack.enter_context(streamed(request.trace, "trace", Trace.MARK)), now, KNOWN))
             try:
-                verdict, done = asyncio.run(_run(request, wish, subject, evidence, progress, observers, stack))
+                verdict, done = asyncio.run(_run(request, chosen, subject, evidence, progress, observers, stack))
             except TrustError as error:
                 raise CannotRun(f"{error}.") from None
             except OSError as error:
@@ -114,7 +114,7 @@ def execute(request: Request, wish: Wish, *, as_json: bool, no_color: bool, verb
 
 async def _run(
     request: Request,
-    wish: Wish,
+    chosen: DoctorOptions,
     subject: Subject | None,
     evidence: CheckResult | None,
     progress: Progress,
@@ -127,7 +127,7 @@ async def _run(
             from sipauthctl.cli.lab_target import in_lab
 
             subject = await in_lab(request, stack, outer, all_schemes=True)
-        asked = _asked(subject, wish)
+        asked = _asked(subject, chosen)
 
         def observe(event: Event) -> None:
             if isinstance(event, RequestSent):
@@ -147,24 +147,24 @@ async def _run(
         if task is not None:
             ENDING.on_interruption(task.cancel)
         try:
-            return await examine(asked, tools, only=wish.only, observer=progress, evidence=evidence), subject
+            return await examine(asked, tools, only=chosen.only, observer=progress, evidence=evidence), subject
         except asyncio.CancelledError:
             return None, subject
 
 
-def _asked(subject: Subject, wish: Wish) -> Asked:
+def _asked(subject: Subject, chosen: DoctorOptions) -> Asked:
     return Asked(
         probe=replace(probe_options(subject), kerberos_unavailable=unavailable_reason() or ""),
         credentials=subject.credentials,
         kdc=kdc_of(subject.request),
-        all_attempts=wish.all_attempts,
+        all_attempts=chosen.all_attempts,
         name_given=subject.request.username is not None,
         user_from=subject.source,
     )
 
 
-def _evidence(wish: Wish, subject: Subject | None, about: str | None) -> Evidence | None:
-    if not wish.files:
+def _evidence(chosen: DoctorOptions, subject: Subject | None, about: str | None) -> Evidence | None:
+    if not chosen.files:
         return None
     password = subject.credentials.password if subject is not None else None
     known = (
@@ -174,7 +174,7 @@ def _evidence(wish: Wish, subject: Subject | None, about: str | None) -> Evidenc
     )
     try:
         return read_evidence(
-            wish.files, known, about=SipUri.parse(about).address_of_record if about else "", known=KNOWN
+            chosen.files, known, about=SipUri.parse(about).address_of_record if about else "", known=KNOWN
         )
     except ReadError as error:
         raise CannotRun(str(error)) from None

@@ -13,7 +13,7 @@ import click
 from sipauthctl import __version__
 from sipauthctl.cli.ending import ENDING
 from sipauthctl.cli.errors import EXIT_FAILED, CannotRun
-from sipauthctl.cli.output_files import LOST
+from sipauthctl.cli.output_files import UNWRITTEN
 from sipauthctl.cli.password import take_from_environment
 from sipauthctl.cli.streams import Streams
 from sipauthctl.unexpected import place_of
@@ -91,11 +91,11 @@ def main(args: list[str]) -> int:
     take_from_environment()
     code = _command(args)
     sys.stdout.flush()
-    for sentence in LOST:
+    for sentence in UNWRITTEN:
         _show(CannotRun(sentence))
     if streams.lost:
         _show(CannotRun(f"the output cannot be written: {streams.lost}."))
-    return EXIT_FAILED if streams.failed or (LOST and code == 0) else code
+    return EXIT_FAILED if streams.failed or (UNWRITTEN and code == 0) else code
 
 
 def _command(args: list[str]) -> int:

@@ -25,7 +25,7 @@ from sipauthctl.cli.errors import CannotRun
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
 
-LOST: list[str] = []
+UNWRITTEN: list[str] = []
 """Of each file that could not be written to its end, a sentence for the end of the program."""
 
 _ENVIRONMENT = ("KRB5CCNAME", "KRB5_CONFIG", "KRB5_CLIENT_KTNAME", "SSLKEYLOGFILE")
@@ -160,7 +160,7 @@ def _made(path: Path, what: str, mark: str) -> Iterator[_Made]:
         made.close()
         made.tidy()
         if made.error is not None:
-            LOST.append(f"Cannot write the {what} {path}: {made.error.strerror}.")
+            UNWRITTEN.append(f"Cannot write the {what} {path}: {made.error.strerror}.")
 
 
 def _may_be_replaced(path: Path, mark: str) -> bool:

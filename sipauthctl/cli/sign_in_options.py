@@ -83,7 +83,7 @@ _CREDENTIALS = (
         is_flag=True,
         help="Prove the password with an RC4 key even to a KDC that only DNS names.",
     ),
-    click.option("--kdc", callback=host_port, metavar="HOST[:PORT]", help="Ask this KDC; krb5.conf is left aside."),
+    click.option("--kdc", callback=host_port, metavar="HOST[:PORT]", help="Ask this KDC; krb5.conf is ignored."),
 )
 
 

@@ -20,7 +20,7 @@ _DAY = timedelta(days=1)
 class CertificateFlaw(Enum):
     """What can be wrong with a server's certificate or TLS, on purpose."""
 
-    UNTRUSTED = "untrusted"  # from another authority than the one that clients are told to trust
+    UNTRUSTED = "untrusted"  # from another authority than the one that clients are configured to trust
     SELF_SIGNED = "self-signed"
     INCOMPLETE_CHAIN = "incomplete-chain"  # from an intermediate authority whose certificate is not sent
     WRONG_NAME = "wrong-name"

@@ -62,7 +62,7 @@ class Deployment:
 
     Args:
         settings: what was chosen.
-        log: told what happens, in order, from the event loop.
+        log: called for each event, in order, from the event loop.
         now: the true time in UTC.
     """
 

@@ -153,7 +153,7 @@ class Kdc:
 
     def _configure(self) -> None:
         settings, folder = self.settings, self.folder
-        # libkrb5 1.21 and later want to be told; earlier ones do not know the word and pass over it.
+        # libkrb5 1.21 and later need the option; earlier versions do not know it and ignore it.
         rc4 = settings.key_type is KeyType.RC4 or settings.flaw is KdcFlaw.RC4_TICKETS
         more = ("allow_rc4 = true",) if rc4 else ()
         client = client_configuration(

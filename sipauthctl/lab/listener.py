@@ -58,7 +58,7 @@ class Accepted:
         self.peer = peer
         self.buffered = 0
         """Bytes of an incomplete message."""
-        self.guest = False
+        self.authenticated = False
         """Whether a request on it was accepted."""
         self.evicted = ""
         """Why it had to go."""
@@ -100,16 +100,16 @@ class Room:
 
     def make_room(self) -> None:
         """Ends the connection that can best be done without."""
-        one = min(self._open, key=lambda other: other.guest, default=None)
+        one = min(self._open, key=lambda other: other.authenticated, default=None)
         if one is not None:
             self.evict(one, "made room for others")
 
-    def note(self, one: Accepted, *, welcome: bool) -> None:
-        """A complete message was answered, and perhaps welcome: who has proven who it is stays longest."""
+    def note(self, one: Accepted, *, authenticated: bool) -> None:
+        """Notes that a complete message was answered. Authenticated clients keep their connections longest."""
         if one in self._open:
             del self._open[one]
             self._open[one] = None
-            one.guest |= welcome
+            one.authenticated |= authenticated
 
     def hold(self, one: Accepted, size: int) -> None:
         """Notes the bytes that a connection holds now; where all hold too much, the one that holds most ends."""
@@ -119,7 +119,7 @@ class Room:
         one.buffered = size
         while self._buffered > self._limit:
             holding = (other for other in self._open if other.buffered)
-            worst = max(holding, key=lambda other: (not other.guest, other.buffered))
+            worst = max(holding, key=lambda other: (not other.authenticated, other.buffered))
             self.evict(worst, "too many bytes of incomplete messages")
 
     def evict(self, one: Accepted, reason: str) -> None:

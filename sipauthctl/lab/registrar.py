@@ -79,7 +79,7 @@ class Registrar:
         redirect: gives the Contact of a 301 for the transport a client came by; None for a home server.
         now: the true time in UTC.
         token_bytes: gives that many random bytes.
-        log: told what happens.
+        log: called for each event.
         longest_registration: what a registration is granted at most, in seconds.
     """
 
@@ -252,7 +252,7 @@ class Registrar:
         self, request: Request, peer: Peer, given: GivenAnswer, association: SecurityAssociation | None
     ) -> Response:
         """The answer that a fault demands, signed where there is an association, unless it is a challenge."""
-        self._note("answered", f"{given.status}, as it was told to", request)
+        self._note("answered", f"{given.status}, as configured", request)
         family = HeaderFamily.of_status(given.status)
         if family is not None:
             offers = tuple((family.challenge, value) for _, value in self.authenticator.challenge_headers())

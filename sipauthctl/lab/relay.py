@@ -15,7 +15,7 @@ ANSWER_SECONDS = 2.0
 """How long a datagram waits for the server's answer; by UDP, clients ask again."""
 
 OnRequest = Callable[[int, int, bytes], Awaitable[None]]
-"""Told of each piece of data that comes from a client: the port, its number on that connection from 1, the piece."""
+"""Called for each piece of data from a client: the port, its number on that connection from 1, the piece."""
 
 
 class Relay:

@@ -38,9 +38,9 @@ class Patience:
 
     message: float = PATIENCE
     """From the first byte of a message to its last; also for the TLS handshake, and to take an answer."""
-    stranger: float = 660.0
+    unauthenticated: float = 660.0
     """Between messages before any was accepted; more than a prober's longest time limit."""
-    guest: float = MAXIMUM_EXPIRES + 60.0
+    authenticated: float = MAXIMUM_EXPIRES + 60.0
     """Between messages afterwards: as long as its registration can last."""
 
 
@@ -51,7 +51,7 @@ class SipServer:
         registrar: makes the answers; or a whole path of servers.
         behaviour: the faults.
         now: the time in UTC, for the log.
-        log: told of dropped connections.
+        log: called for each dropped connection.
         room: the connections count there, with those of other servers.
         patience: with clients.
     """
@@ -133,7 +133,7 @@ class SipServer:
 
     async def _serve(self, connection: Connection, peer: Peer, accepted: Accepted) -> None:
         framer, last, clock = StreamFramer(LIMITS), b"", asyncio.get_running_loop().time
-        deadline = clock() + self._patience.stranger
+        deadline = clock() + self._patience.unauthenticated
         while True:
             async with asyncio.timeout_at(deadline):
                 data = await connection.read()
@@ -150,7 +150,9 @@ class SipServer:
                 await asyncio.sleep(0)  # the turn of others, also where many messages came at once
             self._room.hold(accepted, framer.buffered)
             if not framer.buffered:
-                deadline = clock() + (self._patience.guest if accepted.guest else self._patience.stranger)
+                deadline = clock() + (
+                    self._patience.authenticated if accepted.authenticated else self._patience.unauthenticated
+                )
             elif fresh:
                 deadline = clock() + self._patience.message
 
@@ -171,7 +173,7 @@ class SipServer:
                 return False
             await connection.write(answer)
             if isinstance(response, Response):
-                self._room.note(accepted, welcome=response.status < 400)
+                self._room.note(accepted, authenticated=response.status < 400)
                 await self._follow_up(item, response, peer)
         return True
 

@@ -38,7 +38,7 @@ from tests.lab.lab_process import LabProcess, running
 from tests.lab.test_connection import LIMIT, connect_by_tls, register
 
 HOST = "hs1.litwareinc.com"
-PATIENT, IMPATIENT = Patience(), Patience(message=0.05, stranger=0.05)
+PATIENT, IMPATIENT = Patience(), Patience(message=0.05, unauthenticated=0.05)
 UNFINISHED = register(1).replace(b"Content-Length: 0", b"Content-Length: 5000")
 
 
@@ -150,19 +150,19 @@ def _read_all(client: socket.socket) -> None:
             pass
 
 
-def test_a_connection_flood_ends_idle_strangers_and_nobody_who_signed_in() -> None:
+def test_a_connection_flood_ends_idle_connections_and_nobody_who_signed_in() -> None:
     async def run() -> tuple[int, int, int]:
         async with house(Room(8), kind=OpenHouse) as lab:
-            guest, to_guest = await lab.connect(register(1))
-            assert await status(guest) == 200
+            client, to_client = await lab.connect(register(1))
+            assert await status(client) == 200
             flood = [await lab.connect() for _ in range(30)]
             await lab.dropped(30 + 1 - 8)
             newcomer, to_newcomer = await lab.connect(register(2))
             statuses = [await status(newcomer)]
-            to_guest.write(register(3))
-            statuses.append(await status(guest))
+            to_client.write(register(3))
+            statuses.append(await status(client))
             most = lab.room.taken
-            for writer in (to_guest, to_newcomer, *(writer for _, writer in flood)):
+            for writer in (to_client, to_newcomer, *(writer for _, writer in flood)):
                 writer.close()
             return statuses[0], statuses[1], most
 
@@ -235,14 +235,14 @@ def test_bytes_that_drip_do_not_prolong_a_message() -> None:
 def test_a_client_that_signed_in_may_be_silent() -> None:
     async def run() -> int:
         async with house(patience=IMPATIENT, kind=OpenHouse) as lab:
-            guest, to_guest = await lab.connect(register(1))
-            assert await status(guest) == 200
-            stranger, to_stranger = await lab.connect()
-            assert await stranger.read() == b""  # so longer than the stranger's patience has passed
-            to_guest.write(register(2))
-            answer = await status(guest)
-            to_guest.close()
-            to_stranger.close()
+            client, to_client = await lab.connect(register(1))
+            assert await status(client) == 200
+            idle, to_idle = await lab.connect()
+            assert await idle.read() == b""  # so its time limit has passed
+            to_client.write(register(2))
+            answer = await status(client)
+            to_client.close()
+            to_idle.close()
             return answer
 
     assert asyncio.run(asyncio.wait_for(run(), LIMIT)) == 200

@@ -38,7 +38,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     )
     finer = wrong or finer_cause(tracked) or _signed_wrongly(tracked) or tracked.scheme is Scheme.TLS_DSK
     if found.id == "credentials-refused" and finer:
-        return  # the finer cause is told
+        return  # the finer cause is reported
     keys = opened(tracked)
     if found.id == "credentials-refused" and keys is not None:
         right = f"The given keytab decrypts the ticket of {keys.client}, so the SPN and the key are as expected."

@@ -21,7 +21,7 @@ ANSWER_SECONDS = 32.0
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """One association that did not come to its end."""
     if (tracked.tls is not None and tracked.tls.handshake.alert is not None) or stopped_at_challenge(tracked):
-        return  # the cause is told
+        return  # the cause is reported
     if tracked.input_is_cut and tracked.may_go_on:
         return
     if tracked.step is Step.STARTED_OVER or tracked.state is State.INCOMPLETE:

@@ -129,7 +129,7 @@ class SambaDomain:
         if problem is not None:
             raise CannotStart(problem.removesuffix("."))
         if self.settings.kdc is KdcFlaw.SHORT_TICKETS:
-            raise CannotStart("Samba cannot be told to give out tickets for a minute; leave out --directory samba")
+            raise CannotStart("Samba cannot issue tickets for a minute; leave out --directory samba")
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="sipauthctl-samba-"))
             self.folder = Path(folder)
