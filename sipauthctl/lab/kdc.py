@@ -19,7 +19,7 @@ from sipauthctl.lab.kdc_impostor import SkewedKdc
 from sipauthctl.lab.names import HOME_HOST, KERBEROS_REALM, PROXY_HOST, SIP_DOMAIN
 from sipauthctl.lab.starting import bound
 from sipauthctl.lab.stopping import stop
-from sipauthctl.mechanisms.kerberos.configuration import client_configuration
+from sipauthctl.mechanisms.kerberos.configuration import NO_DNS, client_configuration
 from sipauthctl.programs import child_environment, find_program
 
 SHORT_TICKET = "1 minute"
@@ -156,9 +156,7 @@ class Kdc:
         # libkrb5 1.21 and later need the option; earlier versions do not know it and ignore it.
         rc4 = settings.key_type is KeyType.RC4 or settings.flaw is KdcFlaw.RC4_TICKETS
         more = ("allow_rc4 = true",) if rc4 else ()
-        client = client_configuration(
-            self.realm, [(settings.address, self.port)], "dns_lookup_kdc = false", "dns_lookup_realm = false", *more
-        )
+        client = client_configuration(self.realm, [(settings.address, self.port)], *NO_DNS, *more)
         domains = f"[domain_realm]\n    {SIP_DOMAIN} = {self.realm}\n    .{SIP_DOMAIN} = {self.realm}\n"
         self.configuration.write_text(client + domains, "ascii")
         listen = f"[{settings.address}]:{self.port}" if ":" in settings.address else self.address

@@ -187,12 +187,20 @@ def integer(number: int) -> bytes:
     return der(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 
+def timestamp_of(request: bytes) -> bytes | None:
+    """The value of the PA-ENC-TIMESTAMP (padata-type 2) in an AS-REQ; None without one."""
+    _, found, after = request.partition(b"\xa1\x03\x02\x01\x02\xa2")
+    return read_der(read_der(found[-1:] + after)[1])[1] if found else None
+
+
 @dataclass
 class Kdc:
     """Asks for pre-authentication with the key type, salt and iterations that the attacker likes best.
 
     `error` is the code of its answer; 25 is KDC_ERR_PREAUTH_REQUIRED. `realm` is whose realm it says it is, `client`
-    where it refers the client to (RFC 6806 7). `iterations` are the fewest that are taken.
+    where it refers the client to (RFC 6806 7). `iterations` are the fewest that are taken. `judgement` is the code for
+    whoever proves the password, None for the same as for everybody; `quote` makes a text of the proof, which stands in
+    the answer then.
     """
 
     realm: str
@@ -202,9 +210,14 @@ class Kdc:
     error: int = 25
     text: str = ""
     client: str = ""
+    judgement: int | None = None
+    quote: Callable[[bytes], str] | None = None
 
     def answer(self, data: bytes) -> list[bytes]:
         """KRB-ERROR, RFC 4120 5.9.1, to whatever comes."""
+        proof = timestamp_of(data)
+        error = self.error if proof is None or self.judgement is None else self.judgement
+        text = self.text if proof is None or self.quote is None else self.quote(proof)
         iterations = der(0xA2, der(0x04, self.iterations.to_bytes(4, "big"))) if self.etype != 23 else b""
         entry = der(0x30, der(0xA0, integer(self.etype)), der(0xA1, der(0x1B, self.salt.encode())), iterations)
         info = der(0x30, der(0xA1, integer(19)), der(0xA2, der(0x04, der(0x30, entry))))  # ETYPE-INFO2
@@ -217,14 +230,14 @@ class Kdc:
             der(0xA1, integer(30)),
             der(0xA4, der(0x18, now)),
             der(0xA5, integer(0)),
-            der(0xA6, integer(self.error)),
+            der(0xA6, integer(error)),
             der(0xA7, der(0x1B, self.client.encode())) if self.client else b"",
             der(0xA8, der(0x30, der(0xA0, integer(1)), der(0xA1, der(0x30, der(0x1B, b"ned")))))
             if self.client
             else b"",
             der(0xA9, realm),
             der(0xAA, service),
-            der(0xAB, der(0x1B, self.text.encode())) if self.text else b"",
+            der(0xAB, der(0x1B, text.encode())) if text else b"",
             der(0xAC, der(0x04, der(0x30, wanted, info))),
         )
         return [der(0x7E, der(0x30, *fields))]

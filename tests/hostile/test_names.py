@@ -185,6 +185,29 @@ async def a_ticket_for_the_server_of_the_attacker_is_wanted(peer: SipPeer) -> No
     await ntlm(peer, offer=FOREIGN_SPN.format("sip/evil.fabrikam.com"))
 
 
+async def kerberos(peer: SipPeer) -> None:
+    """An offer of Kerberos for the server that is meant."""
+    await ntlm(peer, offer=FOREIGN_SPN.format("sip/hs1.litwareinc.com"))
+
+
+PRIMARY = """
+_kerberos-master._udp.litwareinc.com. 9 IN SRV 0 0 {kdc} dc.fabrikam.com.
+_kerberos-master._tcp.litwareinc.com. 9 IN SRV 0 0 {kdc} dc.fabrikam.com.
+"""
+NAMED_KDC = TLS + " --auth kerberos --kdc {address}:{own_kdc}"
+REFUSED = Kdc("LITWAREINC.COM", etype=23, judgement=24)
+
+
+@scenario(options=NAMED_KDC, zone=PRIMARY, kdc=REFUSED, said=("refuses the password",), system_dns=True)
+async def dns_names_a_primary_kdc_beside_the_named_one(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+@scenario(options=TLS + " --auth kerberos", kdc=Kdc("LITWAREINC.COM", etype=23), zone=OWN_KDC, reached="kdc")
+async def a_forged_kdc_of_the_own_domain_asks_register_for_rc4(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
 MANY = "".join(
     f"_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {number} hs1.litwareinc.com.\n" for number in range(1, 40)
 )

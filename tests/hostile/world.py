@@ -15,7 +15,10 @@ import threading
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 from tests.cli.program import PROGRAM, environment
 from tests.hostile.leaks import Kind, Leak, Secret, find_leaks
@@ -54,6 +57,7 @@ _ldap._tcp.dc._msdcs.fabrikam.com. 9 IN SRV 0 0 {ldap} dc.fabrikam.com.
 _ldap._tcp.fabrikam.com. 9 IN SRV 0 0 {ldap} dc.fabrikam.com.
 """
 MEANT = "sip tls"
+OWN_KDC = "own kdc"
 TCP = "--server hs1.litwareinc.com:{tcp} --transport tcp"
 TLS = "--server hs1.litwareinc.com:{tls}"
 
@@ -70,10 +74,12 @@ class Scenario:
         certificate: for which host the attacker has one from a trusted authority; empty: from one of its own.
         logon: the user's name.
         kdc: how the attacker's KDC answers.
+        own_kdc: how the user's own KDC answers, which is at {own_kdc} and gets what it will.
         bare: what speaks on the SIP ports instead, beneath SIP and TLS.
         tolerated: what the user gives to the TLS server of `certificate` by his own wish, and to no other.
         codes: the exit codes that are right.
         said: what stands in the output.
+        system_dns: the attack is on what libraries ask of this computer's own name server; skipped without root.
         reached: the beginning of the name of one of the attacker's places, which is asked; else nothing was shown.
     """
 
@@ -84,12 +90,14 @@ class Scenario:
     certificate: str = "hs1.litwareinc.com"
     logon: str = "LITWAREINC\\ned"
     kdc: Kdc = field(default_factory=lambda: Kdc("FABRIKAM.COM", etype=23))
+    own_kdc: Kdc = field(default_factory=lambda: Kdc("LITWAREINC.COM", etype=23, judgement=24))
     bare: Callable[[Stream], Awaitable[None]] | None = None
     tolerated: frozenset[Kind] = frozenset()
     codes: frozenset[int] = frozenset({1})
     said: tuple[str, ...] = ()
     reached: str = "sip"
     timeout: float = 1.0
+    system_dns: bool = False
 
 
 @dataclass
@@ -107,7 +115,7 @@ class Outcome:
     def judge(self, scenario: Scenario) -> None:
         """Fails where the attacker achieved anything."""
         text = f"{self.out}\n{self.err}"
-        allowed = {MEANT: scenario.tolerated}
+        allowed = {MEANT: scenario.tolerated, OWN_KDC: frozenset(Kind)}
         got = {
             place: found
             for place, found in self.leaks.items()
@@ -136,6 +144,8 @@ def acting_characters(text: str) -> str:
 
 def play(scenario: Scenario, authority: Authority, folder: Path, *more: str) -> Outcome:
     """Runs the program in the attacker's world; `more` are further options."""
+    if scenario.system_dns and not may_replace_name_server():
+        pytest.skip("no name server of its own for the program")
     return asyncio.run(_play(scenario, authority, folder, more))
 
 
@@ -147,7 +157,7 @@ async def _play(scenario: Scenario, authority: Authority, folder: Path, more: tu
         args += ["--nameserver", f"{names['address']}:{names['dns']}", "--ca-file", str(authority.file)]
         args += ["--timeout", f"{scenario.timeout:g}", *more]
         limit = _STARTUP_SECONDS + _STEPS[scenario.command] * scenario.timeout
-        outcome = await asyncio.to_thread(_run, args, folder, limit)
+        outcome = await asyncio.to_thread(_run, args, folder, limit, str(names["address"]))
     salts = ((scenario.kdc.salt, scenario.kdc.iterations),)
     secret = Secret(PASSWORD, (SERVER_CHALLENGE,), salts)
     for record in recorder.records:
@@ -189,8 +199,11 @@ async def _world(
         names["ldap"] = await services.listen("ldap", directory.serve)
         names["kdc"] = await services.listen_datagrams("kdc udp", scenario.kdc.answer)
         await services.listen("kdc tcp", scenario.kdc.serve, int(names["kdc"]))
+        names["own_kdc"] = await services.listen_datagrams(OWN_KDC, scenario.own_kdc.answer)
         zone = (ZONE + scenario.zone).format(**names)
         names["dns"] = await services.listen_datagrams("dns", NameServer(zone).answer)
+        if may_replace_name_server():
+            await services.listen_datagrams("dns", NameServer(zone).answer, 53)
         with contextlib.suppress(PermissionError):  # these ports need root; without it less is tried
             await services.listen("ldaps", directory.serve, 636, evil)
             await services.listen("http", web, 80)
@@ -209,15 +222,33 @@ def _netbios(data: bytes) -> list[bytes]:
     )
 
 
-def _run(args: list[str], folder: Path, limit: float) -> Outcome:
+_IN_NAMESPACE = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"']
+
+
+@cache
+def may_replace_name_server() -> bool:
+    """Whether a child can have its own /etc/resolv.conf, so that libraries ask the attacker too; that takes root."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return False
+    return subprocess.run([*_IN_NAMESPACE, "/dev/null", "true"], capture_output=True, check=False).returncode == 0
+
+
+def _run(args: list[str], folder: Path, limit: float, name_server: str) -> Outcome:
     """Runs the program to its end, at most for `limit` seconds."""
-    configuration = folder / "krb5.conf"
-    configuration.write_text("[libdefaults]\ndns_lookup_kdc = false\ndns_lookup_realm = false\n")
+    configuration, resolv_conf = folder / "krb5.conf", folder / "resolv.conf"
+    configuration.write_text("")
+    resolv_conf.write_text(f"nameserver {name_server}\n")
+    around = [*_IN_NAMESPACE, str(resolv_conf)] if may_replace_name_server() else []
     changes = {"KRB5_CONFIG": str(configuration), "KRB5CCNAME": str(folder / "none"), "HOME": str(folder)}
     changes |= {"SIPAUTHCTL_PASSWORD": PASSWORD, "COLUMNS": "300"}
     with (folder / "out").open("w+b") as out, (folder / "err").open("w+b") as err:
         process = subprocess.Popen(
-            [*PROGRAM, *args], env=environment(**changes), stdin=subprocess.DEVNULL, stdout=out, stderr=err, cwd=folder
+            [*around, *PROGRAM, *args],
+            env=environment(**changes),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            cwd=folder,
         )
         hung = threading.Event()
 

@@ -40,7 +40,7 @@ from sipauthctl.lab.samba.ldap_logon import begins_logon
 from sipauthctl.lab.samba.processes import Programs
 from sipauthctl.lab.samba.programs import interpreter, missing, within
 from sipauthctl.lab.stopping import stop_by_input
-from sipauthctl.mechanisms.kerberos.configuration import client_configuration
+from sipauthctl.mechanisms.kerberos.configuration import NO_DNS, client_configuration
 
 ADMINISTRATOR = Account("Administrator", "Administrator", "Litware-Admin-1")
 SERVICE_ACCOUNT, FORMER_SERVICE_ACCOUNT = "RTCService", "OldRTCService"
@@ -168,9 +168,7 @@ class SambaDomain:
         services = [] if self.settings.kdc in NO_KDC else ["kdc"]
         services += [] if self._flaw is DirectoryFlaw.UNREACHABLE else ["ldap", "cldap"]
         self.smb_conf.write_text(smb_conf(self.folder, self._server, services), "ascii")
-        client = client_configuration(
-            self.realm, [(self.address, None)], "dns_lookup_kdc = false", "dns_lookup_realm = false"
-        )
+        client = client_configuration(self.realm, [(self.address, None)], *NO_DNS)
         domains = f"[domain_realm]\n    {SIP_DOMAIN} = {self.realm}\n    .{SIP_DOMAIN} = {self.realm}\n"
         self.configuration.write_text(client + domains, "ascii")
         self._authority.write_server_files(DOMAIN_CONTROLLER, self.folder / "ldap.pem", self.folder / "ldap.key")

@@ -19,6 +19,9 @@ _WORD = re.compile(r"[A-Za-z0-9._:-]+")
 
 Kdc = tuple[str, int | None]
 
+NO_DNS = ("dns_lookup_kdc = false", "dns_uri_lookup = false", "dns_lookup_realm = false")
+"""Lines of [libdefaults] with which libkrb5 asks no name server for a KDC or a realm."""
+
 
 @contextmanager
 def use_configuration(path: Path | str) -> Iterator[None]:
@@ -61,8 +64,10 @@ def private_configuration(realm: str, kdcs: Sequence[Kdc], *, instead: bool = Fa
 def first_ticket_configuration(referred: Mapping[str, Sequence[Kdc]] | None) -> Iterator[str]:
     """What KRB5_CONFIG has to be for the AS exchange, until the end of the block.
 
-    libkrb5 follows a referral (RFC 6806 7) to whatever realm the KDC names, and proves the password there. So only an
-    enterprise name asks for one, whatever krb5.conf says, and DNS finds no KDC then.
+    libkrb5 proves the password to any KDC that DNS names: after a refusal to the primary KDC (`_kerberos-master`),
+    even where a KDC is configured, and after a referral (RFC 6806 7) to one of whatever realm was named. So DNS finds
+    no KDC here, and only an enterprise name asks for a referral, whatever krb5.conf says. Tickets need no such care:
+    they tell nothing about the password, and a service in another realm needs DNS.
 
     Args:
         referred: the KDCs of the realms that a referral may lead to; None for a name that asks for no referral.
@@ -70,10 +75,8 @@ def first_ticket_configuration(referred: Mapping[str, Sequence[Kdc]] | None) -> 
     Raises:
         ValueError, OSError: as above.
     """
-    text = "[libdefaults]\n    canonicalize = false\n"
-    if referred is not None:
-        text += "    dns_lookup_kdc = false\n"
-        text += "[realms]\n" + "".join(_realm(realm, kdcs) for realm, kdcs in referred.items())
+    text = _libdefaults("canonicalize = false", *NO_DNS)
+    text += "[realms]\n" + "".join(_realm(realm, kdcs) for realm, kdcs in (referred or {}).items())
     with tempfile.TemporaryDirectory(prefix="sipauthctl-krb5-") as folder:
         path = Path(folder) / "krb5.conf"
         path.touch(mode=0o600)
@@ -94,14 +97,20 @@ def client_configuration(realm: str, kdcs: Sequence[Kdc], *more: str) -> str:
     """
     # Names of services are taken as the server gave them: no look-up in DNS may change them.
     defaults = (f"default_realm = {realm}", "dns_canonicalize_hostname = false", "rdns = false", *more)
-    return "[libdefaults]\n" + "".join(f"    {line}\n" for line in defaults) + "[realms]\n" + _realm(realm, kdcs)
+    return f"{_libdefaults(*defaults)}[realms]\n{_realm(realm, kdcs)}"
+
+
+def _libdefaults(*lines: str) -> str:
+    return "[libdefaults]\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def _realm(realm: str, kdcs: Sequence[Kdc]) -> str:
     for word in (realm, *(host for host, _ in kdcs)):
         if not _WORD.fullmatch(word):
             raise ValueError(f"{word!r} is no name of a realm or KDC")
-    lines = "".join(f"        kdc = {_host_and_port(*kdc)}\n" for kdc in kdcs)
+    # Each is a primary KDC too (called so since libkrb5 1.19), so that a refusal of one is not asked for again.
+    words = ("kdc", "primary_kdc", "master_kdc")
+    lines = "".join(f"        {word} = {_host_and_port(*kdc)}\n" for word in words for kdc in kdcs)
     return f"    {realm} = {{\n{lines}    }}\n"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sipauthctl.lab.kdc import Kdc, KdcSettings, KeyType
+from sipauthctl.mechanisms.kerberos.as_exchange import PREAUTH_FAILED
 from sipauthctl.mechanisms.kerberos.configuration import first_ticket_configuration, private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
@@ -243,3 +244,31 @@ def test_a_referral_leads_to_no_realm_that_dns_alone_knows(
     asyncio.run(work())
     asked_dns = "DNS SRV query for _kerberos._udp.EVIL.INVALID" in trace.read_text()
     assert asked_dns is not confined
+
+
+def test_a_refused_password_is_proven_to_no_kdc_that_dns_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """libkrb5 asks for a primary KDC, `_kerberos-master`, after a refusal."""
+    trace = tmp_path / "trace"
+    monkeypatch.setenv("KRB5_TRACE", str(trace))
+    monkeypatch.setenv("KRB5_CONFIG", "/dev/null")
+
+    async def work() -> None:
+        loop = asyncio.get_running_loop()
+        forged = ForgedKdc("LITWAREINC.COM", salt="x", judgement=PREAUTH_FAILED)
+        transport, _ = await loop.create_datagram_endpoint(lambda: _ByUdp(forged), local_addr=("127.0.0.1", 0))
+        kdc = ("127.0.0.1", transport.get_extra_info("sockname")[1])
+        with (
+            private_configuration("LITWAREINC.COM", [kdc]),
+            first_ticket_configuration(None) as configuration,
+            KerberosLogin(replace(password("ned", "Litware-Ned-1"), rc4=True), configuration) as login,
+            pytest.raises(KerberosFailure, match="refuses the password"),
+        ):
+            await asyncio.to_thread(login.credentials)
+        transport.close()
+
+    asyncio.run(work())
+    lines = trace.read_text()
+    assert "Preauthentication failed" in lines
+    assert "DNS" not in lines and "Retrying AS request with primary KDC" not in lines
