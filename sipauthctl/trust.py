@@ -127,19 +127,18 @@ _HAVE_A_SAY = (Origin.USER, Origin.COMPUTER)
 
 
 def named_domains(
-    *, sip_domain: str, logon_domains: Iterable[str], server: str | None, trusted: Iterable[str]
+    *, logon_domains: Iterable[str], server: str | None, trusted: Iterable[str]
 ) -> tuple[NamedDomain, ...]:
-    """The domains that the user named.
+    """The domains that the user named beside that of the SIP address.
 
     Args:
-        sip_domain: of the SIP address.
         logon_domains: of the logon name; only what can be a DNS domain counts.
         server: the server of the option --server, whose neighbors may be redirected to; None without it.
         trusted: the values of the option --trust-domain.
     """
     of_server = domain_above(server) if server is not None else ""
     written = [name for name in logon_domains if "." in name]
-    names = dict.fromkeys(map(_folded, (sip_domain, *written, of_server, *trusted)))
+    names = dict.fromkeys(map(_folded, (*written, of_server, *trusted)))
     return tuple(NamedDomain(name, Origin.USER) for name in names if name)
 
 

@@ -112,12 +112,11 @@ def test_the_domain_above_a_host() -> None:
 
 def test_what_the_user_named() -> None:
     named = named_domains(
-        sip_domain="litwareinc.com",
         logon_domains=("LITWAREINC", "", "ad.litware.local"),
         server="pool1.corp.example",
         trusted=("contoso.com",),
     )
-    assert [domain.name for domain in named] == ["litwareinc.com", "ad.litware.local", "corp.example", "contoso.com"]
+    assert [domain.name for domain in named] == ["ad.litware.local", "corp.example", "contoso.com"]
     assert {domain.origin for domain in named} == {Origin.USER}
 
 
@@ -128,6 +127,19 @@ def test_a_server_that_dns_named_names_no_domain() -> None:
         server=ServerChoice("hs1.fabrikam.com", None, Origin.DNS),
     )
     assert [domain.name for domain in options.trust.domains] == ["litwareinc.com"]
+
+
+def test_an_address_that_the_user_did_not_give_is_not_the_users() -> None:
+    """Whether by itself or as the logon name that it is by default."""
+
+    def domains(logon: str, **more: object) -> list[tuple[str, Origin]]:
+        uri = SipUri.parse("sip:ned@corp.example")
+        options = ProbeOptions(uri, LogonName(logon), address_origin=Origin.COMPUTER, **more)  # type: ignore[arg-type]
+        return [(domain.name, domain.origin) for domain in options.trust.domains]
+
+    assert domains("ned@corp.example") == domains("ned") == [("corp.example", Origin.COMPUTER)]
+    assert domains("ned@litwareinc.com")[0] == ("litwareinc.com", Origin.USER)
+    assert domains("ned", trust_domains=("corp.example",))[0] == ("corp.example", Origin.USER)
 
 
 def test_another_form_of_the_logon_name_names_no_domain() -> None:
@@ -153,6 +165,6 @@ def test_the_options_that_let_ntlm_go_to_an_unproven_server() -> None:
     "host", ["contoso.co.uk", "contoso.com.au", "contoso.gouv.fr", "contoso.com", "10.0.0.1", "hs1"]
 )
 def test_no_server_names_a_domain_below_which_anybody_may_have_one(host: str) -> None:
-    trust = Trust(named_domains(sip_domain="litwareinc.com", logon_domains=(), server=host, trusted=()))
+    trust = Trust(named_domains(logon_domains=(), server=host, trusted=()))
     foreign = "evil." + host.partition(".")[2]
     assert outcome(trust, NTLM, server(foreign, Origin.PEER)) is Withheld.FOREIGN

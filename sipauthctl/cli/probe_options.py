@@ -22,6 +22,7 @@ def probe_options(subject: Subject) -> ProbeOptions:
     return ProbeOptions(
         user=SipUri.parse(request.sip_uri or ""),
         logon_name=subject.name,
+        address_origin=subject.origin,
         server=ServerChoice(request.server.host, request.server.port) if request.server is not None else None,
         transport=Transport(request.transport),
         policy=TlsPolicy(request.ca_file, request.verify),

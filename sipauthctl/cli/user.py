@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,18 +18,20 @@ from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe.initiators import Credentials, ticket_holder
 from sipauthctl.report.text import KNOWN
+from sipauthctl.trust import Origin
 
 DEFAULT_CACHE = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who signs in: the request with an address, and where that comes from (empty where the user gave it)."""
+    """Who signs in: the request with an address, its source (empty where the user gave it), and who named it."""
 
     request: Request
     name: LogonName
     credentials: Credentials
     source: str = ""
+    origin: Origin = Origin.USER
 
 
 def subject_of(request: Request, source: str, *, may_go_without: bool) -> Subject:
@@ -45,10 +46,11 @@ def subject_of(request: Request, source: str, *, may_go_without: bool) -> Subjec
         CannotRun: the password file cannot be read.
         UsageError: there is no address, no user in the logon name, or no password where one is needed.
     """
-    uri = request.sip_uri
+    uri, origin = request.sip_uri, Origin.USER
     if uri is None:
+        origin = Origin.COMPUTER
         holder = ticket_holder(request.ccache or DEFAULT_CACHE)
-        domain = holder.realm.lower() if holder is not None else _own_domain()
+        domain = holder.realm.lower() if holder is not None else next(iter(this_computer().domains), "")
         if not domain:
             raise click.UsageError("Missing the SIP address, such as sip:ned@litwareinc.com; nothing here names one.")
         uri = f"sip:{holder.user if holder is not None else getpass.getuser()}@{domain}"
@@ -56,7 +58,7 @@ def subject_of(request: Request, source: str, *, may_go_without: bool) -> Subjec
         source = own if holder is None else f"the current Kerberos principal {holder.text}"
     name = logon_name(request, uri.removeprefix("sip:"))
     found = _credentials(request, name, may_go_without=may_go_without)
-    return Subject(replace(request, sip_uri=uri), name, found, source)
+    return Subject(replace(request, sip_uri=uri), name, found, source, origin)
 
 
 def logon_name(request: Request, default: str) -> LogonName:
@@ -106,7 +108,3 @@ def _is_called(holder: KerberosName | None, name: LogonName) -> bool:
         return False
     realm = holder.realm.lower()
     return not name.domain or name.domain.lower() in (realm, realm.partition(".")[0])
-
-
-def _own_domain() -> str:
-    return next(iter(this_computer().domains), socket.getfqdn().partition(".")[2].lower())

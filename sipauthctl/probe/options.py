@@ -30,6 +30,7 @@ class ProbeOptions:
 
     `server` None means discovery. `allow_cleartext` lets NTLM go over a connection that TLS did not prove.
     `given_name` is the logon name that the user gave, where `logon_name` is another form of it.
+    `address_origin` is who named the domain of the user's address.
     `trust_domains` are the user's for servers outside the SIP domain, `computer_domains` those that this computer's
     configuration names; `allow_rc4` and `no_secret`: see `Trust`.
     `refreshes` is how many signed refreshes follow a success, `probes` the methods of requests that follow then;
@@ -46,6 +47,7 @@ class ProbeOptions:
     wanted: Wanted = Wanted.AUTO
     allow_cleartext: bool = False
     given_name: LogonName | None = None
+    address_origin: Origin = Origin.USER
     trust_domains: tuple[str, ...] = ()
     computer_domains: tuple[str, ...] = ()
     allow_rc4: bool = False
@@ -65,14 +67,17 @@ class ProbeOptions:
     def trust(self) -> Trust:
         """Who may receive credentials in this run."""
         name, server = self.given_name or self.logon_name, self.server
+        # The address as the logon name names nothing more than the address does.
+        suffix = name.user.partition("@")[2] if not self.sip_uri.endswith(f":{name.user}") else ""
         named = named_domains(
-            sip_domain=self.sip_domain,
-            logon_domains=(name.domain, name.user.partition("@")[2]),
+            logon_domains=(name.domain, suffix),
             server=server.host if server is not None and server.origin is Origin.USER else None,
             trusted=self.trust_domains,
         )
+        address = NamedDomain(self.sip_domain, self.address_origin)
+        computer = (NamedDomain(domain, Origin.COMPUTER) for domain in self.computer_domains)
         return Trust(
-            domains=(*named, *(NamedDomain(domain, Origin.COMPUTER) for domain in self.computer_domains)),
+            domains=(address, *named, *computer) if address.origin is Origin.USER else (*named, address, *computer),
             unproven_ntlm=self.allow_cleartext or (self.transport is Transport.TLS and not self.policy.verify),
             rc4=self.allow_rc4,
             no_secret=self.no_secret,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.hostile.leaks import Kind
 from tests.hostile.peers import Kdc
 from tests.hostile.sip_peer import EVIL_NAMES, OWN_NAMES, SipPeer, challenge, ntlm, pairs
 from tests.hostile.table import Table
-from tests.hostile.world import DIRECTORY_OF_EVIL, TCP, TLS, Scenario, play
+from tests.hostile.world import COMPUTER, DIRECTORY_OF_EVIL, TCP, TLS, Scenario, play
 from tests.network.peers import Authority
 
 SRV = "_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {tls} "
@@ -224,3 +226,17 @@ CIRCLE = SRV + "hs7.litwareinc.com.\nhs7.litwareinc.com. 9 IN CNAME hs7.litwarei
 @scenario(options="", zone=CIRCLE, reached="dns")
 async def an_alias_of_itself(peer: SipPeer) -> None:
     await ntlm(peer)
+
+
+OWN_NAME = f"""
+{COMPUTER}. 9 IN A {{address}}
+{{reverse}}.in-addr.arpa. 9 IN PTR {COMPUTER}.evil.fabrikam.com.
+_sipinternaltls._tcp.evil.fabrikam.com. 9 IN SRV 0 0 {{evil}} evil.fabrikam.com.
+"""
+
+
+@pytest.mark.slow
+def test_the_name_that_dns_gives_this_computer_is_no_address(authority: Authority, tmp_path: Path) -> None:
+    outcome = play(Scenario(address=(), options="", zone=OWN_NAME, system_dns=True), authority, tmp_path)
+    assert not any(outcome.leaks.values()), outcome.leaks
+    assert outcome.code == 2 and "Missing the SIP address" in outcome.err

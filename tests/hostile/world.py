@@ -38,6 +38,7 @@ from tests.network.peers import Authority
 
 PASSWORD = "Litware-Ned-1"
 EVIL = "fabrikam.com"
+COMPUTER = "laptop"
 MAX_MEMORY = 200 << 20
 """Bytes of resident memory that a run may take at most; one that fails to connect takes 55 MB."""
 _STEPS = {"register": 10, "doctor": 40}
@@ -72,6 +73,7 @@ class Scenario:
         options: of the command; the ports of the world stand in braces.
         zone: more records for the name server.
         certificate: for which host the attacker has one from a trusted authority; empty: from one of its own.
+        address: of the user, empty where none is given.
         logon: the user's name.
         kdc: how the attacker's KDC answers.
         own_kdc: how the user's own KDC answers, which is at {own_kdc} and gets what it will.
@@ -88,6 +90,7 @@ class Scenario:
     options: str = TCP
     zone: str = ""
     certificate: str = "hs1.litwareinc.com"
+    address: tuple[str, ...] = ("ned@litwareinc.com",)
     logon: str = "LITWAREINC\\ned"
     kdc: Kdc = field(default_factory=lambda: Kdc("FABRIKAM.COM", etype=23))
     own_kdc: Kdc = field(default_factory=lambda: Kdc("LITWAREINC.COM", etype=23, judgement=24))
@@ -153,7 +156,7 @@ async def _play(scenario: Scenario, authority: Authority, folder: Path, more: tu
     recorder = Recorder()
     async with _world(scenario, authority, folder, recorder) as names:
         options = scenario.options.format(**names).split()
-        args = [scenario.command, "ned@litwareinc.com", "--username", scenario.logon, *options]
+        args = [scenario.command, *scenario.address, "--username", scenario.logon, *options]
         args += ["--nameserver", f"{names['address']}:{names['dns']}", "--ca-file", str(authority.file)]
         args += ["--timeout", f"{scenario.timeout:g}", *more]
         limit = _STARTUP_SECONDS + _STEPS[scenario.command] * scenario.timeout
@@ -190,7 +193,7 @@ async def _world(
         assert isinstance(stream, SipPeer)
         await ntlm(stream)
 
-    names: dict[str, str | int] = {"address": address}
+    names: dict[str, str | int] = {"address": address, "reverse": ".".join(reversed(address.split(".")))}
     try:
         names["evil"] = await services.listen("evil tls", elsewhere, 0, authority.context("evil.fabrikam.com"))
         names["evil_tcp"] = await services.listen("evil tcp", elsewhere)
@@ -222,12 +225,14 @@ def _netbios(data: bytes) -> list[bytes]:
     )
 
 
-_IN_NAMESPACE = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"']
+_PREPARED = f'echo {COMPUTER} > /proc/sys/kernel/hostname && mount --bind "$0" /etc/resolv.conf && exec "$@"'
+_IN_NAMESPACE = ["unshare", "--mount", "--uts", "sh", "-c", _PREPARED]
 
 
 @cache
 def may_replace_name_server() -> bool:
-    """Whether a child can have its own /etc/resolv.conf, so that libraries ask the attacker too; that takes root."""
+    """Whether a child can have its own /etc/resolv.conf, so that libraries ask the attacker too, and a name that no
+    other file knows; that takes root."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return False
     return subprocess.run([*_IN_NAMESPACE, "/dev/null", "true"], capture_output=True, check=False).returncode == 0
