@@ -120,6 +120,17 @@ class Trust:
             return origin
         return next((domain.origin for domain in self.domains if within_domain(name, domain.name)), None)
 
+    def advisable(self, domain: str) -> str:
+        """A domain that a peer names, where advice may repeat it; else empty.
+
+        Whoever follows the advice to sign in as DOMAIN\\user names the domain. A NetBIOS name leads nowhere.
+        """
+        return domain if "." not in domain or self.named_by(domain, Origin.PEER) is not None else ""
+
+    def claimed(self, domain: str, host: str) -> str:
+        """A sentence on a domain that advice must not repeat, with a space before it; empty where it may."""
+        return f" Only {host} names {domain}, which proves nothing." if domain and not self.advisable(domain) else ""
+
 
 _COUNTRY = 2  # letters of a top-level domain, ISO 3166
 _LONGEST_PUBLIC = 4  # letters: info, gouv, govt

@@ -16,11 +16,11 @@ BELOW = {
     "netbios": set[str](),
     "mechanisms": {"codes", "trust"},
     "association": {"sip", "mechanisms"},
-    "diagnosis": {"sip", "mechanisms", "association", "findings", "codes"},
+    "diagnosis": {"sip", "mechanisms", "association", "findings", "codes", "trust"},
     "network": {"sip", "netbios"},
     "lab": {"sip", "netbios", "mechanisms", "association", "codes", "unexpected", "programs"},
     "capture": {"sip", "programs"},
-    "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings", "codes"},
+    "analysis": {"sip", "mechanisms", "association", "capture", "diagnosis", "findings", "codes", "trust"},
     "probe": {"sip", "mechanisms", "association", "network", "machine", "diagnosis", "findings", "trust"},
     "doctor": {
         "sip",

@@ -56,7 +56,6 @@ class Refusal:
             user=address,
             sip_uri=address,
             scheme=_scheme(self.answer),
-            dns_domain="",
             of_credentials=self.of_credentials,
         )
         severity = Severity.WARNING if self.answer.status == _INTERVAL_TOO_BRIEF else found.severity

@@ -8,10 +8,11 @@ from typing import Any
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.messages import TargetNames
+from sipauthctl.trust import Trust
 
 
 def name_findings(
-    name: LogonName, names: TargetNames, host: str, *, sip_uri: str, unknown: bool = False
+    name: LogonName, names: TargetNames, host: str, *, sip_uri: str, trust: Trust, unknown: bool = False
 ) -> Iterator[Finding]:
     """The domain or suffix of a refused logon name, where it is none that the server names in its CHALLENGE.
 
@@ -20,6 +21,7 @@ def name_findings(
         names: those in the CHALLENGE.
         host: the server.
         sip_uri: the address that was to be registered.
+        trust: tells which of the names advice may repeat.
         unknown: the server said that the user does not exist; otherwise a wrong password is as likely.
     """
     known = {text.lower() for text in (names.netbios_domain, names.dns_domain, names.dns_tree) if text}
@@ -27,22 +29,23 @@ def name_findings(
     fields: dict[str, Any] = {
         "user": name.user.split("@")[0],
         "user_domain": name.domain,
-        "server_domain": names.netbios_domain or names.dns_domain or "",
-        "dns_domain": names.dns_domain or "",
+        "server_domain": trust.advisable(names.netbios_domain or names.dns_domain or ""),
+        "dns_domain": trust.advisable(names.dns_domain or ""),
     }
+    claimed = trust.claimed(names.dns_domain or "", host)
     severity = Severity.ERROR if unknown else None
     suffix = name.user.partition("@")[2].lower()
     if is_sip_address(name, sip_uri) and (unknown or (known and suffix not in known)):
         yield sip_address_as_name(name, sip_uri, [told], severity=severity, domain=str(fields["server_domain"]))
     elif known and suffix and suffix not in known:
-        detail = f"The suffix of {name.user} is none of the domains that {host} names."
+        detail = f"The suffix of {name.user} is none of the domains that {host} names.{claimed}"
         yield finding("upn-suffix-mismatch", detail, [told], severity=severity, **fields)
     if not known:
         return
     if name.domain and name.domain.lower() not in known:
         first_label = (names.dns_domain or "").split(".")[0].lower()
         guessed = name.domain.lower() == first_label
-        detail = f"{name.domain} in {name.text} is none of the domains that {host} names."
+        detail = f"{name.domain} in {name.text} is none of the domains that {host} names.{claimed}"
         # No other domain can be called so: it is the first label of the DNS domain that has another NetBIOS name.
         id_, severity = ("netbios-name-mismatch", Severity.ERROR) if guessed else ("domain-mismatch", severity)
         yield finding(id_, detail, [told], severity=severity, **fields)
@@ -63,7 +66,7 @@ def sip_address_as_name(
         sip_uri: the SIP address.
         evidence: quoted text that shows that it is not accepted.
         severity: another one than the catalogue's.
-        domain: of the server, by NetBIOS or DNS; empty where it is not known.
+        domain: of the server, by NetBIOS or DNS; empty where it is not known, or advice must not repeat it.
     """
     detail = f"{name.user} is the SIP address; the account may have another logon name. Give DOMAIN\\user."
     user = name.user.partition("@")[0]

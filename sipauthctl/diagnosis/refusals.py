@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipauthctl.diagnosis.answers import lines, proven, words
 from sipauthctl.findings import Finding, finding
 from sipauthctl.sip.message import Response
+from sipauthctl.trust import Trust
 
 _UNKNOWN_USER = 1003  # [MS-OCER] 7.1
 
@@ -16,7 +17,15 @@ def says_unknown(answer: Response, scheme: str) -> bool:
 
 
 def refusal(
-    answer: Response, *, host: str, user: str, sip_uri: str, scheme: str, dns_domain: str, of_credentials: bool
+    answer: Response,
+    *,
+    host: str,
+    user: str,
+    sip_uri: str,
+    scheme: str,
+    of_credentials: bool,
+    dns_domain: str = "",
+    trust: Trust | None = None,
 ) -> Finding:
     """The finding for a final answer that says no. Which code means which finding is written in `codes.toml`.
 
@@ -26,8 +35,9 @@ def refusal(
         user: the logon name, or the SIP URI where that is not known.
         sip_uri: the address that was to be registered.
         scheme: the scheme that was used.
-        dns_domain: the domain that the server named, empty where it is not known.
         of_credentials: it was a challenge after the last token.
+        dns_domain: the domain that the server named, empty where it is not known.
+        trust: tells whether advice may repeat that.
     """
     code = proven(answer, scheme)
     unknown = of_credentials and says_unknown(answer, scheme)
@@ -42,10 +52,12 @@ def refusal(
     elif of_credentials:
         id_ = "credentials-refused"
         detail = f"{host} refuses {user} using {scheme}. It does not tell a wrong password from the other causes."
+        detail += trust.claimed(dns_domain, host) if trust is not None else ""
     elif answer.status == 404:
         id_, detail = "user-not-enabled", f"{host} knows no enabled user with the address {sip_uri}."
     else:
         id_, detail = "server-diagnostic", f"{host} answers {answer.status}: {words(answer)}."
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
-    fields: dict[str, object] = {"user": account, "sip_uri": sip_uri, "dns_domain": dns_domain, "host": host}
+    fields: dict[str, object] = {"user": account, "sip_uri": sip_uri, "host": host}
+    fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     return finding(id_, detail, lines(answer), severity=None, **fields)

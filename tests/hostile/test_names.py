@@ -8,7 +8,7 @@ import pytest
 
 from tests.hostile.leaks import Kind
 from tests.hostile.peers import Kdc
-from tests.hostile.sip_peer import EVIL_NAMES, OWN_NAMES, SipPeer, challenge, ntlm, pairs
+from tests.hostile.sip_peer import EVIL_NAMES, OFFER, OWN_NAMES, SipPeer, challenge, ntlm, pairs
 from tests.hostile.table import Table
 from tests.hostile.world import COMPUTER, DIRECTORY_OF_EVIL, TCP, TLS, Scenario, play
 from tests.network.peers import Authority
@@ -86,6 +86,28 @@ async def a_certificate_of_an_unknown_authority_before_the_doctor(peer: SipPeer)
 @scenario(options=TCP)
 async def plain_tcp(peer: SipPeer) -> None:
     await ntlm(peer)
+
+
+CLAIMED = "Only hs1.litwareinc.com names fabrikam.com, which proves nothing."
+TO_THE_SERVER = {"options": TLS, "tolerated": frozenset({Kind.NTLM_RESPONSE})}
+
+
+@scenario(fast=True, said=(CLAIMED, r"Sign in as <FQDN of the domain>\ned"), logon="ned@contoso.com", **TO_THE_SERVER)
+async def a_server_claims_the_domain_of_a_principal_that_it_refuses(peer: SipPeer) -> None:
+    await ntlm(peer, "401 Unauthorized", OFFER, data=challenge(pairs(EVIL_NAMES)))
+
+
+DOTTED = {1: "HS1", 2: "fabrikam.com", 3: "hs1.fabrikam.com", 4: "fabrikam.com"}
+
+
+@scenario(said=(CLAIMED, r"sign in as <domain of the server>\ned"), logon="CONTOSO\\ned", **TO_THE_SERVER)
+async def a_server_claims_a_netbios_domain_with_a_dot(peer: SipPeer) -> None:
+    await ntlm(peer, "401 Unauthorized", OFFER, data=challenge(pairs(DOTTED)))
+
+
+@scenario(command="doctor", logon="CONTOSO\\ned", **TO_THE_SERVER)
+async def a_server_claims_a_domain_before_the_doctor(peer: SipPeer) -> None:
+    await ntlm(peer, "401 Unauthorized", OFFER, data=challenge(pairs(DOTTED)))
 
 
 def with_doctor(logon: str, options: str, etype: int) -> dict[str, object]:

@@ -134,6 +134,10 @@ class Outcome:
         assert self.memory <= max(MAX_MEMORY, own + (8 << 20)), f"{self.memory >> 20} MB"
         assert acting_characters(text) == "", text
         assert not find_leaks(text.encode(), Secret(PASSWORD)), text
+        advice = re.search(
+            rf"(?i)(sign in|signed in|name) (as|in the form) \S*{re.escape(EVIL)}", " ".join(text.split())
+        )
+        assert advice is None, f"{advice}\n{text}"
         for words in scenario.said:
             assert words in " ".join(text.split()), f"{words!r} is not said\n{text}"
 

@@ -16,6 +16,7 @@ from sipauthctl.diagnosis.refusals import refusal
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
+from sipauthctl.trust import NamedDomain, Origin, Trust, named_domains
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
@@ -34,6 +35,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         sip_uri=tracked.endpoint.address,
         scheme=tracked.scheme.value,
         dns_domain=(tracked.challenge.names.dns_domain or "") if tracked.challenge is not None else "",
+        trust=trust_of(tracked),
         of_credentials=answer.status in (401, 407),
     )
     finer = wrong or finer_cause(tracked) or _signed_wrongly(tracked) or tracked.scheme is Scheme.TLS_DSK
@@ -88,3 +90,11 @@ def logon_name(tracked: Tracked) -> str:
     if tracked.authenticate is None:
         return tracked.endpoint.address
     return LogonName(tracked.authenticate.user, tracked.authenticate.domain).text
+
+
+def trust_of(tracked: Tracked) -> Trust:
+    """The domains that the client itself named."""
+    sent = tracked.authenticate
+    logon = (sent.domain, sent.user.partition("@")[2]) if sent is not None else ()
+    address = NamedDomain(tracked.endpoint.address.partition("@")[2], Origin.USER)
+    return Trust((address, *named_domains(logon_domains=logon, server=None, trusted=())))

@@ -29,7 +29,6 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
             user=tracked.who,
             sip_uri=tracked.who,
             scheme=tracked.scheme.value,
-            dns_domain="",
             of_credentials=answer.status in (401, 407),
         )
         yield finding(found.id, f"{found.detail} {used.value}".strip(), lines(answer), user=tracked.who)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from sipauthctl.analysis.diagnosis.account import trust_of
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.diagnosis.names import name_findings, target_info
@@ -29,10 +30,15 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     names, sent = tracked.challenge.names, tracked.authenticate
     unknown = tracked.answer is not None and says_unknown(tracked.answer, tracked.scheme.value)
     yield from name_findings(
-        LogonName(sent.user, sent.domain), names, tracked.where, sip_uri=tracked.who, unknown=unknown
+        LogonName(sent.user, sent.domain),
+        names,
+        tracked.where,
+        sip_uri=tracked.who,
+        trust=trust_of(tracked),
+        unknown=unknown,
     )
     if sent.workstation and sent.domain and sent.workstation.lower() == sent.domain.lower():
         detail = f"{tracked.who} signs in with the local account of the computer {sent.workstation}."
-        fields = {"server_domain": names.netbios_domain or "", "user": sent.user}
+        fields = {"server_domain": trust_of(tracked).advisable(names.netbios_domain or ""), "user": sent.user}
         told = [f"AUTHENTICATE: domain {sent.domain}, workstation {sent.workstation}", target_info(names)]
         yield finding("client-not-domain-joined", detail, told, severity=None, **fields)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.doctor.this_machine import machine_of
+from sipauthctl.doctor.this_machine import machine_of, trust_of
 from sipauthctl.doctor.trouble import refused_without_reason
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.machine.facts import Machine, Membership
+from sipauthctl.trust import Trust
 
 _SHARED = (ipaddress.ip_network("192.168.137.0/24"), ipaddress.ip_network("192.168.0.0/24"))
 """What Internet Connection Sharing gives out, on Windows 7 and later and before."""
@@ -30,19 +31,19 @@ class DomainCheck(Check):
         server = case.domain.dns or case.domain.netbios
         if server is None and not machine.memberships:
             return self.skipped("neither the server nor this computer tells its domain")
-        found = list(_judge(case, machine)) if refused_without_reason(case) else []
+        found = list(_judge(case, machine, await trust_of(case))) if refused_without_reason(case) else []
         none = "none" if machine.in_workgroup else "not known"
         mine = ", ".join(dict.fromkeys(_name(item) for item in machine.memberships)) or none
         return self.judged(f"the server's is {server or 'not known'}, this computer's {mine}", found)
 
 
-def _judge(case: Case, machine: Machine) -> Iterator[Finding]:
+def _judge(case: Case, machine: Machine, trust: Trust) -> Iterator[Finding]:
     user, server = case.asked.probe.logon_name.user.partition("@")[0], case.domain.netbios or case.domain.dns or ""
     told = [f"server: NetBIOS domain {case.domain.netbios}, DNS domain {case.domain.dns}"]
     told += [f"this computer: {_name(item)} ({item.source})" for item in machine.memberships]
     if machine.in_workgroup:
         detail = "This computer is in no domain as far as its settings tell."
-        yield finding("client-not-domain-joined", detail, told, user=user, server_domain=server)
+        yield finding("client-not-domain-joined", detail, told, user=user, server_domain=trust.advisable(server))
     elif machine.memberships and server and not any(_same(case, item) for item in machine.memberships):
         mine = _name(machine.memberships[0])
         detail = f"This computer is in {mine}, the server in {case.domain.dns or case.domain.netbios}."

@@ -15,6 +15,7 @@ from sipauthctl.doctor.this_machine import realms_of
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.as_exchange import CLIENT_UNKNOWN, PREAUTH_REQUIRED, TICKET
+from sipauthctl.trust import Trust
 
 
 class KdcCheck(Check):
@@ -52,7 +53,7 @@ class KdcCheck(Check):
         detail = f"{talk.place.host} {_words(talk)}{doubt}"
         if found is None:
             return self.skipped(detail) if talk.refuses else self.judged(detail)
-        return self.judged(detail, [*_wrong_name(case, found, severity), found])
+        return self.judged(detail, [*_wrong_name(case, found, severity, realms.trust), found])
 
     def _nobody(self, case: Case, error: NoKdc, note: str) -> CheckResult:
         """Where Kerberos is offered the client sits inside, and a KDC that DNS names has to answer."""
@@ -73,12 +74,12 @@ def _severity(case: Case, talk: KdcTalk) -> Severity | None:
     return Severity.WARNING if guessed and talk.last.code == CLIENT_UNKNOWN else None
 
 
-def _wrong_name(case: Case, found: Finding, severity: Severity | None) -> list[Finding]:
+def _wrong_name(case: Case, found: Finding, severity: Severity | None, trust: Trust) -> list[Finding]:
     """What explains that the KDC does not know the user, where the SIP address is the logon name."""
     name, sip_uri = case.asked.probe.logon_name, case.asked.probe.sip_uri
     if found.id != "user-unknown" or not is_sip_address(name, sip_uri):
         return []
-    domain = case.domain.netbios or case.domain.dns or ""
+    domain = trust.advisable(case.domain.netbios or case.domain.dns or "")
     severity = severity or Severity.ERROR
     return [sip_address_as_name(name, sip_uri, found.evidence, severity=severity, domain=domain)]
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
-from sipauthctl.doctor.this_machine import machine_of
+from sipauthctl.doctor.this_machine import machine_of, trust_of
 from sipauthctl.doctor.trouble import refused_without_reason
 from sipauthctl.findings import Finding, finding
 from sipauthctl.netbios.names import COMPUTER, DOMAIN_CONTROLLERS, PORT
 from sipauthctl.netbios.packets import RegisteredName, StatusAnswer
 from sipauthctl.network.datagrams import NoAnswer
 from sipauthctl.network.netbios import node_status
+from sipauthctl.trust import Trust
 
 WAIT_SECONDS = 2.0
 """How long an answer may take; a host of the same company answers in milliseconds."""
@@ -58,7 +60,8 @@ class NetbiosCheck(Check):
         hosts = await _hosts(case)
         answers = await asyncio.gather(*(_ask(case, host, address) for host, address in hosts.items()))
         disabled = (await machine_of(case)).netbios_disabled
-        found = list(_judge(case, answers, disabled)) if refused_without_reason(case) else []
+        trust = await trust_of(case)
+        found = _judge(case, answers, disabled, trust) if refused_without_reason(case) else []
         told = [item for item in answers if item.names is not None]
         if not told and not found:
             silent = ", ".join(hosts) or "no host with an IPv4 address"
@@ -67,7 +70,7 @@ class NetbiosCheck(Check):
         return self.judged(words, found)
 
 
-def _judge(case: Case, answers: list[Told], disabled: str) -> list[Finding]:
+def _judge(case: Case, answers: list[Told], disabled: str, trust: Trust) -> list[Finding]:
     told = [item for item in answers if item.names is not None]
     lines = [item.line for item in answers]
     found = []
@@ -81,10 +84,9 @@ def _judge(case: Case, answers: list[Told], disabled: str) -> list[Finding]:
     others = [item.domain for item in told if item.domain and item.domain.upper() not in expected]
     if expected and others:
         detail = f"By NetBIOS the domain is called {others[0]}, where {' and '.join(sorted(expected))} was expected."
-        user, dns = name.user.partition("@")[0], case.domain.dns or ""
-        found.append(
-            finding("netbios-name-mismatch", detail, lines, user=user, server_domain=others[0], dns_domain=dns)
-        )
+        names = {"server_domain": others[0], "dns_domain": case.domain.dns or ""}
+        fields: dict[str, Any] = {key: trust.advisable(text) for key, text in names.items()}
+        found.append(finding("netbios-name-mismatch", detail, lines, user=name.user.partition("@")[0], **fields))
     return found
 
 

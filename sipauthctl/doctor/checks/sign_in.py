@@ -11,7 +11,7 @@ from sipauthctl.doctor.check import Check, CheckResult, Status
 from sipauthctl.doctor.directory_findings import protected_finding
 from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, note_failure
 from sipauthctl.doctor.probing import probe
-from sipauthctl.doctor.this_machine import machine_of, server_origin
+from sipauthctl.doctor.this_machine import machine_of, server_origin, trust_of
 from sipauthctl.findings import CatalogueEntry, Finding, Scope, Severity, catalogue, finding, rank
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -20,6 +20,7 @@ from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.initiators import InitiatorMaker, ntlm_maker
 from sipauthctl.probe.options import ServerChoice
 from sipauthctl.probe.results import HopResult
+from sipauthctl.trust import Trust
 
 _FAMILY = frozenset({Scheme.KERBEROS, Scheme.NTLM})
 _WANTED = {Scheme.KERBEROS: Wanted.KERBEROS, Scheme.NTLM: Wanted.NTLM}
@@ -90,9 +91,9 @@ class SignInCheck(Check):
             await _try(case, way, trials)
         if not trials:
             return self.skipped(case.attempts.refusal or "none of the offered schemes can be used")
-        return self._result(case, trials)
+        return self._result(case, await trust_of(case), trials)
 
-    def _result(self, case: Case, trials: list[Trial]) -> CheckResult:
+    def _result(self, case: Case, trust: Trust, trials: list[Trial]) -> CheckResult:
         worked = [trial for trial in trials if trial.registered]
         case.registered = any(trial.way.name == case.asked.probe.logon_name for trial in worked)
         failed = [trial for trial in trials if not trial.registered]
@@ -104,7 +105,7 @@ class SignInCheck(Check):
         if not worked and not any(item.id == "protected-user" for item in found):
             case.circumstances = _circumstances(case, failed)
         if worked and failed:
-            found += _named_ways(case, worked[0], failed)
+            found += _named_ways(case, worked[0], failed, trust)
         found = [item for item in found if not of_signatures(item) and not _known(case, item)]
         words = "; ".join(trial.text for trial in trials)
         refusal = case.attempts.refusal
@@ -257,7 +258,7 @@ def _note(case: Case, run: RunFacts) -> None:
             note_failure(case, error)
 
 
-def _named_ways(case: Case, worked: Trial, failed: list[Trial]) -> list[Finding]:
+def _named_ways(case: Case, worked: Trial, failed: list[Trial], trust: Trust) -> list[Finding]:
     """Says which way works, where a client would not come to it by itself."""
     user, at, suffix = case.asked.probe.logon_name.user.partition("@")
     told = [trial.text for trial in (*failed, worked)]
@@ -271,7 +272,7 @@ def _named_ways(case: Case, worked: Trial, failed: list[Trial]) -> list[Finding]
             f"This computer is in no domain, and {case.asked.probe.logon_name.text} is a user principal name: Windows "
             "then tries Kerberos alone. NTLM, which works, is never tried."
         )
-        domain = case.domain.netbios or case.domain.dns or ""
+        domain = trust.advisable(case.domain.netbios or case.domain.dns or "")
         # Where the user gave no name, this one is only what the doctor tries.
         severity = None if case.asked.name_given else Severity.WARNING
         return [finding("upn-without-fallback", detail, told, severity=severity, user=user, server_domain=domain)]

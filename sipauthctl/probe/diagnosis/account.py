@@ -39,5 +39,6 @@ def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> F
         sip_uri=options.sip_uri,
         scheme=(hop.scheme or Scheme.NTLM).value,
         dns_domain=(hop.ntlm.names.dns_domain or "") if hop.ntlm is not None else "",
+        trust=options.trust,
         of_credentials=hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED,
     )

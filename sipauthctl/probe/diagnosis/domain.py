@@ -23,5 +23,10 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         if refused and hop.ntlm is not None:
             unknown = hop.last is not None and says_unknown(hop.last, (hop.scheme or Scheme.NTLM).value)
             yield from name_findings(
-                options.logon_name, hop.ntlm.names, hop.server.host, sip_uri=options.sip_uri, unknown=unknown
+                options.logon_name,
+                hop.ntlm.names,
+                hop.server.host,
+                sip_uri=options.sip_uri,
+                trust=options.trust,
+                unknown=unknown,
             )

@@ -91,7 +91,7 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
         detail = f"{options.logon_name.text} is of the realm {realm}, and {spn} is not."
         yield finding("client-domain-differs", detail, [spn], severity=_severity(hop, Severity.WARNING))
     if error.cause is KerberosCause.USER_UNKNOWN and is_sip_address(options.logon_name, options.sip_uri):
-        name, domain = options.logon_name, service_domain
+        name, domain = options.logon_name, options.trust.advisable(service_domain)
         yield sip_address_as_name(name, options.sip_uri, evidence, severity=_severity(hop), domain=domain)
     elif error.cause in _WRONG_NAME and suffix and suffix.lower() != options.sip_domain.lower():
         fields = {"user": user, "dns_domain": options.sip_domain}
