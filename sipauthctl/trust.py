@@ -12,8 +12,8 @@ otherwise it is evidence to report. Communicator's strict naming is the same rul
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -68,12 +68,37 @@ class Destination:
     located_by: Origin = Origin.DNS
 
 
+def unwatched(made: bytes) -> None:
+    """The witness of a run whose output nobody sees."""
+
+
+class NotCleared(Exception):
+    """A credential was to be made without leave, which is a mistake of the program."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clearance:
-    """The leave to send one kind of credential to one destination. `Trust.clear` alone gives it."""
+    """The leave to send one kind of credential to one destination. `Trust.clear` alone gives it, and whatever makes
+    something of a secret needs it."""
 
     credential: Credential
     destination: Destination
+    witness: Callable[[bytes], object] = field(default=unwatched, repr=False, compare=False)
+
+    def require(self, credential: Credential) -> None:
+        """Raises NotCleared where this is the leave for another one."""
+        if credential is not self.credential:
+            raise NotCleared(f"{credential.value}, where {self.credential.value} is cleared")
+
+    def release(self, credential: Credential, made: bytes) -> bytes:
+        """What was made of a secret, on its way out: the witness is told of it.
+
+        Raises:
+            NotCleared: see `require`.
+        """
+        self.require(credential)
+        self.witness(made)
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +118,20 @@ class Trust:
         unproven_ntlm: an NTLM response may go to a server that no certificate proves (--allow-cleartext, --no-verify).
         rc4: RC4 timestamps may go to any KDC that may have one with AES (--allow-rc4).
         no_secret: nothing that can be sent is secret, as where a handshake ends at the challenge.
+        witness: is told all that is made of a secret, so that it is recognised where it comes back.
     """
 
     domains: tuple[NamedDomain, ...] = ()
     unproven_ntlm: bool = False
     rc4: bool = False
     no_secret: bool = False
+    witness: Callable[[bytes], object] = field(default=unwatched, repr=False, compare=False)
 
     def clear(self, credential: Credential, to: Destination) -> Clearance | Withheld:
         """Whether a credential may go there."""
+        cleared = Clearance(credential, to, self.witness)
         if self.no_secret:
-            return Clearance(credential, to)
+            return cleared
         named_by = self.named_by(to.name, to.origin)
         if named_by is None:
             return Withheld.FOREIGN
@@ -111,8 +139,8 @@ class Trust:
             return Withheld.UNPROVEN
         if credential is Credential.RC4_TIMESTAMP and not self.rc4:
             meant = named_by is Origin.USER and to.located_by in _HAVE_A_SAY
-            return Clearance(credential, to) if meant else Withheld.WEAK
-        return Clearance(credential, to)
+            return cleared if meant else Withheld.WEAK
+        return cleared
 
     def named_by(self, name: str, origin: Origin) -> Origin | None:
         """Who with a say named a host or realm, itself or a domain above it; None where nobody did."""

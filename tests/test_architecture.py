@@ -124,6 +124,42 @@ def test_every_room_is_known() -> None:
     assert rooms == set(BELOW)
 
 
+MAKES_A_SECRET = {
+    "compute_response_v2",
+    "get_init_creds_keytab",
+    "get_init_creds_password",
+    "SecurityContext",
+    "spnego.client",
+    "EncryptedTimestamp",
+}
+"""What makes something of a password, a key or a ticket that is then sent."""
+SIDE_OF_THE_SERVER = {"acceptor.py", "offline.py"}
+
+
+def called(node: ast.AST) -> set[str]:
+    names = [ast.unparse(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)]
+    return {name.removeprefix("gssapi.").removeprefix("krb5.") for name in names}
+
+
+def test_only_the_policy_gives_leave() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "trust.py":
+            assert "Clearance" not in called(ast.parse(path.read_text("utf-8"))), path
+
+
+def test_what_makes_something_of_a_secret_needs_leave() -> None:
+    makers = set()
+    for path in PACKAGE.rglob("*.py"):
+        if path.name in SIDE_OF_THE_SERVER or path.is_relative_to(PACKAGE / "lab"):
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in (node for node in tree.body if called(node) & MAKES_A_SECRET):
+            makers.add(getattr(node, "name", str(path)))
+            asked = called(node) & {"cleared.release", "self._cleared.release", "_key_types"}
+            assert asked, f"{path}: {makers} makes something of a secret without leave"
+    assert makers == {"NtlmInitiator", "NtlmSasl", "KerberosInitiator", "SaslClient", "encrypted_timestamp", "_ask"}
+
+
 def test_the_protocol_asks_nobody_for_time_or_randomness() -> None:
     for room in ("sip", "netbios", "association"):
         for path in (PACKAGE / room).glob("*.py"):

@@ -14,6 +14,7 @@ from sipauthctl.trust import (
     Credential,
     Destination,
     NamedDomain,
+    NotCleared,
     Origin,
     Trust,
     Withheld,
@@ -83,6 +84,16 @@ def test_an_rc4_timestamp_needs_a_realm_of_the_users_and_a_kdc_that_not_only_dns
     assert outcome(LITWARE, RC4, kdc("CORP.LOCAL", Origin.COMPUTER)) is Withheld.WEAK
     assert outcome(Trust(LITWARE.domains, rc4=True), RC4, kdc("LITWAREINC.COM")) is None
     assert outcome(Trust(LITWARE.domains, rc4=True), RC4, kdc("FABRIKAM.COM")) is Withheld.FOREIGN
+
+
+def test_what_is_made_with_leave_is_witnessed() -> None:
+    seen: list[bytes] = []
+    cleared = Trust(LITWARE.domains, witness=seen.append).clear(NTLM, server("hs1.litwareinc.com", Origin.DNS))
+    assert isinstance(cleared, Clearance)
+    assert cleared.release(NTLM, b"response") == b"response" and seen == [b"response"]
+    with pytest.raises(NotCleared):
+        cleared.release(TICKET, b"ticket")
+    assert seen == [b"response"]
 
 
 def test_nothing_is_withheld_where_nothing_is_secret() -> None:

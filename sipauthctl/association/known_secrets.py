@@ -61,7 +61,7 @@ class KnownSecrets:
         for credentials in _CREDENTIALS.finditer(request.partition(b"\r\n\r\n")[0]):
             unfolded = _FOLD.sub(b"", credentials[1])
             for match in _TOKEN.finditer(unfolded):
-                self._add_token((match[1] or match[2]).decode("ascii"))
+                self.add_token(_decoded((match[1] or match[2]).decode("ascii")))
 
     def add_password(self, password: str) -> None:
         """Takes a password, to be recognised as a word, and its NT hash; see `SHORTEST_PASSWORD`."""
@@ -94,12 +94,9 @@ class KnownSecrets:
                 done = end
         return "".join([*parts, text[done:]])
 
-    def _add_token(self, token: str) -> None:
-        try:
-            data = base64.b64decode(token + "=" * (-len(token) % 4))
-        except binascii.Error:
-            data = token.encode("ascii")
-        for secret in _secret_parts(data):
+    def add_token(self, token: bytes) -> None:
+        """Takes what was made of a secret: a token of NTLM or Kerberos, an encrypted timestamp."""
+        for secret in _secret_parts(token):
             step = max(4, len(secret) // _MOST_BLOCKS)
             last = len(secret) - _BLOCK
             for start in (*range(0, last, step), last):
@@ -134,6 +131,13 @@ class KnownSecrets:
                 before, after = text[max(done, first - _LONGEST_RUN) : first], text[last : last + _LONGEST_RUN]
                 done = last + len(after) - len(after.lstrip(_OF_A_RUN))
                 yield first - len(before) + len(before.rstrip(_OF_A_RUN)), done
+
+
+def _decoded(token: str) -> bytes:
+    try:
+        return base64.b64decode(token + "=" * (-len(token) % 4))
+    except binascii.Error:
+        return token.encode("ascii")
 
 
 def _secret_parts(token: bytes) -> tuple[bytes, ...]:

@@ -30,7 +30,7 @@ from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.resolver import RememberingResolver
 from sipauthctl.network.tls import TrustError
-from sipauthctl.probe.events import Event, Observer, RequestSent
+from sipauthctl.probe.events import Event, Observer
 from sipauthctl.probe.trace import Trace
 from sipauthctl.report.console import put, stderr, stdout
 from sipauthctl.report.doctor import Progress, print_verdict
@@ -130,8 +130,6 @@ async def _run(
         asked = _asked(subject, chosen)
 
         def observe(event: Event) -> None:
-            if isinstance(event, RequestSent):
-                KNOWN.add_request(event.request.to_bytes())
             for observer in observers:
                 observer(event)
 

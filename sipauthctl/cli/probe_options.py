@@ -12,6 +12,7 @@ from sipauthctl.network.kdc import KDC_PORT
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.options import ProbeOptions, ServerChoice
+from sipauthctl.report.text import KNOWN
 from sipauthctl.sip.uri import SipUri
 
 
@@ -30,6 +31,7 @@ def probe_options(subject: Subject) -> ProbeOptions:
         allow_cleartext=request.allow_cleartext,
         trust_domains=request.trust_domains,
         allow_rc4=request.allow_rc4,
+        witness=KNOWN.add_token,
         nameserver=request.nameserver,
         timeouts=Timeouts(seconds, seconds, seconds),
         max_redirects=request.max_redirects,

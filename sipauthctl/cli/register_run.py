@@ -21,7 +21,7 @@ from sipauthctl.cli.user import DEFAULT_CACHE, Subject, subject_of, this_compute
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TrustError
 from sipauthctl.probe.diagnosis.reaching import certificate_lines, query_text
-from sipauthctl.probe.events import Event, Observer, RequestSent
+from sipauthctl.probe.events import Event, Observer
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.initiators import ticket_holder
 from sipauthctl.probe.options import ProbeOptions
@@ -96,8 +96,6 @@ async def _run(
         options = replace(options, kerberos_unavailable=usable.kerberos_unavailable)
 
         def observe(event: Event) -> None:
-            if isinstance(event, RequestSent):
-                KNOWN.add_request(event.request.to_bytes())
             for observer in observers:
                 observer(event)
 

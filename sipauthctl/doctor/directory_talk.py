@@ -22,8 +22,8 @@ from sipauthctl.trust import (
     Credential,
     Destination,
     Origin,
+    Trust,
     Withheld,
-    within_domain,
 )
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ async def ask_directory(case: Case) -> DirectoryFacts:
     if reason is not None:
         raise NoDirectory(reason)
     problems = []
-    for domain, server in await find_servers(case):
+    for domain, server, cleared in await find_servers(case):
         try:
-            return await _ask_one(case, domain, server)
+            return await _ask_one(case, domain, server, cleared)
         except (DirectorySilent, TimeoutError) as error:
             words = str(error) or f"not finished within {TALK_STEPS * case.step_seconds:g} s"
             problems.append(f"{server.host}: {words}")
@@ -84,12 +84,14 @@ async def _no_server(case: Case) -> str:
     return "no domain controller is known by DNS"
 
 
-async def find_servers(case: Case) -> list[tuple[str, DirectoryServer]]:
-    """The domain controllers of the user's domain, each with the domain.
+async def find_servers(case: Case) -> list[tuple[str, DirectoryServer, Clearance]]:
+    """The domain controllers of the user's domain, each with the domain and the leave to send a ticket.
 
-    Only hosts within the domain count: DNS proves nothing, but a certificate or a ticket for such a name does.
+    Only hosts that may have one count: DNS proves nothing, but a certificate or a ticket for such a name does.
     """
     from sipauthctl.directory.session import DirectoryServer
+
+    trust = await trust_of(case)
 
     for principal in principals(case, await realms_of(case)):
         domain = principal.realm.lower()
@@ -98,24 +100,25 @@ async def find_servers(case: Case) -> list[tuple[str, DirectoryServer]]:
             records = records or await case.tools.resolver.services(f"{service}.{domain}")
         found = []
         for target in order(records, case.tools.rng):
-            addresses = await case.tools.resolver.addresses(target.target)
-            if addresses and within_domain(target.target, domain):
-                found.append((domain, DirectoryServer(target.target.lower(), addresses[0], target.port)))
+            host = target.target.lower()
+            addresses = await case.tools.resolver.addresses(host)
+            cleared = trust.clear(Credential.SERVICE_TICKET, Destination(host, Origin.DNS))
+            if addresses and isinstance(cleared, Clearance):
+                found.append((domain, DirectoryServer(host, addresses[0], target.port), cleared))
         if found:
             return found[:MAX_SERVERS]
     return []
 
 
-async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> DirectoryFacts:
+async def _ask_one(case: Case, domain: str, server: DirectoryServer, cleared: Clearance) -> DirectoryFacts:
     """Kerberos first: it proves the server, seals the connection and shows nobody the password."""
     from sipauthctl.directory.queries import look_up
 
     question, reason = _question(case, domain), "the KDC refuses the account"
-    await _cleared(case, Credential.SERVICE_TICKET, server)
     if case.kdc is None or not case.kdc.refuses:
         try:
             login = await kerberos_login(case, case.asked.probe.logon_name)
-            by_kerberos = _kerberos_way(login, server, case.step_seconds)
+            by_kerberos = _kerberos_way(login, server, cleared, case.step_seconds)
             return await _talk(case, by_kerberos, lambda session: look_up(session, question))
         except NoLogon as error:
             reason = str(error)
@@ -127,9 +130,7 @@ async def _ask_one(case: Case, domain: str, server: DirectoryServer) -> Director
     password = case.asked.credentials.password
     if password is None:
         raise NoDirectory(f"no ticket for the directory: {reason}")
-    # Whatever the user allows for SIP: the way below takes only a certificate that proves the domain controller.
-    cleared = await _cleared(case, Credential.NTLM_RESPONSE, server)
-    by_ntlm = _ntlm_way(case, server, password, cleared)
+    by_ntlm = _ntlm_way(case, server, password, await trust_of(case))
     try:
         return await _talk(case, by_ntlm, lambda session: look_up(session, question))
     except DirectoryUntrusted as error:
@@ -146,30 +147,31 @@ async def _talk(
     return await in_thread(talk, TALK_STEPS * case.step_seconds)
 
 
-def _kerberos_way(login: KerberosLogin, server: DirectoryServer, seconds: float) -> Callable[[], DirectorySession]:
+def _kerberos_way(
+    login: KerberosLogin, server: DirectoryServer, cleared: Clearance, seconds: float
+) -> Callable[[], DirectorySession]:
     from sipauthctl.directory.session import by_kerberos
     from sipauthctl.mechanisms.kerberos.sasl import SaslClient
 
-    return lambda: by_kerberos(server, SaslClient(login, f"ldap/{server.host}"), seconds)
+    return lambda: by_kerberos(server, SaslClient(login, f"ldap/{server.host}", cleared), seconds)
 
 
-def _ntlm_way(
-    case: Case, server: DirectoryServer, password: str, cleared: Clearance
-) -> Callable[[], DirectorySession]:
+def _ntlm_way(case: Case, server: DirectoryServer, password: str, trust: Trust) -> Callable[[], DirectorySession]:
     from sipauthctl.directory.session import by_ntlm
     from sipauthctl.mechanisms.ntlm.sasl import NtlmSasl
 
+    # Whatever the user allows for SIP: only a certificate that proves the domain controller is taken.
     context, user = TlsPolicy(case.asked.probe.policy.ca_file).context(), case.asked.probe.logon_name.text
-    return lambda: by_ntlm(
-        server, lambda certificate: NtlmSasl(user, password, cleared, certificate), context, case.step_seconds
-    )
 
+    def client(certificate: bytes) -> NtlmSasl:
+        """Called once TLS has proven the host."""
+        cleared = trust.clear(Credential.NTLM_RESPONSE, Destination(server.host, Origin.DNS, proven=True))
+        if isinstance(cleared, Withheld):
+            words = f"no {Credential.NTLM_RESPONSE.value} is sent to {server.host}"
+            raise NoDirectory(f"{words} ({REMEDY[cleared]} allows it)")
+        return NtlmSasl(user, password, cleared, certificate)
 
-async def _cleared(case: Case, credential: Credential, server: DirectoryServer) -> Clearance:
-    cleared = (await trust_of(case)).clear(credential, Destination(server.host, Origin.DNS, proven=True))
-    if isinstance(cleared, Withheld):
-        raise NoDirectory(f"no {credential.value} is sent to {server.host} ({REMEDY[cleared]} allows it)")
-    return cleared
+    return lambda: by_ntlm(server, client, context, case.step_seconds)
 
 
 def _question(case: Case, domain: str) -> Question:

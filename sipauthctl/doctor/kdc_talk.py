@@ -12,7 +12,6 @@ from sipauthctl.mechanisms.kerberos.as_exchange import (
     CLIENT_UNKNOWN,
     PREAUTH_FAILED,
     PREAUTH_REQUIRED,
-    RC4,
     RESPONSE_TOO_BIG,
     TICKET,
     WRONG_REALM,
@@ -20,13 +19,14 @@ from sipauthctl.mechanisms.kerberos.as_exchange import (
     MalformedAnswer,
     as_request,
     read_answer,
+    timestamp_kind,
 )
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.kerberos.preauth import encrypted_timestamp, usable
 from sipauthctl.network import kdc
 from sipauthctl.network.datagrams import NoAnswer
 from sipauthctl.probe.realms import KdcPlace, Realm
-from sipauthctl.trust import REMEDY, Clearance, Credential, Destination, Origin
+from sipauthctl.trust import REMEDY, Clearance, Origin
 
 MAX_REFERRALS = 2
 
@@ -119,17 +119,16 @@ async def prove(case: Case, talk: KdcTalk, password: str) -> KdcAnswer | None:
     key_type = next((item for item in talk.answer.key_types if usable(item)), None)
     if talk.answer.code != PREAUTH_REQUIRED or key_type is None or case.attempts.refusal is not None:
         return None
-    credential = Credential.RC4_TIMESTAMP if key_type.etype == RC4 else Credential.AES_TIMESTAMP
-    realm, realms = talk.name.realm, await realms_of(case)
-    to = Destination(realm, Origin.PEER, located_by=realms.located_by(realm))
-    cleared = realms.trust.clear(credential, to)
+    realm, credential = talk.name.realm, timestamp_kind(key_type.etype)
+    cleared = (await realms_of(case)).clear(credential, realm)
     if not isinstance(cleared, Clearance):
         raise NoKdc(f"the {credential.value} is not sent to {talk.place.host} ({REMEDY[cleared]} allows it)", realm)
     time = case.tools.now()
     if talk.clock is not None:
         time += talk.clock.offset
     try:
-        stamp = await asyncio.to_thread(encrypted_timestamp, key_type, password, time, case.tools.token_bytes)
+        random = case.tools.token_bytes
+        stamp = await asyncio.to_thread(encrypted_timestamp, key_type, password, time, random, cleared)
     except ValueError as error:
         raise NoKdc(f"{talk.place.host}: {error}", talk.name.realm) from None
     request = as_request(talk.name, _nonce(case), timestamp=stamp, workstation=case.asked.probe.workstation)

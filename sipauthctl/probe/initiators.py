@@ -19,7 +19,7 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.probe.realms import KdcPlace, NoLogon, Realms
-from sipauthctl.trust import REMEDY, Clearance, Credential, Destination, Origin, Withheld
+from sipauthctl.trust import REMEDY, Clearance, Credential, Origin, Withheld
 
 if TYPE_CHECKING:
     from sipauthctl.mechanisms.kerberos.credentials import CredentialSource, KerberosLogin
@@ -56,7 +56,9 @@ def ntlm_maker(name: LogonName, password: str, *, workstation: str, now: Callabl
     secret = NtlmSecret.from_password(password)
 
     async def make(offer: Offer, cleared: Clearance) -> Initiator:
-        return NtlmInitiator(name, secret, workstation=workstation, now=now, token_bytes=secrets.token_bytes)
+        return NtlmInitiator(
+            name, secret, cleared=cleared, workstation=workstation, now=now, token_bytes=secrets.token_bytes
+        )
 
     return make
 
@@ -76,7 +78,8 @@ def kerberos_maker(
         except NoLogon as error:
             words = f"{error}; Kerberos takes the DNS name of the domain, as in domain.example.com\\user"
             raise KerberosFailure(KerberosCause.KDC_NOT_FOUND, 0, words) from None
-        return KerberosInitiator(made, spn.text if spn is not None else offer.targetname or "", now=now)
+        name = spn.text if spn is not None else offer.targetname or ""
+        return KerberosInitiator(made, name, cleared=cleared, now=now)
 
     return make
 
@@ -153,16 +156,12 @@ def _source(
 
     if given.cache is not None:
         return CacheSource(given.cache or None)
-    cleared = realms.trust.clear(Credential.AES_TIMESTAMP, _kdc(realms, principal.realm))
+    cleared = realms.clear(Credential.AES_TIMESTAMP, principal.realm)
     if isinstance(cleared, Withheld):  # a realm comes from the user or this computer, so that this is not expected
         raise NoLogon(f"neither you nor this computer named the realm {principal.realm} ({REMEDY[cleared]})")
-    rc4 = all(
-        isinstance(realms.trust.clear(Credential.RC4_TIMESTAMP, _kdc(realms, realm)), Clearance) for realm in possible
-    )
+    with_rc4 = [realms.clear(Credential.RC4_TIMESTAMP, realm) for realm in possible]
+    rc4 = [one for one in with_rc4 if isinstance(one, Clearance)]
+    leave = (cleared, *rc4) if len(rc4) == len(with_rc4) else (cleared,)
     if given.keytab is not None:
-        return KeytabSource(given.keytab, principal if name_given else None, rc4)
-    return PasswordSource(principal, given.password or "", rc4)
-
-
-def _kdc(realms: Realms, realm: str) -> Destination:
-    return Destination(realm, Origin.PEER, located_by=realms.located_by(realm))
+        return KeytabSource(given.keytab, principal if name_given else None, leave)
+    return PasswordSource(principal, given.password or "", leave)

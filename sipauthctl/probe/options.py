@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sipauthctl.association.choice import Wanted
@@ -12,7 +13,7 @@ from sipauthctl.network.evidence import Transport
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.sip.uri import SipUri
-from sipauthctl.trust import NamedDomain, Origin, Trust, named_domains
+from sipauthctl.trust import NamedDomain, Origin, Trust, named_domains, unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class ProbeOptions:
     `given_name` is the logon name that the user gave, where `logon_name` is another form of it.
     `address_origin` is who named the domain of the user's address.
     `trust_domains` are the user's for servers outside the SIP domain, `computer_domains` those that this computer's
-    configuration names; `allow_rc4` and `no_secret`: see `Trust`.
+    configuration names; `allow_rc4`, `no_secret` and `witness`: see `Trust`.
     `refreshes` is how many signed refreshes follow a success, `probes` the methods of requests that follow then;
     `hold` is how long to stay registered; `keep` leaves the registration standing. `association_lifetime` is what
     servers are taken to give an association.
@@ -52,6 +53,7 @@ class ProbeOptions:
     computer_domains: tuple[str, ...] = ()
     allow_rc4: bool = False
     no_secret: bool = False
+    witness: Callable[[bytes], object] = field(default=unwatched, repr=False, compare=False)
     nameserver: str | None = None
     timeouts: Timeouts = Timeouts()
     max_redirects: int = 3
@@ -81,6 +83,7 @@ class ProbeOptions:
             unproven_ntlm=self.allow_cleartext or (self.transport is Transport.TLS and not self.policy.verify),
             rc4=self.allow_rc4,
             no_secret=self.no_secret,
+            witness=self.witness,
         )
 
     @property

@@ -18,7 +18,7 @@ from sipauthctl.network.kdc import KDC_PORT
 from sipauthctl.network.resolver import QueryOutcome, Resolver
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.sip.numbers import port_number
-from sipauthctl.trust import Origin, Trust, domain_above
+from sipauthctl.trust import Clearance, Credential, Destination, Origin, Trust, Withheld, domain_above
 
 MAX_KDCS = 3
 """How many KDCs of one realm are asked; a domain can have hundreds."""
@@ -155,6 +155,10 @@ class Realms:
         silent = bool(asked) and all(query.outcome is QueryOutcome.TIMEOUT for query in asked)
         nowhere = "krb5.conf, and the name server does not answer" if silent else f"{names[0]} and krb5.conf"
         return Realm(realm, (), nowhere)
+
+    def clear(self, credential: Credential, realm: str) -> Clearance | Withheld:
+        """Whether a timestamp may go to a KDC of a realm."""
+        return self.trust.clear(credential, Destination(realm, Origin.PEER, located_by=self.located_by(realm)))
 
     def located_by(self, realm: str) -> Origin:
         """Who names the KDCs of a realm."""

@@ -33,6 +33,7 @@ from sipauthctl.sip.message import Request
 from tests.association.messages import NOW, association, request
 from tests.benchmarks.run import interleaved
 from tests.capture.frames import Pcap, TcpFlow, udp
+from tests.cleared import NTLM
 from tests.lab.test_registrar import LOCAL, World
 
 ROUNDS = 5
@@ -65,7 +66,7 @@ def session(pcap: Pcap, world: World, number: int, messages: int) -> None:
             secret = NtlmSecret.from_password("Litware-Ned-1")
             name = LogonName("ned", "LITWAREINC")
             initiator = NtlmInitiator(
-                name, secret, workstation="", now=lambda: world.time, token_bytes=secrets.token_bytes
+                name, secret, cleared=NTLM, workstation="", now=lambda: world.time, token_bytes=secrets.token_bytes
             )
             handshake.begin(step.offers[0], initiator)
         elif isinstance(step, Finished):

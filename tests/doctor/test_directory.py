@@ -33,7 +33,8 @@ from sipauthctl.network.evidence import Endpoint, Transport
 from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.probe.facts import HopFacts
-from sipauthctl.trust import Clearance, Credential, Destination, Origin
+from sipauthctl.trust import Credential
+from tests.cleared import cleared
 from tests.directory_fixture import RunningDomain, needs_samba, running_domain
 
 pytestmark = [pytest.mark.external, needs_samba, pytest.mark.filterwarnings("ignore:ssl.match_hostname")]
@@ -190,8 +191,9 @@ def test_without_the_package_it_says_what_to_install(domain: RunningDomain, monk
 
 
 def ned(certificate: bytes) -> NtlmSasl:
-    cleared = Clearance(Credential.NTLM_RESPONSE, Destination(DOMAIN_CONTROLLER, Origin.USER, proven=True))
-    return NtlmSasl("ned@litwareinc.com", "Litware-Ned-1", cleared, certificate)
+    return NtlmSasl(
+        "ned@litwareinc.com", "Litware-Ned-1", cleared(Credential.NTLM_RESPONSE, DOMAIN_CONTROLLER), certificate
+    )
 
 
 def facts(domain: RunningDomain, user: str, sip_uri: str) -> DirectoryFacts:

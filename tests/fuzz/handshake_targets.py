@@ -22,6 +22,7 @@ from sipauthctl.sip.errors import ParseError, SipError
 from sipauthctl.sip.message import Message, Request, Response, parse_message
 from tests.analysis import independent
 from tests.association.dialogue import REALM, TARGETNAMES, answer, register
+from tests.cleared import NTLM
 from tests.fuzz.registry import refused, target
 from tests.fuzz.token_targets import NAMES, NOW, SECRET, Directory, fixed
 
@@ -36,7 +37,9 @@ def client() -> ClientHandshake:
 
 
 def initiator() -> NtlmInitiator:
-    return NtlmInitiator(LogonName("ned", "LITWAREINC"), SECRET, workstation="", now=lambda: NOW, token_bytes=fixed)
+    return NtlmInitiator(
+        LogonName("ned", "LITWAREINC"), SECRET, cleared=NTLM, workstation="", now=lambda: NOW, token_bytes=fixed
+    )
 
 
 def server(version: int = 4, *, extended: bool = True) -> ServerAuthenticator:

@@ -16,7 +16,7 @@ from sipauthctl.directory.session import Entry
 from sipauthctl.directory.values import filetime, generalized_time, may_sign_in, number, sid_in_domain, sid_text
 from sipauthctl.lab.kdc_impostor import skew_error
 from sipauthctl.mechanisms.base import MalformedToken, MechanismError, MechanismUnavailable
-from sipauthctl.mechanisms.kerberos.as_exchange import KdcAnswer, MalformedAnswer, read_answer
+from sipauthctl.mechanisms.kerberos.as_exchange import KdcAnswer, MalformedAnswer, read_answer, timestamp_kind
 from sipauthctl.mechanisms.kerberos.libkrb5 import loaded_library
 from sipauthctl.mechanisms.kerberos.mic import nearly, verify
 from sipauthctl.mechanisms.kerberos.names import KerberosName
@@ -53,6 +53,7 @@ from sipauthctl.netbios.packets import (
     write_question,
 )
 from sipauthctl.netbios.packets import read_answer as read_netbios_answer
+from tests.cleared import NTLM, cleared
 from tests.fuzz.registry import refused, target
 from tests.mechanisms.kerberos.recorded import contexts
 from tests.mechanisms.kerberos.test_as_exchange import DISABLED, krb_error, pa_data
@@ -93,7 +94,7 @@ def ntlm_challenge(data: bytes) -> None:
             assert name is None or isinstance(name, str)
         assert facts.timestamp is None or facts.timestamp.tzinfo is UTC
     initiator = NtlmInitiator(
-        LogonName("ned", "LITWAREINC"), SECRET, workstation="", now=lambda: NOW, token_bytes=fixed
+        LogonName("ned", "LITWAREINC"), SECRET, cleared=NTLM, workstation="", now=lambda: NOW, token_bytes=fixed
     )
     initiator.step(None)
     with refused(MechanismError):
@@ -186,7 +187,7 @@ def answer_to(answer: KdcAnswer) -> None:
         assert key_type.name
         if usable(key_type) and key_type.parameters[:2] in (b"", b"\0\0"):  # others just take longer
             with refused(ValueError):
-                encrypted_timestamp(key_type, "secret", NOW, fixed)
+                encrypted_timestamp(key_type, "secret", NOW, fixed, cleared(timestamp_kind(key_type.etype)))
 
 
 HELLO = b"\x16\x03\x01\x00\x2e\x01\x00\x00\x2a\x03\x03" + bytes(39)

@@ -237,7 +237,7 @@ class Kdc:
             else b"",
             der(0xA9, realm),
             der(0xAA, service),
-            der(0xAB, der(0x1B, text.encode())) if text else b"",
+            der(0xAB, der(0x1B, text.encode("utf-8", "surrogateescape"))) if text else b"",
             der(0xAC, der(0x04, der(0x30, wanted, info))),
         )
         return [der(0x7E, der(0x30, *fields))]
@@ -252,10 +252,14 @@ class Kdc:
 
 @dataclass
 class Directory:
-    """Takes any bind, or goes on with `challenge` where it is one by SASL, and offers StartTLS."""
+    """Takes any bind, or goes on with `challenge` where it is one by SASL, and offers StartTLS.
+
+    With `quote` it refuses a response of NTLM, and that makes its words of it.
+    """
 
     context: ssl.SSLContext
     challenge: bytes = b""
+    quote: Callable[[bytes], str] | None = None
 
     async def serve(self, stream: Stream) -> None:
         """Answers requests, RFC 4511, until the client goes."""
@@ -265,8 +269,11 @@ class Directory:
             _, number, after = read_der(body)
             tag, _, _ = read_der(body, after)
             more = tag == 0x60 and b"NTLMSSP\0\x01" in body and self.challenge
-            result = (der(0x0A, b"\x0e"),) if more else (der(0x0A, b"\0"),)  # saslBindInProgress, success
-            done = (*result, der(0x04), der(0x04), der(0x87, self.challenge) if more else b"")
+            _, _, response = body.partition(b"NTLMSSP\0\x03")
+            words = f"data 52e, {self.quote(response)}" if response and self.quote is not None else ""
+            code = 49 if words else 14 if more else 0  # invalidCredentials, saslBindInProgress, success
+            done = (der(0x0A, bytes([code])), der(0x04), der(0x04, words.encode()))
+            done += (der(0x87, self.challenge),) if more else ()
             answers = {0x60: 0x61, 0x77: 0x78, 0x63: 0x65}  # bind, extended (StartTLS), search
             if tag == 0x42:  # unbind
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +12,13 @@ import pytest
 
 from sipauthctl.directory.errors import DirectoryError, DirectorySilent
 from sipauthctl.directory.session import DirectoryServer, DirectorySession, by_ntlm
-from sipauthctl.mechanisms.base import MalformedToken
+from sipauthctl.mechanisms.base import MalformedToken, MechanismError
 from sipauthctl.mechanisms.ntlm.sasl import NtlmSasl
-from sipauthctl.trust import Clearance, Credential, Destination, Origin
+from tests.cleared import NTLM
 from tests.hostile.leaks import Kind, read_der
 from tests.hostile.peers import Handler, Recorder, Services, Stream, der
 from tests.hostile.sip_peer import CONNECTIONLESS, FLAGS, OWN_NAMES, challenge, pairs
-from tests.hostile.world import TCP, Scenario, play
+from tests.hostile.world import TCP, Scenario, play, shown
 from tests.network.peers import Authority
 
 Bind = Callable[[], DirectorySession]
@@ -150,14 +151,12 @@ def test_a_referral_is_not_followed(authority: Authority) -> None:
 
 def test_a_damaged_challenge_is_told_as_such(authority: Authority) -> None:
     whole = challenge(pairs(OWN_NAMES), flags=FLAGS & ~CONNECTIONLESS)
-    to = Destination("dc1.litwareinc.com", Origin.USER, proven=True)
-    cleared = Clearance(Credential.NTLM_RESPONSE, to)
     certificate = authority.ca.issue_cert("dc1.litwareinc.com").cert_chain_pems[0].bytes().decode()
     damaged = [whole[:length] for length in range(8, len(whole), 3)]
     damaged += [whole[:at] + b"\xff\xff" + whole[at + 2 :] for at in range(12, len(whole) - 2)]
     refused = 0
     for token in damaged:
-        client = NtlmSasl("ned@litwareinc.com", "x", cleared, ssl.PEM_cert_to_DER_cert(certificate))
+        client = NtlmSasl("ned@litwareinc.com", "x", NTLM, ssl.PEM_cert_to_DER_cert(certificate))
         client.first()
         try:
             client.answer(token)
@@ -166,10 +165,36 @@ def test_a_damaged_challenge_is_told_as_such(authority: Authority) -> None:
     assert refused > 20  # the others can be read all the same
 
 
+@pytest.mark.parametrize("level", ["0", "01", " 2", "+2", "x", "6"])
+def test_ntlmv1_is_not_asked_for_however_it_is_written(level: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LM_COMPAT_LEVEL", level)
+    with pytest.raises(MechanismError, match="LM_COMPAT_LEVEL"):
+        NtlmSasl("ned@litwareinc.com", "x", NTLM, b"")
+
+
+DIRECTORY = "_ldap._tcp.dc._msdcs.litwareinc.com. 9 IN SRV 0 0 {ldap} dc1.litwareinc.com."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("quote", [bytes.hex, lambda data: base64.b64encode(data).decode()], ids=["hex", "base64"])
+def test_a_response_that_comes_back_is_not_shown(
+    quote: Callable[[bytes], str], authority: Authority, tmp_path: Path
+) -> None:
+    got: list[bytes] = []
+
+    def thrown_back(response: bytes) -> str:
+        got.append(response)
+        return quote(response)
+
+    scenario = Scenario(command="doctor", options=TCP, zone=DIRECTORY, directory_quotes=thrown_back)
+    outcome = play(scenario, authority, tmp_path)
+    assert got and "data 52e" in outcome.out, outcome.out
+    assert not shown(got[0][-200:], outcome.out + outcome.err), outcome.out
+
+
 @pytest.mark.slow
 def test_the_directory_of_the_user_gets_a_response_and_no_password(authority: Authority, tmp_path: Path) -> None:
-    zone = "_ldap._tcp.dc._msdcs.litwareinc.com. 9 IN SRV 0 0 {ldap} dc1.litwareinc.com."
-    outcome = play(Scenario(command="doctor", options=TCP, zone=zone), authority, tmp_path)
+    outcome = play(Scenario(command="doctor", options=TCP, zone=DIRECTORY), authority, tmp_path)
     places = {place: leaks for place, leaks in outcome.leaks.items() if leaks}
     assert [{leak.kind for leak in leaks} for leaks in places.values()] == [{Kind.NTLM_RESPONSE}], outcome.out
     assert set(places) <= {"ldap", "ldaps"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -229,6 +232,42 @@ async def dns_names_a_primary_kdc_beside_the_named_one(peer: SipPeer) -> None:
 
 @scenario(options=TLS + " --auth kerberos", kdc=Kdc("LITWAREINC.COM", etype=23), zone=OWN_KDC, reached="kdc")
 async def a_forged_kdc_of_the_own_domain_asks_register_for_rc4(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+def in_base64(proof: bytes) -> str:
+    return base64.b64encode(proof).decode("ascii")
+
+
+def raw(proof: bytes) -> str:
+    """Bytes as they are, in an encoding of one byte each."""
+    return proof.decode("utf-8", "surrogateescape")
+
+
+def echoing(quote: Callable[[bytes], str], judgement: int = 24) -> dict[str, Any]:
+    """A KDC of the own domain throws the proof back in the text of its error."""
+    kdc = Kdc("LITWAREINC.COM", judgement=judgement, quote=quote)
+    tolerated = frozenset({Kind.TIMESTAMP_AES})  # from a KDC that only DNS names, docs/security.md
+    return {"options": TLS, "kdc": kdc, "zone": OWN_KDC, "reached": "kdc", "kdc_tolerated": tolerated}
+
+
+@scenario(command="doctor", **echoing(in_base64))
+async def a_kdc_throws_the_timestamp_back_in_base64(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+@scenario(command="doctor", **echoing(bytes.hex))
+async def a_kdc_throws_the_timestamp_back_in_hex(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+@scenario(command="doctor", **echoing(raw))
+async def a_kdc_throws_the_timestamp_back_as_it_is(peer: SipPeer) -> None:
+    await kerberos(peer)
+
+
+@scenario(**(echoing(in_base64, judgement=60) | {"options": TLS + " --auth kerberos"}))
+async def a_kdc_throws_the_timestamp_of_libkrb5_back(peer: SipPeer) -> None:
     await kerberos(peer)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import random
@@ -22,7 +23,7 @@ import pytest
 
 from tests.cli.program import PROGRAM, environment
 from tests.hostile.leaks import Kind, Leak, Secret, find_leaks
-from tests.hostile.peers import Directory, Kdc, NameServer, Recorder, Services, Stream, node_status, web
+from tests.hostile.peers import Directory, Kdc, NameServer, Recorder, Services, Stream, node_status, timestamp_of, web
 from tests.hostile.sip_peer import (
     CONNECTIONLESS,
     EVIL_NAMES,
@@ -79,6 +80,8 @@ class Scenario:
         own_kdc: how the user's own KDC answers, which is at {own_kdc} and gets what it will.
         bare: what speaks on the SIP ports instead, beneath SIP and TLS.
         tolerated: what the user gives to the TLS server of `certificate` by his own wish, and to no other.
+        kdc_tolerated: what the attacker's KDC may have.
+        directory_quotes: what the attacker's directory makes of an NTLM response, to be thrown back.
         codes: the exit codes that are right.
         said: what stands in the output.
         system_dns: the attack is on what libraries ask of this computer's own name server; skipped without root.
@@ -96,6 +99,8 @@ class Scenario:
     own_kdc: Kdc = field(default_factory=lambda: Kdc("LITWAREINC.COM", etype=23, judgement=24))
     bare: Callable[[Stream], Awaitable[None]] | None = None
     tolerated: frozenset[Kind] = frozenset()
+    kdc_tolerated: frozenset[Kind] = frozenset()
+    directory_quotes: Callable[[bytes], str] | None = None
     codes: frozenset[int] = frozenset({1})
     said: tuple[str, ...] = ()
     reached: str = "sip"
@@ -105,7 +110,7 @@ class Scenario:
 
 @dataclass
 class Outcome:
-    """What one run came to. `memory` is the most resident memory in bytes."""
+    """What one run came to. `memory` is the most resident memory in bytes; `proofs` are what a KDC got."""
 
     code: int
     out: str
@@ -114,11 +119,13 @@ class Outcome:
     hung: bool
     leaks: dict[str, set[Leak]]
     reached: list[str]
+    proofs: list[bytes] = field(default_factory=list)
 
     def judge(self, scenario: Scenario) -> None:
         """Fails where the attacker achieved anything."""
         text = f"{self.out}\n{self.err}"
         allowed = {MEANT: scenario.tolerated, OWN_KDC: frozenset(Kind)}
+        allowed |= dict.fromkeys(("kdc udp", "kdc tcp"), scenario.kdc_tolerated)
         got = {
             place: found
             for place, found in self.leaks.items()
@@ -138,8 +145,19 @@ class Outcome:
             rf"(?i)(sign in|signed in|name) (as|in the form) \S*{re.escape(EVIL)}", " ".join(text.split())
         )
         assert advice is None, f"{advice}\n{text}"
+        for proof in self.proofs:
+            assert not shown(proof, text), text
         for words in scenario.said:
             assert words in " ".join(text.split()), f"{words!r} is not said\n{text}"
+
+
+def shown(proof: bytes, text: str) -> bool:
+    """Whether 12 bytes of it stand in a text, in base64, in hex, or as escapes and characters."""
+    plain = re.sub(r"\s", "", text)
+    pieces = [proof[start : start + 12] for start in range(0, len(proof) - 12, 3)]
+    escaped = (piece.decode("utf-8", "backslashreplace") for piece in pieces)
+    spellings = (*(base64.b64encode(piece).decode("ascii") for piece in pieces), *map(bytes.hex, pieces), *escaped)
+    return any(spelling in plain for spelling in spellings)
 
 
 def acting_characters(text: str) -> str:
@@ -169,6 +187,8 @@ async def _play(scenario: Scenario, authority: Authority, folder: Path, more: tu
     secret = Secret(PASSWORD, (SERVER_CHALLENGE,), salts)
     for record in recorder.records:
         outcome.reached.append(record.place)
+        proof = timestamp_of(bytes(record.data)) if record.place.startswith("kdc") else None
+        outcome.proofs += [proof] if proof is not None else []
         outcome.leaks.setdefault(record.place, set()).update(find_leaks(bytes(record.data), secret))
     return outcome
 
@@ -184,7 +204,8 @@ async def _world(
     evil = authority.context("dc.fabrikam.com", "dc1.litwareinc.com")
     address = f"127.{random.randrange(1, 255)}.{random.randrange(1, 255)}.{random.randrange(2, 255)}"
     services = Services(address, recorder)
-    directory = Directory(evil, challenge(pairs(EVIL_NAMES), flags=FLAGS & ~CONNECTIONLESS))
+    of_directory = challenge(pairs(EVIL_NAMES), flags=FLAGS & ~CONNECTIONLESS)
+    directory = Directory(evil, of_directory, scenario.directory_quotes)
 
     async def sip(stream: Stream) -> None:
         stream.__class__ = SipPeer

@@ -25,6 +25,7 @@ from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
 from sipauthctl.network.evidence import Transport
 from sipauthctl.probe.dialog import Dialog, LocalEnd
 from sipauthctl.sip.message import Request, Response
+from tests.cleared import NTLM
 
 PEER = Peer("127.0.0.1", 40000, "tls")
 LOCAL = LocalEnd("127.0.0.1", 40000, Transport.TLS)
@@ -67,6 +68,7 @@ class World:
         return NtlmInitiator(
             LogonName.parse("LITWAREINC\\ned"),
             NtlmSecret.from_password("Litware-Ned-1"),
+            cleared=NTLM,
             workstation="",
             now=lambda: self.time,
             token_bytes=secrets.token_bytes,

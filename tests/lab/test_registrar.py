@@ -33,6 +33,7 @@ from sipauthctl.mechanisms.status import ACCOUNT_DISABLED, ACCOUNT_LOCKED_OUT, N
 from sipauthctl.network.evidence import Transport
 from sipauthctl.probe.dialog import Dialog, LocalEnd
 from sipauthctl.sip.message import Request, Response
+from tests.cleared import NTLM
 
 PEER = Peer("127.0.0.1", 40000, "tls")
 LOCAL = LocalEnd("127.0.0.1", 40000, Transport.TLS)
@@ -92,6 +93,7 @@ class World:
                 initiator = NtlmInitiator(
                     LogonName.parse(f"LITWAREINC\\{name}"),
                     secret,
+                    cleared=NTLM,
                     workstation="",
                     now=lambda: self.time,
                     token_bytes=secrets.token_bytes,

@@ -20,12 +20,14 @@ from sipauthctl.mechanisms.kerberos.as_exchange import (
     KdcAnswer,
     as_request,
     read_answer,
+    timestamp_kind,
 )
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.kerberos.preauth import encrypted_timestamp
 from sipauthctl.network import datagrams
 from sipauthctl.network import kdc as module
 from sipauthctl.network.datagrams import NoAnswer
+from tests.cleared import cleared
 from tests.external import DEMANDED
 
 _T = TypeVar("_T")
@@ -101,7 +103,13 @@ class TestMit:
             first = read_answer((await ask(port)).data)
             codes = []
             for password in ("Litware-Ned-1", "Litware-Ned-2"):
-                stamp = encrypted_timestamp(first.key_types[0], password, now(), secrets.token_bytes)
+                stamp = encrypted_timestamp(
+                    first.key_types[0],
+                    password,
+                    now(),
+                    secrets.token_bytes,
+                    cleared(timestamp_kind(first.key_types[0].etype)),
+                )
                 codes.append(read_answer((await ask(port, as_request(name, 2, timestamp=stamp))).data).code)
             return codes
 

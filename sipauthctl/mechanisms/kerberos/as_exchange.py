@@ -28,6 +28,7 @@ from sipauthctl.mechanisms.kerberos.asn1 import (
     PaData,
 )
 from sipauthctl.mechanisms.kerberos.names import KerberosName
+from sipauthctl.trust import Credential
 
 TICKET = 0
 CLIENT_UNKNOWN = 6
@@ -46,6 +47,12 @@ ETYPES = {
     RC4: "rc4-hmac",
 }
 """The encryption types that are offered, by their numbers: every one that Windows, MIT and Heimdal still have."""
+
+
+def timestamp_kind(etype: int) -> Credential:
+    """What a timestamp under a key of this type is to the policy."""
+    return Credential.RC4_TIMESTAMP if etype == RC4 else Credential.AES_TIMESTAMP
+
 
 _VERSION = 5
 _NT_PRINCIPAL, _NT_SRV_INST, _NT_ENTERPRISE = 1, 2, 10
@@ -195,7 +202,8 @@ def _error(error: Any) -> KdcAnswer:
         # With KDC_ERR_WRONG_REALM the client's realm is the better one (RFC 6806 7).
         realm=client_realm or _text(error["realm"]),
         status=_status(entries) if code != PREAUTH_REQUIRED else None,
-        text=_text(error["e-text"]).rstrip("\0") if error["e-text"].isValue else "",
+        # Bytes are not escaped here: those of a proof that is thrown back could be read in them.
+        text=bytes(error["e-text"]).decode("utf-8", "replace").rstrip("\0") if error["e-text"].isValue else "",
         key_types=_key_types(entries),
         client=_name(error["cname"]) if error["cname"].isValue else "",
         service=_name(error["sname"]),

@@ -15,32 +15,30 @@ from types import TracebackType
 import gssapi
 import krb5
 
-from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES, RC4
+from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES, RC4, timestamp_kind
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.mechanisms.kerberos.errors import PREAUTH_FAILED, KerberosCause, KerberosFailure, Phase, failure
 from sipauthctl.mechanisms.kerberos.names import KerberosName, chosen_realm
 from sipauthctl.mechanisms.kerberos.translation import translated
+from sipauthctl.trust import Clearance, NotCleared
 
 
 @dataclass(frozen=True, slots=True)
 class PasswordSource:
-    """A ticket-granting ticket is fetched with a password. `rc4`: the KDC may choose an RC4 key."""
+    """A ticket-granting ticket is fetched with a password, by the types of keys that are cleared."""
 
     name: KerberosName
     password: str = field(repr=False)
-    rc4: bool = False
+    cleared: tuple[Clearance, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeytabSource:
-    """A ticket-granting ticket is fetched with a key. Without a name the keytab's first principal signs in.
-
-    `rc4`: an RC4 key may be used.
-    """
+    """The same with a key. Without a name the first principal of the keytab signs in."""
 
     path: Path
-    name: KerberosName | None = None
-    rc4: bool = False
+    name: KerberosName | None
+    cleared: tuple[Clearance, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class KerberosLogin:
             return _ask(context, source)
         except krb5.Krb5Error as error:
             no_password = isinstance(source, PasswordSource) and not source.password
-            if error.err_code != PREAUTH_FAILED or source.rc4 or no_password:
+            if error.err_code != PREAUTH_FAILED or RC4 in _key_types(source) or no_password:
                 raise
             words = "the KDC takes none of the AES keys; --allow-rc4 allows an RC4 key"
             raise failure(KerberosCause.ETYPE_UNSUPPORTED, error.err_code, self._doing(), words) from None
@@ -173,7 +171,7 @@ class KerberosLogin:
 def _ask(context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.Creds:
     """The AS exchange, RFC 4120 3.1."""
     options = krb5.get_init_creds_opt_alloc(context)
-    krb5.get_init_creds_opt_set_etype_list(options, [etype for etype in ETYPES if source.rc4 or etype != RC4])
+    krb5.get_init_creds_opt_set_etype_list(options, _key_types(source))
     if isinstance(source, PasswordSource):
         if "\0" in source.password:  # libkrb5 would take what stands before it
             raise failure(KerberosCause.WRONG_PASSWORD, 0, f"signing in {source.name.text}", "it has a NUL character")
@@ -186,6 +184,19 @@ def _ask(context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.C
     principal = _first_principal(keytab, source.path) if name is None else _principal(context, name)
     krb5.get_init_creds_opt_set_canonicalize(options, name is not None and name.enterprise)
     return krb5.get_init_creds_keytab(context, principal, options, keytab=keytab)
+
+
+def _key_types(source: PasswordSource | KeytabSource) -> list[int]:
+    """Those that may prove the password.
+
+    Raises:
+        NotCleared: there are none; libkrb5 would take an empty list for its own.
+    """
+    cleared = {one.credential for one in source.cleared}
+    types = [etype for etype in ETYPES if timestamp_kind(etype) in cleared]
+    if not types:
+        raise NotCleared("no timestamp is cleared")
+    return types
 
 
 def _principal(context: krb5.Context, name: KerberosName) -> krb5.Principal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 
 from sipauthctl.codes import kerberos
@@ -89,6 +90,9 @@ _BY_PHASE = {
     (Phase.LOGON, 2): KerberosCause.NO_TICKET,  # ENOENT
 }
 
+# What a KDC says at length may be the request with the ticket, thrown back.
+_OF_THE_KDC = re.compile(r"(error string: .{40}).+", re.DOTALL)
+
 _SENTENCES = {
     KerberosCause.SPN_NOT_REGISTERED: "the KDC knows no such service",
     KerberosCause.SPN_DUPLICATE: "several accounts have this name",
@@ -132,5 +136,6 @@ def failure(cause: KerberosCause, code: int, doing: str, words: str = "") -> Ker
         doing: what failed, such as `asking a ticket for sip/hs1.litwareinc.com`.
         words: the library's own, which name principals and files and never a secret.
     """
+    words = _OF_THE_KDC.sub(r"\1...", words)
     detail = f" ({words}, code {code})" if words else f" (code {code})"
     return KerberosFailure(cause, code, f"{doing}: {_SENTENCES[cause]}{detail}")

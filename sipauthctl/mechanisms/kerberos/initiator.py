@@ -14,6 +14,7 @@ from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 from sipauthctl.mechanisms.kerberos.errors import KDC_UNREACHABLE, KerberosCause, KerberosFailure, Phase, failure
 from sipauthctl.mechanisms.kerberos.token import ticket_key_type
 from sipauthctl.mechanisms.kerberos.translation import translated
+from sipauthctl.trust import Clearance, Credential
 
 
 class KerberosInitiator:
@@ -22,14 +23,16 @@ class KerberosInitiator:
     Args:
         login: the user's credentials.
         spn: the service, as `sip/<FQDN>`. Check it against the policy first: a ticket is asked for whatever it names.
+        cleared: the leave to send the ticket.
         now: the time in UTC.
     """
 
     scheme = Scheme.KERBEROS
 
-    def __init__(self, login: KerberosLogin, spn: str, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, login: KerberosLogin, spn: str, *, cleared: Clearance, now: Callable[[], datetime]) -> None:
         self._login = login
         self._spn = spn
+        self._cleared = cleared
         self._now = now
         self._token: bytes | None = None
         self.context: KerberosContext | None = None
@@ -98,4 +101,4 @@ class KerberosInitiator:
                 flags=gssapi.RequirementFlag.integrity,
             )
             token = context.step() or b""
-        return token, KerberosContext(context, self._now)
+        return self._cleared.release(Credential.SERVICE_TICKET, token), KerberosContext(context, self._now)

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from pyasn1.codec.der import encoder
 from spnego._ntlm_raw.crypto import rc4, rc4init
 
-from sipauthctl.mechanisms.kerberos.as_exchange import RC4, KeyType
+from sipauthctl.mechanisms.kerberos.as_exchange import RC4, KeyType, timestamp_kind
 from sipauthctl.mechanisms.kerberos.asn1 import EncryptedData, EncryptedTimestamp
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from sipauthctl.trust import Clearance
 
 USAGE = 1  # key usage of PA-ENC-TIMESTAMP, RFC 4120 7.5.1
 MAX_ITERATIONS = 1 << 20
@@ -41,7 +42,7 @@ def usable(key_type: KeyType) -> bool:
 
 
 def encrypted_timestamp(
-    key_type: KeyType, password: str, time: datetime, token_bytes: Callable[[int], bytes]
+    key_type: KeyType, password: str, time: datetime, token_bytes: Callable[[int], bytes], cleared: Clearance
 ) -> bytes:
     """The value of a PA-ENC-TIMESTAMP. Takes some milliseconds of computing.
 
@@ -50,6 +51,7 @@ def encrypted_timestamp(
         password: the user's.
         time: in UTC; the KDC compares it with its own clock.
         token_bytes: random bytes.
+        cleared: the leave to send it.
 
     Raises:
         ValueError: the KDC's parameters are out of bounds.
@@ -67,8 +69,7 @@ def encrypted_timestamp(
     sealed: Any = EncryptedData()
     sealed["etype"] = key_type.etype
     sealed["cipher"] = cipher
-    encoded: bytes = encoder.encode(sealed)
-    return encoded
+    return cleared.release(timestamp_kind(key_type.etype), encoder.encode(sealed))
 
 
 def aes_key(key_type: KeyType, password: str) -> bytes:

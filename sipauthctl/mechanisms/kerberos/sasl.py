@@ -15,6 +15,7 @@ from sipauthctl.mechanisms.base import MalformedToken
 from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
 from sipauthctl.mechanisms.kerberos.errors import Phase
 from sipauthctl.mechanisms.kerberos.translation import translated
+from sipauthctl.trust import Clearance, Credential
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,10 +33,12 @@ class SaslClient:
     Args:
         login: the user's credentials.
         spn: the service, as `ldap/<FQDN>`.
+        cleared: the leave to send the ticket.
     """
 
-    def __init__(self, login: KerberosLogin, spn: str) -> None:
+    def __init__(self, login: KerberosLogin, spn: str, cleared: Clearance) -> None:
         self._doing = f"signing in to {spn}"
+        self._cleared = cleared
         credentials = login.credentials()
         flags = gssapi.RequirementFlag
         with translated(Phase.TICKET, self._doing):
@@ -55,7 +58,7 @@ class SaslClient:
             KerberosFailure: there are no credentials, or no ticket.
         """
         with translated(Phase.TICKET, self._doing):
-            return self._context.step() or b""
+            return self._cleared.release(Credential.SERVICE_TICKET, self._context.step() or b"")
 
     def answer(self, token: bytes) -> bytes:
         """What to send to the server's first token, and then to its offer of security layers.

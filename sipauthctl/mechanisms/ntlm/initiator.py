@@ -19,6 +19,7 @@ from sipauthctl.mechanisms.ntlm.messages import (
     read_challenge,
     write_authenticate,
 )
+from sipauthctl.trust import Clearance, Credential
 
 CLIENT_CHALLENGE_BYTES = 8
 
@@ -42,6 +43,7 @@ class NtlmInitiator:
     Args:
         name: who signs in.
         secret: what proves it.
+        cleared: the leave to send the response.
         workstation: the NetBIOS name of this computer, which an account may be restricted to; may be empty.
         now: the time in UTC, used when the server tells none.
         token_bytes: gives that many random bytes.
@@ -54,12 +56,14 @@ class NtlmInitiator:
         name: LogonName,
         secret: NtlmSecret,
         *,
+        cleared: Clearance,
         workstation: str,
         now: Callable[[], datetime],
         token_bytes: Callable[[int], bytes],
     ) -> None:
         self._name = name
         self._secret = secret
+        self._cleared = cleared
         self._workstation = workstation
         self._now = now
         self._token_bytes = token_bytes
@@ -104,4 +108,4 @@ class NtlmInitiator:
         except ValueError as error:
             raise MechanismError(str(error)) from None
         self.context = NtlmContext(flags, session_key, Role.INITIATOR)
-        return token
+        return self._cleared.release(Credential.NTLM_RESPONSE, token)

@@ -17,7 +17,9 @@ from spnego.exceptions import SpnegoError
 
 from sipauthctl.mechanisms.base import MalformedToken, MechanismError
 from sipauthctl.mechanisms.ntlm.messages import DAMAGE
-from sipauthctl.trust import Clearance
+from sipauthctl.trust import Clearance, Credential
+
+_ONLY_NTLMV2 = range(3, 6)
 
 
 class NtlmSasl:
@@ -30,13 +32,14 @@ class NtlmSasl:
         certificate: the server's, as DER.
 
     Raises:
-        MechanismError: the environment asks for NTLMv1.
+        MechanismError: the environment does not rule out NTLMv1.
     """
 
     def __init__(self, user: str, password: str, cleared: Clearance, certificate: bytes) -> None:
-        if os.environ.get("LM_COMPAT_LEVEL", "3") in ("0", "1", "2"):  # pyspnego heeds it
-            raise MechanismError("LM_COMPAT_LEVEL asks for NTLMv1, which is not sent")
+        if _compatibility_level() not in _ONLY_NTLMV2:  # pyspnego heeds it
+            raise MechanismError("LM_COMPAT_LEVEL is not 3, 4 or 5, which leave out NTLMv1")
         # TLS protects the connection; Active Directory refuses a second protection within it.
+        self._cleared = cleared
         self._context = spnego.client(
             user,
             password,
@@ -60,9 +63,17 @@ class NtlmSasl:
             MalformedToken: it is none.
         """
         try:
-            return self._context.step(token) or b""
+            return self._cleared.release(Credential.NTLM_RESPONSE, self._context.step(token) or b"")
         except (SpnegoError, *DAMAGE) as error:
             raise MalformedToken(f"the directory's NTLM challenge cannot be used: {type(error).__name__}") from None
+
+
+def _compatibility_level() -> int:
+    """What the environment tells pyspnego, [MS-NLMP] 3.1.1.1; -1 where that is no number."""
+    try:
+        return int(os.environ.get("LM_COMPAT_LEVEL", _ONLY_NTLMV2.start))
+    except ValueError:
+        return -1
 
 
 def end_point_binding(certificate: bytes) -> bytes:

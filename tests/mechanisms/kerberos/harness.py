@@ -20,6 +20,7 @@ from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
+from tests.cleared import AES, RC4, TICKET
 
 _absent = unavailable_reason() or Kdc.missing()
 if _absent and "SIPAUTHCTL_REQUIRE_EXTERNAL" not in os.environ:
@@ -42,7 +43,7 @@ from sipauthctl.mechanisms.kerberos.initiator import KerberosInitiator  # noqa: 
 __all__ = ["CacheSource", "KeytabSource", "default_realm", "gssapi"]
 
 SPN = "sip/hs1.litwareinc.com"
-NED = PasswordSource(KerberosName("ned"), "Litware-Ned-1", rc4=True)
+NED = PasswordSource(KerberosName("ned"), "Litware-Ned-1", (AES, RC4))
 LIMIT = 20.0
 
 _T = TypeVar("_T")
@@ -53,7 +54,7 @@ def now() -> datetime:
 
 
 def password(user: str, text: str | None = None, realm: str = "") -> PasswordSource:
-    return PasswordSource(KerberosName(user, realm), f"Litware-{user.title()}-1" if text is None else text)
+    return PasswordSource(KerberosName(user, realm), f"Litware-{user.title()}-1" if text is None else text, (AES,))
 
 
 def acceptor(kdc: Kdc, host: str = "hs1.litwareinc.com") -> KerberosAcceptor:
@@ -63,7 +64,7 @@ def acceptor(kdc: Kdc, host: str = "hs1.litwareinc.com") -> KerberosAcceptor:
 async def initiated(source: CredentialSource = NED, spn: str = SPN) -> tuple[KerberosInitiator, bytes]:
     """An initiator that has its context, and its token. The tickets are forgotten, as at the end of a run."""
     with KerberosLogin(source) as login:
-        initiator = KerberosInitiator(login, spn, now=now)
+        initiator = KerberosInitiator(login, spn, cleared=TICKET, now=now)
         await initiator.prepare(LIMIT)
     return initiator, initiator.step(None)
 

@@ -16,6 +16,7 @@ from sipauthctl.mechanisms.kerberos.as_exchange import PREAUTH_FAILED
 from sipauthctl.mechanisms.kerberos.configuration import first_ticket_configuration, private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
+from tests.cleared import AES, RC4, TICKET
 from tests.hostile.peers import Kdc as ForgedKdc
 from tests.mechanisms.kerberos.harness import (
     LIMIT,
@@ -61,10 +62,10 @@ def test_tickets_that_ended_are_taken_anew_from_their_source(tmp_path: Path) -> 
         cache = tmp_path / "cc"
         ends = save_cache(cache, seconds=1)[2]
         with KerberosLogin(CacheSource(str(cache))) as login:
-            await KerberosInitiator(login, SPN, now=now).prepare(LIMIT)
+            await KerberosInitiator(login, SPN, cleared=TICKET, now=now).prepare(LIMIT)
             await asyncio.sleep(max(0.0, ends + 0.1 - time.time()))  # the ticket's end is by the real clock
             save_cache(cache)
-            initiator = KerberosInitiator(login, SPN, now=now)
+            initiator = KerberosInitiator(login, SPN, cleared=TICKET, now=now)
             await initiator.prepare(LIMIT)
             assert initiator.context is not None
             assert acceptor(kdc).step(initiator.step(None)) is None
@@ -110,7 +111,7 @@ def test_a_password_leaves_the_default_cache_and_the_disk_alone(
 def test_a_keytab_signs_in(tmp_path: Path, name: KerberosName | None) -> None:
     async def work(kdc: Kdc) -> None:
         await kdc.administer(f"ktadd -norandkey -k {tmp_path}/ned.keytab ned")
-        both = await agreed(kdc, KeytabSource(tmp_path / "ned.keytab", name))
+        both = await agreed(kdc, KeytabSource(tmp_path / "ned.keytab", name, (AES,)))
         assert both.acceptor.peer == "ned@LITWAREINC.COM"
 
     with_kdc(work)
@@ -121,13 +122,13 @@ def test_an_rc4_key_is_not_used_unless_it_may_be(tmp_path: Path, by_keytab: bool
     """A KDC in the place of the real one would ask for it, since its key is the NT hash."""
 
     async def work(kdc: Kdc) -> None:
-        source: KeytabSource | PasswordSource = replace(NED, rc4=False)
+        source: KeytabSource | PasswordSource = replace(NED, cleared=(AES,))
         if by_keytab:
             await kdc.administer(f"ktadd -norandkey -k {tmp_path}/ned.keytab ned")
-            source = KeytabSource(tmp_path / "ned.keytab")
+            source = KeytabSource(tmp_path / "ned.keytab", None, (AES,))
         error = await refused(source)
         assert error.cause is KerberosCause.ETYPE_UNSUPPORTED
-        await agreed(kdc, replace(source, rc4=True))
+        await agreed(kdc, replace(source, cleared=(AES, RC4)))
 
     with_kdc(work, KdcSettings(key_type=KeyType.RC4))
 
@@ -135,14 +136,14 @@ def test_an_rc4_key_is_not_used_unless_it_may_be(tmp_path: Path, by_keytab: bool
 def test_a_keytab_older_than_the_password_is_refused_as_a_wrong_password(tmp_path: Path) -> None:
     async def work(kdc: Kdc) -> None:
         await kdc.administer(f"ktadd -norandkey -k {tmp_path}/kt ned", "change_password -pw Another-1 ned")
-        assert (await refused(KeytabSource(tmp_path / "kt"))).cause is KerberosCause.WRONG_PASSWORD
+        assert (await refused(KeytabSource(tmp_path / "kt", None, (AES,)))).cause is KerberosCause.WRONG_PASSWORD
 
     with_kdc(work)
 
 
 def test_a_keytab_without_the_user_holds_no_ticket(tmp_path: Path) -> None:
     async def work(kdc: Kdc) -> None:
-        error = await refused(KeytabSource(kdc.keytab, KerberosName("ned")))
+        error = await refused(KeytabSource(kdc.keytab, KerberosName("ned"), (AES,)))
         assert error.cause is KerberosCause.NO_TICKET
 
     with_kdc(work)
@@ -152,7 +153,7 @@ def test_an_enterprise_name_is_looked_up_by_the_kdc() -> None:
     async def work(kdc: Kdc) -> None:
         await kdc.administer(r"add_principal -pw Upn-1 ned.flint\@fabrikam.com")
         name = KerberosName("ned.flint@fabrikam.com", "LITWAREINC.COM", enterprise=True)
-        both = await agreed(kdc, PasswordSource(name, "Upn-1"))
+        both = await agreed(kdc, PasswordSource(name, "Upn-1", (AES,)))
         assert both.acceptor.peer == r"ned.flint\@fabrikam.com@LITWAREINC.COM"
 
     with_kdc(work)
@@ -230,7 +231,9 @@ def test_a_referral_leads_to_no_realm_that_dns_alone_knows(
         loop = asyncio.get_running_loop()
         forged = ForgedKdc("LITWAREINC.COM", error=68, client="EVIL.INVALID")
         transport, _ = await loop.create_datagram_endpoint(lambda: _ByUdp(forged), local_addr=("127.0.0.1", 0))
-        source = PasswordSource(KerberosName("ned@users.example", "LITWAREINC.COM", enterprise=True), "Litware-Ned-1")
+        source = PasswordSource(
+            KerberosName("ned@users.example", "LITWAREINC.COM", enterprise=True), "Litware-Ned-1", (AES,)
+        )
         kdc = ("127.0.0.1", transport.get_extra_info("sockname")[1])
         with (
             private_configuration("LITWAREINC.COM", [kdc]),
@@ -262,7 +265,7 @@ def test_a_refused_password_is_proven_to_no_kdc_that_dns_names(
         with (
             private_configuration("LITWAREINC.COM", [kdc]),
             first_ticket_configuration(None) as configuration,
-            KerberosLogin(replace(password("ned", "Litware-Ned-1"), rc4=True), configuration) as login,
+            KerberosLogin(replace(password("ned", "Litware-Ned-1"), cleared=(AES, RC4)), configuration) as login,
             pytest.raises(KerberosFailure, match="refuses the password"),
         ):
             await asyncio.to_thread(login.credentials)

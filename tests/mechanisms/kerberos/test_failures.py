@@ -15,6 +15,7 @@ import pytest
 from sipauthctl.lab.kdc import Kdc, KdcFlaw, KdcSettings
 from sipauthctl.mechanisms.kerberos.configuration import private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
+from tests.cleared import AES, TICKET
 from tests.mechanisms.kerberos.harness import (
     NED,
     SPN,
@@ -49,8 +50,8 @@ pytestmark = pytest.mark.external
         (CacheSource("/nonexistent/cc"), KerberosCause.NO_TICKET, -1765328189),
         (CacheSource("/etc/passwd"), KerberosCause.NO_TICKET, -1765328172),
         (CacheSource("NOTYPE:cc"), KerberosCause.NO_TICKET, -1765328244),
-        (KeytabSource(Path("/nonexistent/keytab")), KerberosCause.NO_TICKET, 2),
-        (KeytabSource(Path("/etc/passwd")), KerberosCause.NO_TICKET, -1765328171),
+        (KeytabSource(Path("/nonexistent/keytab"), None, (AES,)), KerberosCause.NO_TICKET, 2),
+        (KeytabSource(Path("/etc/passwd"), None, (AES,)), KerberosCause.NO_TICKET, -1765328171),
     ],
     ids=lambda value: value.value if isinstance(value, KerberosCause) else "",
 )
@@ -159,7 +160,7 @@ def _peer(answer: bytes | None) -> Iterator[int]:
 def test_a_silent_kdc_costs_no_more_than_the_limit() -> None:
     async def work() -> KerberosFailure:
         with KerberosLogin(NED) as login, pytest.raises(KerberosFailure) as caught:
-            await KerberosInitiator(login, SPN, now=now).prepare(0.2)
+            await KerberosInitiator(login, SPN, cleared=TICKET, now=now).prepare(0.2)
         return caught.value
 
     with _peer(None) as port, private_configuration("LITWAREINC.COM", [("127.0.0.1", port)]):

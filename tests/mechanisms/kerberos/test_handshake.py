@@ -12,6 +12,7 @@ from sipauthctl.lab.kdc import Kdc, KdcFlaw, KdcSettings, KeyType
 from sipauthctl.mechanisms.base import MalformedToken
 from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
+from tests.cleared import TICKET
 from tests.mechanisms.kerberos.harness import (
     LIMIT,
     NED,
@@ -222,7 +223,7 @@ def test_one_logon_serves_two_servers() -> None:
     async def work(kdc: Kdc) -> None:
         with KerberosLogin(NED) as login:
             for host in ("hs1.litwareinc.com", "hs2.litwareinc.com"):
-                initiator = KerberosInitiator(login, f"sip/{host}", now=now)
+                initiator = KerberosInitiator(login, f"sip/{host}", cleared=TICKET, now=now)
                 await initiator.prepare(LIMIT)
                 server = acceptor(kdc, host)
                 server.step(initiator.step(None))

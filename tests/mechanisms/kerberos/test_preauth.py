@@ -17,6 +17,7 @@ from sipauthctl.mechanisms.kerberos.preauth import (
     usable,
 )
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret
+from tests.cleared import AES
 
 AES128, AES256 = 17, 18
 MIT = "ATHENA.MIT.EDUraeburn"
@@ -92,7 +93,7 @@ def test_the_key_of_rc4_is_the_nt_hash() -> None:
 @pytest.mark.parametrize("parameters", [b"\0\0\0\0", (MAX_ITERATIONS + 1).to_bytes(4, "big"), b"\0\0\1"])
 def test_parameters_out_of_bounds_are_refused(parameters: bytes) -> None:
     with pytest.raises(ValueError, match="string-to-key"):
-        encrypted_timestamp(KeyType(AES256, "salt", parameters), "x", datetime.now(UTC), secrets.token_bytes)
+        encrypted_timestamp(KeyType(AES256, "salt", parameters), "x", datetime.now(UTC), secrets.token_bytes, AES)
 
 
 def test_other_types_of_keys_are_told_apart() -> None:
@@ -104,4 +105,4 @@ def test_a_password_that_would_be_cheap_to_guess_is_not_proven(iterations: int) 
     """libkrb5, too, takes no fewer than the 4096 of RFC 3962 4."""
     key_type = KeyType(18, "LITWAREINC.COMned", iterations.to_bytes(4, "big"))
     with pytest.raises(ValueError, match=f"asks for {iterations} iterations"):
-        encrypted_timestamp(key_type, "Litware-Ned-1", datetime(2026, 3, 1, tzinfo=UTC), bytes)
+        encrypted_timestamp(key_type, "Litware-Ned-1", datetime(2026, 3, 1, tzinfo=UTC), bytes, AES)

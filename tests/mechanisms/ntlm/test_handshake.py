@@ -31,6 +31,7 @@ from sipauthctl.mechanisms.ntlm.messages import (
     read_challenge,
 )
 from sipauthctl.mechanisms.status import WRONG_PASSWORD
+from tests.cleared import NTLM
 from tests.mechanisms.ntlm import recorded
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -51,7 +52,9 @@ class OneAccount:
 def initiator(password: str = PASSWORD, name: str = "LITWAREINC\\ned") -> NtlmInitiator:
     secret = NtlmSecret.from_password(password)
     parsed = LogonName.parse(name)
-    return NtlmInitiator(parsed, secret, workstation="WS1", now=lambda: NOW, token_bytes=secrets.token_bytes)
+    return NtlmInitiator(
+        parsed, secret, cleared=NTLM, workstation="WS1", now=lambda: NOW, token_bytes=secrets.token_bytes
+    )
 
 
 def acceptor(options: AcceptorOptions | None = None, names: TargetNames = NAMES) -> NtlmAcceptor:

@@ -12,6 +12,7 @@ from sipauthctl.mechanisms.ntlm.context import NtlmContext, Role, SealingKey
 from sipauthctl.mechanisms.ntlm.initiator import NtlmInitiator
 from sipauthctl.mechanisms.ntlm.keys import NtlmSecret, check_response, exported_session_key
 from sipauthctl.mechanisms.ntlm.messages import Flags, read_authenticate, read_challenge
+from tests.cleared import NTLM
 from tests.mechanisms.ntlm import recorded
 
 # [MS-NLMP] 4.2.1 and 4.2.4
@@ -43,6 +44,7 @@ def test_the_initiator_makes_the_response_of_the_specification() -> None:
     initiator = NtlmInitiator(
         LogonName("User", "Domain"),
         NtlmSecret.from_password("Password"),
+        cleared=NTLM,
         workstation="COMPUTER",
         now=lambda: datetime(1601, 1, 1, tzinfo=UTC),
         token_bytes=random_bytes_of_4_2_4(),
