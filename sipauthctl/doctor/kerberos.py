@@ -46,12 +46,12 @@ def _cannot_sign_in(id_: str) -> bool:
 
 
 def principals(case: Case, realms: Realms) -> tuple[KerberosName, ...]:
-    """Who the user may be in Kerberos, the likeliest first: whoever holds the tickets, else what the logon name tells.
+    """Who the user may be in Kerberos, the likeliest first: whom the credentials tell, else what the logon name tells.
 
     Raises:
         ValueError: the name has a NUL.
     """
-    holder = initiators.ticket_holder(case.asked.credentials.cache)
+    holder = initiators.holder_of(case.asked.credentials, name_given=case.asked.name_given)
     return (holder,) if holder is not None else realms.principals(case.asked.probe.logon_name)
 
 

@@ -110,12 +110,14 @@ async def kerberos_login(
     from sipauthctl.mechanisms.kerberos.configuration import first_ticket_configuration, private_configuration
     from sipauthctl.mechanisms.kerberos.credentials import CacheSource, KerberosLogin
 
-    holder = ticket_holder(given.cache)
+    holder = holder_of(given, name_given=name_given)
     if given.cache is not None and holder is None:  # why not shows when the tickets are read
         return closing.enter_context(KerberosLogin(CacheSource(given.cache or None)))
     principal = holder or (known[0] if known is not None else await realms.principal(name))
     referred = await realms.referred(principal)
-    source = _source(realms, (principal.realm, *(referred or ())), principal, given, name_given=name_given)
+    # Whoever gives a keytab names the realm of its first principal.
+    named_by = Origin.USER if given.keytab is not None and holder is not None else Origin.PEER
+    source = _source(realms, principal, tuple(referred or ()), given, named_by)
     located_by = realms.located_by(principal.realm)
     if located_by is not Origin.COMPUTER:
         same = known is not None and known[0].realm == principal.realm
@@ -134,20 +136,37 @@ async def kerberos_login(
     return closing.enter_context(KerberosLogin(source, first_ticket))
 
 
+def holder_of(given: Credentials, *, name_given: bool) -> KerberosName | None:
+    """Who signs in where the credentials tell: whoever holds the tickets, or without a name of the user's wish the
+    first principal of the keytab; None where they do not."""
+    if given.keytab is None or given.cache is not None:
+        return ticket_holder(given.cache)
+    if name_given or unavailable_reason() is not None:
+        return None
+    from sipauthctl.mechanisms.kerberos.credentials import keytab_principal
+
+    return _name(keytab_principal(given.keytab))
+
+
 def ticket_holder(cache: str | None) -> KerberosName | None:
     """Whose tickets a credential cache holds; None without one. `cache` is as in `Credentials`."""
     if cache is None or unavailable_reason() is not None:
         return None
     from sipauthctl.mechanisms.kerberos.credentials import cache_principal
 
-    user, _, realm = (cache_principal(cache or None) or "").rpartition("@")
+    return _name(cache_principal(cache or None))
+
+
+def _name(principal: str | None) -> KerberosName | None:
+    user, _, realm = (principal or "").rpartition("@")
     return KerberosName(user, realm) if user else None
 
 
 def _source(
-    realms: Realms, possible: tuple[str, ...], principal: KerberosName, given: Credentials, *, name_given: bool
+    realms: Realms, principal: KerberosName, referred: tuple[str, ...], given: Credentials, named_by: Origin
 ) -> CredentialSource:
-    """A cache before a keytab before a password. `possible` are the realms that may get the timestamp.
+    """A cache before a keytab before a password. `referred` are the realms that a referral may lead to, `named_by` is
+    who named that of the principal.
 
     Raises:
         NoLogon: the realm may not have a timestamp.
@@ -156,12 +175,13 @@ def _source(
 
     if given.cache is not None:
         return CacheSource(given.cache or None)
-    cleared = realms.clear(Credential.AES_TIMESTAMP, principal.realm)
+    cleared = realms.clear(Credential.AES_TIMESTAMP, principal.realm, named_by)
     if isinstance(cleared, Withheld):  # a realm comes from the user or this computer, so that this is not expected
         raise NoLogon(f"neither you nor this computer named the realm {principal.realm} ({REMEDY[cleared]})")
-    with_rc4 = [realms.clear(Credential.RC4_TIMESTAMP, realm) for realm in possible]
+    with_rc4 = [realms.clear(Credential.RC4_TIMESTAMP, principal.realm, named_by)]
+    with_rc4 += [realms.clear(Credential.RC4_TIMESTAMP, realm) for realm in referred]
     rc4 = [one for one in with_rc4 if isinstance(one, Clearance)]
     leave = (cleared, *rc4) if len(rc4) == len(with_rc4) else (cleared,)
     if given.keytab is not None:
-        return KeytabSource(given.keytab, principal if name_given else None, leave)
+        return KeytabSource(given.keytab, principal, leave)
     return PasswordSource(principal, given.password or "", leave)

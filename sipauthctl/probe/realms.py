@@ -156,9 +156,9 @@ class Realms:
         nowhere = "krb5.conf, and the name server does not answer" if silent else f"{names[0]} and krb5.conf"
         return Realm(realm, (), nowhere)
 
-    def clear(self, credential: Credential, realm: str) -> Clearance | Withheld:
+    def clear(self, credential: Credential, realm: str, named_by: Origin = Origin.PEER) -> Clearance | Withheld:
         """Whether a timestamp may go to a KDC of a realm."""
-        return self.trust.clear(credential, Destination(realm, Origin.PEER, located_by=self.located_by(realm)))
+        return self.trust.clear(credential, Destination(realm, named_by, located_by=self.located_by(realm)))
 
     def located_by(self, realm: str) -> Origin:
         """Who names the KDCs of a realm."""

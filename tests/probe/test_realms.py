@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,12 @@ from sipauthctl.machine.krb5_conf import Krb5Conf
 from sipauthctl.mechanisms.kerberos.names import STUB_REALM, KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.network.resolver import Resolver
+from sipauthctl.probe.initiators import Credentials, kerberos_login
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.realms import DomainNames, NoLogon, Realms
 from sipauthctl.sip.uri import SipUri
-from sipauthctl.trust import Origin
+from sipauthctl.trust import Credential, Origin
+from tests.mechanisms.kerberos.recorded import Entry, needs_libkrb5, written
 from tests.network.peers import NameServer
 
 NOWHERE = "127.0.0.1:1"
@@ -135,3 +139,29 @@ def test_a_domain_that_only_the_server_calls_so_comes_after_those_of_this_comput
     server = DomainNames("x.litwareinc.com", "CORP")
     found = names("CORP\\ned", joined("corp.contoso.com"), server=server)
     assert [name.realm for name in found] == ["CORP.CONTOSO.COM", "X.LITWAREINC.COM"]
+
+
+@needs_libkrb5
+def test_the_realm_of_a_keytab_is_judged_and_not_that_of_the_address(tmp_path: Path) -> None:
+    """Without a name the first principal signs in. The KDC of the address's realm is known here, its own is not."""
+    keytab = tmp_path / "keytab"
+    keytab.write_bytes(written(Entry("ned@FABRIKAM.COM", 1, 23, bytes(16))))
+    known = Krb5Conf(kdcs={"LITWAREINC.COM": ("127.0.0.1:1",)})
+
+    from sipauthctl.mechanisms.kerberos.credentials import KeytabSource
+
+    def login(*, name_given: bool) -> KeytabSource:
+        with ExitStack() as stack:
+            given = Credentials(keytab=keytab)
+            here = realms("ned", krb5=known)
+            made = kerberos_login(here, LogonName("ned"), given, stack, name_given=name_given)
+            source = asyncio.run(made).source
+        assert isinstance(source, KeytabSource)
+        return source
+
+    of_keytab, of_user = login(name_given=False), login(name_given=True)
+    assert of_keytab.name == KerberosName("ned", "FABRIKAM.COM")
+    assert [one.credential for one in of_keytab.cleared] == [Credential.AES_TIMESTAMP]
+    assert {one.destination.name for one in of_keytab.cleared} == {"FABRIKAM.COM"}
+    assert of_user.name == KerberosName("ned", "LITWAREINC.COM")
+    assert {one.credential for one in of_user.cleared} == {Credential.AES_TIMESTAMP, Credential.RC4_TIMESTAMP}

@@ -6,7 +6,6 @@ own cache stays as it is.
 
 from __future__ import annotations
 
-import copy
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,10 +33,10 @@ class PasswordSource:
 
 @dataclass(frozen=True, slots=True)
 class KeytabSource:
-    """The same with a key. Without a name the first principal of the keytab signs in."""
+    """The same with a key."""
 
     path: Path
-    name: KerberosName | None
+    name: KerberosName
     cleared: tuple[Clearance, ...]
 
 
@@ -68,6 +67,15 @@ def cache_principal(cache: str | None) -> str | None:
     try:
         principal, tickets = _read_cache(krb5.init_context(), CacheSource(cache))
         return _text(principal.name) if tickets else None
+    except krb5.Krb5Error:
+        return None
+
+
+def keytab_principal(path: Path) -> str | None:
+    """The first principal of a keytab, as `user@REALM`; None where it has no key or cannot be read."""
+    try:
+        keytab = krb5.kt_resolve(krb5.init_context(), b"FILE:" + bytes(path))
+        return next((_text(entry.principal.name) for entry in keytab), None)
     except krb5.Krb5Error:
         return None
 
@@ -180,9 +188,10 @@ def _ask(context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.C
         password = source.password.encode("utf-8", "surrogateescape")
         return krb5.get_init_creds_password(context, principal, options, password=password)
     keytab = krb5.kt_resolve(context, b"FILE:" + bytes(source.path))
-    name = source.name
-    principal = _first_principal(keytab, source.path) if name is None else _principal(context, name)
-    krb5.get_init_creds_opt_set_canonicalize(options, name is not None and name.enterprise)
+    if next(iter(keytab), None) is None:  # libkrb5 takes one that it cannot read for one without the right key
+        raise failure(KerberosCause.NO_TICKET, 0, f"signing in by the keytab {source.path}", "it has no key")
+    principal = _principal(context, source.name)
+    krb5.get_init_creds_opt_set_canonicalize(options, source.name.enterprise)
     return krb5.get_init_creds_keytab(context, principal, options, keytab=keytab)
 
 
@@ -202,12 +211,6 @@ def _key_types(source: PasswordSource | KeytabSource) -> list[int]:
 def _principal(context: krb5.Context, name: KerberosName) -> krb5.Principal:
     flags = krb5.PrincipalParseFlags.enterprise if name.enterprise else krb5.PrincipalParseFlags.none
     return krb5.parse_name_flags(context, name.text.encode("utf-8", "surrogateescape"), flags)
-
-
-def _first_principal(keytab: krb5.KeyTab, path: Path) -> krb5.Principal:
-    for entry in keytab:
-        return copy.copy(entry.principal)
-    raise failure(KerberosCause.NO_TICKET, 0, f"signing in by the keytab {path}", "it has no key")
 
 
 def _read_cache(context: krb5.Context, source: CacheSource) -> tuple[krb5.Principal, list[krb5.Creds]]:

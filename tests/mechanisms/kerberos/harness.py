@@ -37,10 +37,11 @@ from sipauthctl.mechanisms.kerberos.credentials import (  # noqa: E402
     KeytabSource,
     PasswordSource,
     default_realm,
+    keytab_principal,
 )
 from sipauthctl.mechanisms.kerberos.initiator import KerberosInitiator  # noqa: E402
 
-__all__ = ["CacheSource", "KeytabSource", "default_realm", "gssapi"]
+__all__ = ["CacheSource", "KeytabSource", "default_realm", "gssapi", "keytab_principal"]
 
 SPN = "sip/hs1.litwareinc.com"
 NED = PasswordSource(KerberosName("ned"), "Litware-Ned-1", (AES, RC4))

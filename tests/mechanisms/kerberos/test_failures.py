@@ -15,6 +15,7 @@ import pytest
 from sipauthctl.lab.kdc import Kdc, KdcFlaw, KdcSettings
 from sipauthctl.mechanisms.kerberos.configuration import private_configuration
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
+from sipauthctl.mechanisms.kerberos.names import KerberosName
 from tests.cleared import AES, TICKET
 from tests.mechanisms.kerberos.harness import (
     NED,
@@ -50,8 +51,8 @@ pytestmark = pytest.mark.external
         (CacheSource("/nonexistent/cc"), KerberosCause.NO_TICKET, -1765328189),
         (CacheSource("/etc/passwd"), KerberosCause.NO_TICKET, -1765328172),
         (CacheSource("NOTYPE:cc"), KerberosCause.NO_TICKET, -1765328244),
-        (KeytabSource(Path("/nonexistent/keytab"), None, (AES,)), KerberosCause.NO_TICKET, 2),
-        (KeytabSource(Path("/etc/passwd"), None, (AES,)), KerberosCause.NO_TICKET, -1765328171),
+        (KeytabSource(Path("/nonexistent/keytab"), KerberosName("ned"), (AES,)), KerberosCause.NO_TICKET, 2),
+        (KeytabSource(Path("/etc/passwd"), KerberosName("ned"), (AES,)), KerberosCause.NO_TICKET, -1765328171),
     ],
     ids=lambda value: value.value if isinstance(value, KerberosCause) else "",
 )
