@@ -8,8 +8,9 @@ from itertools import pairwise
 from sipauthctl.association.choice import RejectedOffer, Rejection, Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.diagnosis.offers import legacy_auth_off, offer_text, rejection_words
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
@@ -32,6 +33,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
             yield finding("no-usable-scheme", f"{hop.server.host} challenges, but {hop.stopped.detail}.", _last(hop))
         if hop.choice is not None:
             yield from _rejected(hop, options)
+        yield from _without_kdc(hop)
     yield from _downgraded(run)
 
 
@@ -74,6 +76,17 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield finding("no-usable-scheme", detail, [*_last(hop), *evidence])
     elif not reasons & _EXPLAINED_ELSEWHERE:
         yield finding("no-usable-scheme", f"None of the offers of {host} can be taken.", evidence)
+
+
+def _without_kdc(hop: HopFacts) -> Iterator[Finding]:
+    """NTLM in the place of Kerberos, since the KDC kept silent: whoever drops its packets brings that about."""
+    error = hop.mechanism_errors.get(Scheme.KERBEROS)
+    silent = isinstance(error, KerberosFailure) and error.cause is KerberosCause.KDC_UNREACHABLE
+    if silent and hop.association is not None and hop.scheme is Scheme.NTLM:
+        host = hop.server.host
+        detail = f"{host} offers Kerberos, the KDC does not answer, and {host} got an NTLM response instead."
+        evidence = [offer_text(offer) for offer in hop.offers]
+        yield finding("protection-downgraded", detail, evidence, severity=Severity.WARNING, host=host)
 
 
 def _downgraded(run: RunFacts) -> Iterator[Finding]:
