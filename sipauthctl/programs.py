@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 _SYSTEM_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")  # Debian's; not in the PATH of most users
 
 
-def find_program(name: str) -> str | None:
-    """The absolute path of a program in PATH or in the system's own folders, None where it is not installed."""
-    return shutil.which(name, path=_path())
+def find_program(name: str, folders: Sequence[Path] | None = None) -> str | None:
+    """The absolute path of a program in PATH or in the system's own folders, or in these; None where it is not
+    installed."""
+    return shutil.which(name, path=_path() if folders is None else os.pathsep.join(map(str, folders)))
 
 
 def child_environment(**more: str) -> dict[str, str]:

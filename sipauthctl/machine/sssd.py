@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import configparser
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 from sipauthctl.machine.files import read_text
-from sipauthctl.programs import child_environment
+from sipauthctl.programs import child_environment, find_program
 
 SSSD_PATH = "etc/sssd/sssd.conf"
 _REALM_FOLDERS = ("usr/sbin", "usr/bin", "sbin", "bin")
@@ -55,7 +54,7 @@ def ask_realmd(root: Path) -> tuple[JoinedDomain, ...]:
     Args:
         root: the file system's root.
     """
-    program = shutil.which("realm", path=":".join(str(root / folder) for folder in _REALM_FOLDERS))
+    program = find_program("realm", [root / folder for folder in _REALM_FOLDERS])
     if program is None:
         return ()
     try:
