@@ -11,9 +11,10 @@ import pytest
 
 from tests.hostile.leaks import Kind
 from tests.hostile.peers import Kdc
-from tests.hostile.sip_peer import EVIL_NAMES, OFFER, OWN_NAMES, SipPeer, challenge, ntlm, pairs
+from tests.hostile.sip_peer import EVIL_NAMES, OFFER, OWN_NAMES, SipPeer, Talk, challenge, ntlm, pairs
 from tests.hostile.table import Table
 from tests.hostile.world import COMPUTER, DIRECTORY_OF_EVIL, TCP, TLS, Scenario, play
+from tests.mechanisms.kerberos.recorded import needs_libkrb5
 from tests.network.peers import Authority
 
 SRV = "_sipinternaltls._tcp.litwareinc.com. 9 IN SRV 0 0 {tls} "
@@ -269,6 +270,54 @@ async def a_kdc_throws_the_timestamp_back_as_it_is(peer: SipPeer) -> None:
 @scenario(**(echoing(in_base64, judgement=60) | {"options": TLS + " --auth kerberos"}))
 async def a_kdc_throws_the_timestamp_of_libkrb5_back(peer: SipPeer) -> None:
     await kerberos(peer)
+
+
+def luring(service: str) -> Talk:
+    """An offer of Kerberos for a service that the user has a ticket for."""
+
+    async def talk(peer: SipPeer) -> None:
+        await ntlm(peer, offer=FOREIGN_SPN.format(service))
+
+    return talk
+
+
+OF_EVIL, OF_DIRECTORY = "sip/evil.fabrikam.com", "ldap/dc1.litwareinc.com"
+
+
+@needs_libkrb5
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["register", "doctor"])
+@pytest.mark.parametrize(
+    ("service", "zone"),
+    [(OF_EVIL, SRV + "evil.fabrikam.com."), (OF_DIRECTORY, SRV + "hs1.litwareinc.com.")],
+    ids=["server", "directory"],
+)
+def test_no_ticket_is_lured_away(command: str, service: str, zone: str, authority: Authority, tmp_path: Path) -> None:
+    certificate = "evil.fabrikam.com" if service == OF_EVIL else "hs1.litwareinc.com"
+    lured = Scenario(
+        luring(service), command=command, options="", zone=zone, certificate=certificate, tickets=(service,)
+    )
+    play(lured, authority, tmp_path).judge(lured)
+
+
+@needs_libkrb5
+@pytest.mark.slow
+def test_a_ticket_goes_where_it_is_meant_to_go(authority: Authority, tmp_path: Path) -> None:
+    """So that the tests above can fail."""
+    zone = SRV + "evil.fabrikam.com."
+    options = "--trust-domain fabrikam.com"
+    meant = Scenario(luring(OF_EVIL), options=options, zone=zone, certificate="evil.fabrikam.com", tickets=(OF_EVIL,))
+    outcome = play(meant, authority, tmp_path)
+    assert {leak.kind for leak in outcome.leaks["sip tls"]} == {Kind.TICKET}, outcome.out
+
+
+NO_CERTIFICATE = OWN_DIRECTORY + "dc9.litwareinc.com.\ndc9.litwareinc.com. 9 IN A {address}"
+
+
+@scenario(**(with_doctor("LITWAREINC\\ned", TCP, 18) | {"zone": NO_CERTIFICATE}))
+async def a_forged_record_of_the_directory_names_a_host_of_the_own_domain(peer: SipPeer) -> None:
+    """One that the attacker has no certificate for."""
+    await ntlm(peer, data=challenge(pairs(OWN_NAMES)))
 
 
 MANY = "".join(

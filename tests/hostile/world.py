@@ -35,6 +35,7 @@ from tests.hostile.sip_peer import (
     ntlm,
     pairs,
 )
+from tests.hostile.tickets import write_cache
 from tests.network.peers import Authority
 
 PASSWORD = "Litware-Ned-1"
@@ -72,6 +73,7 @@ class Scenario:
         talk: of the SIP server, once for each connection.
         command: `register` or `doctor`.
         options: of the command; the ports of the world stand in braces.
+        tickets: the services that the user has a ticket for; with any, they are the credentials, and no password is.
         zone: more records for the name server.
         certificate: for which host the attacker has one from a trusted authority; empty: from one of its own.
         address: of the user, empty where none is given.
@@ -91,6 +93,7 @@ class Scenario:
     talk: Talk = ntlm
     command: str = "register"
     options: str = TCP
+    tickets: tuple[str, ...] = ()
     zone: str = ""
     certificate: str = "hs1.litwareinc.com"
     address: tuple[str, ...] = ("ned@litwareinc.com",)
@@ -181,6 +184,9 @@ async def _play(scenario: Scenario, authority: Authority, folder: Path, more: tu
         args = [scenario.command, *scenario.address, "--username", scenario.logon, *options]
         args += ["--nameserver", f"{names['address']}:{names['dns']}", "--ca-file", str(authority.file)]
         args += ["--timeout", f"{scenario.timeout:g}", *more]
+        if scenario.tickets:
+            write_cache(folder / "tickets", "ned", *scenario.tickets)
+            args += ["--ccache", str(folder / "tickets")]
         limit = _STARTUP_SECONDS + _STEPS[scenario.command] * scenario.timeout
         outcome = await asyncio.to_thread(_run, args, folder, limit, str(names["address"]))
     salts = ((scenario.kdc.salt, scenario.kdc.iterations),)
