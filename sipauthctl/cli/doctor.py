@@ -72,8 +72,8 @@ def command(
 
     SIP_URI is the address of the user, such as sip:ned@litwareinc.com; without it that of the configuration, of the
     current Kerberos principal or of this computer's domain is taken. Without a password or tickets, all that can be
-    seen without them is checked. At most one sign-in fails in a run, so that no account is locked, and what was
-    registered is taken back.
+    seen without them is checked. Once credentials are refused, the run stops trying them, so that no account is
+    locked. What was registered is taken back.
 
     Exit codes: 0 nothing wrong, 1 a problem was diagnosed, 2 wrong usage, 3 could not be carried out.
     """

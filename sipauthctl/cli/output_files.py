@@ -11,6 +11,7 @@ import contextlib
 import io
 import os
 import secrets
+import shlex
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,7 @@ class CommandWithFiles(click.Command):
             if isinstance(param.type, OutputPath) and path is not None:
                 same = _same_file(path, read)
                 if same is not None:
-                    raise click.BadParameter(f"{path} is the file {same}, which this command reads.", ctx, param)
+                    raise click.BadParameter(f"this command reads the file {same}. Choose another name.", ctx, param)
         if not ctx.params.get("as_json"):
             for given in _SECRETS:
                 _tell_of_others(ctx.params.get(given))
@@ -227,7 +228,8 @@ def _tell_of_others(secret: Any) -> None:
     with contextlib.suppress(OSError, ValueError):
         mode = _stat(secret).st_mode
         if stat.S_ISREG(mode) and mode & _OTHERS:
-            advice = f"other users can read {path} (mode {stat.S_IMODE(mode):04o}). Protect it: chmod 600 FILE."
             from sipauthctl.report.text import safe  # which would delay `sipauthctl --help`
 
+            command = f"chmod 600 {shlex.quote(path.removeprefix('FILE:'))}"
+            advice = f"other users can read {path} (mode {stat.S_IMODE(mode):04o}). To protect it: {command}"
             click.echo(f"Note: {safe(advice)}", err=True)

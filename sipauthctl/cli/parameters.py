@@ -41,6 +41,18 @@ def host_port(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return HostPort(host, port)
 
 
+def domains(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """A Click callback: reads names of domains. One that matches no server would be accepted in vain.
+
+    Raises:
+        BadParameter: one of them is not the name of a domain.
+    """
+    for value in values:
+        if not _HOST.fullmatch(value):
+            raise click.BadParameter(f"{value!a} is not the name of a domain, such as fabrikam.com.")
+    return values
+
+
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
     """A Click callback: reads `30s`, `10m`, `8h`, or a number of seconds.
 

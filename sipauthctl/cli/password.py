@@ -30,7 +30,8 @@ def get_password(file: IO[str] | None, name: str) -> str:
     """The password from the file's first line, the environment, or a prompt on the terminal. No output shows it.
 
     Raises:
-        CannotRun: the file is empty or cannot be read, or it or the variable is not UTF-8.
+        CannotRun: the file cannot be read, or it or the variable is empty or not UTF-8. An empty password is never
+            tried, as the failure would count towards locking the account.
         UsageError: there is none, and nobody to ask.
     """
     from sipauthctl.report.text import KNOWN  # which would delay `sipauthctl --help`
@@ -46,12 +47,15 @@ def _password(file: IO[str] | None, name: str) -> str:
             line = file.readline()
         except (OSError, UnicodeDecodeError):
             raise CannotRun("Cannot read the password file: it must be text in UTF-8.") from None
-        if not line:
-            raise CannotRun("The password file is empty.")
-        return line.rstrip("\r\n").removeprefix("\ufeff")  # which Windows' editors put first
+        password = line.rstrip("\r\n").removeprefix("\ufeff")  # which Windows' editors put first
+        if not password:
+            raise CannotRun("The password file is empty, or its first line is.")
+        return password
     if _given is not None:
         if any("\ud800" <= character <= "\udfff" for character in _given):  # bytes that are not UTF-8
             raise CannotRun(f"Cannot use {VARIABLE}: it must be text in UTF-8.")
+        if not _given:
+            raise CannotRun(f"{VARIABLE} is empty. Set it to the password, or unset it.")
         return _given
     if not sys.stdin.isatty():
         raise click.UsageError(f"No password: give --password-file or {VARIABLE}, or run on a terminal to be asked.")

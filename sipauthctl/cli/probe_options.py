@@ -53,7 +53,8 @@ def protection_warnings(request: Request) -> list[str]:
     """What the user gave up by option, in sentences."""
     warnings = []
     if request.transport == "tls" and not request.verify:
-        warnings.append("certificates are not verified, so an NTLM response may go to anybody (--no-verify).")
-    if request.allow_cleartext:
-        warnings.append("NTLM is answered without protection too, so others may see the response (--allow-cleartext).")
+        risk = "a ticket" if request.auth == "kerberos" else "an NTLM response"
+        warnings.append(f"certificates are not verified, so {risk} may go to an impostor (--no-verify).")
+    if request.allow_cleartext and request.auth != "kerberos":
+        warnings.append("NTLM is also used over plain TCP, where others can see the response (--allow-cleartext).")
     return warnings

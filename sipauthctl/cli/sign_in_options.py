@@ -11,7 +11,7 @@ import click
 
 from sipauthctl.cli.lab_options import fault_option, require_lab
 from sipauthctl.cli.output_files import OutputPath
-from sipauthctl.cli.parameters import host_port, nameserver
+from sipauthctl.cli.parameters import domains, host_port, nameserver
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -44,6 +44,7 @@ _REACHING = (
         "--trust-domain",
         "trust_domains",
         multiple=True,
+        callback=domains,
         metavar="DOMAIN",
         help="Send credentials to servers in this domain too, beside the SIP domain; can be given several times.",
     ),
@@ -81,7 +82,8 @@ _CREDENTIALS = (
     click.option(
         "--allow-rc4",
         is_flag=True,
-        help="Prove the password with an RC4 key even to a KDC that only DNS names.",
+        help="Prove the password with an RC4 key even to a KDC that only DNS names, or in a realm that you did not "
+        "name.",
     ),
     click.option("--kdc", callback=host_port, metavar="HOST[:PORT]", help="Ask this KDC; krb5.conf is ignored."),
 )

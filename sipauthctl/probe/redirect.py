@@ -62,8 +62,12 @@ def follow(
     if visited[-1].transport is Transport.TLS and target.transport is not Transport.TLS:
         return RefusedRedirect(RedirectProblem.DOWNGRADE, f"{words}, which has no protection")
     if trust.named_by(target.host, Origin.PEER) is None:
-        domains = ", ".join(domain.name for domain in trust.domains)
-        return RefusedRedirect(RedirectProblem.FOREIGN, f"{words}, outside {domains}", domain_above(target.host))
+        domains = ", ".join(dict.fromkeys(domain.name for domain in trust.domains))
+        return RefusedRedirect(
+            RedirectProblem.FOREIGN,
+            f"{words}, outside {domains}. That server got no credentials",
+            domain_above(target.host),
+        )
     return target
 
 

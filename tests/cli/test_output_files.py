@@ -35,7 +35,7 @@ def test_an_input_is_not_replaced_under_any_name(link: object, capture: Path) ->
         link(capture, name)
     result = sipauthctl("analyze", str(capture), "--html", str(name))
     assert result.code == 2
-    assert f"{name} is the file {capture}, which this command reads" in " ".join(result.err.split())
+    assert f"this command reads the file {capture}. Choose another name." in " ".join(result.err.split())
     assert capture.read_bytes() == before
 
 
@@ -166,7 +166,7 @@ def test_a_pipe_has_no_lasting_readers(tmp_path: Path) -> None:
             encoding="utf-8",
             check=False,
         )
-    assert (done.returncode, done.stderr) == (3, "Error: The password file is empty.\n")
+    assert (done.returncode, done.stderr) == (3, "Error: The password file is empty, or its first line is.\n")
 
 
 def test_the_name_of_a_file_never_acts_on_the_terminal(tmp_path: Path) -> None:

@@ -131,6 +131,8 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "ned"], "is not an address such as"),
         (["register", "sip:ned@litwareinc.com", "--server", "hs1:0"], "is not HOST or HOST:PORT"),
         (["register", "sip:ned@litwareinc.com", "--server", "[::1"], "is not HOST or HOST:PORT"),
+        (["register", "--lab", "--trust-domain", ""], "is not the name of a domain"),
+        (["register", "--lab", "--trust-domain", "*.fabrikam.com"], "is not the name of a domain"),
         (["register", "sip:ned@litwareinc.com", "--nameserver", "ns1.invalid"], "has no address"),
         (["register", "sip:ned@litwareinc.com"], "No password"),
         (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),
@@ -176,6 +178,15 @@ def test_a_trace_that_cannot_be_written_is_a_clear_failure() -> None:
     result = sipauthctl("register", "--lab", "--trace", "/nonexistent/trace")
     assert result.code == 3
     assert "Cannot write the trace" in result.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["register", "doctor"])
+def test_an_empty_password_is_never_tried(command: str) -> None:
+    for arguments, variables in ((["--password-file", "-"], {}), ([], {"SIPAUTHCTL_PASSWORD": ""})):
+        result = sipauthctl(command, "ned@litwareinc.com", *arguments, stdin="\n", **variables)
+        assert (result.code, result.out) == (3, "")
+        assert " is empty" in result.err
 
 
 @pytest.mark.slow
