@@ -9,7 +9,6 @@ from sipauthctl.doctor.this_machine import realms_of
 from sipauthctl.findings import catalogue
 from sipauthctl.mechanisms.base import MechanismError
 from sipauthctl.mechanisms.kerberos.availability import unavailable_reason
-from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
 from sipauthctl.mechanisms.kerberos.names import KerberosName
 from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.probe import initiators
@@ -18,15 +17,6 @@ from sipauthctl.probe.realms import NoLogon, Realms
 
 if TYPE_CHECKING:
     from sipauthctl.mechanisms.kerberos.credentials import KerberosLogin
-
-_COUNTED = frozenset(
-    {
-        KerberosCause.WRONG_PASSWORD,
-        KerberosCause.ACCOUNT_EXPIRED,
-        KerberosCause.PASSWORD_EXPIRED,
-        KerberosCause.CLIENT_REVOKED,
-    }
-)
 
 
 def kdc_refusal(case: Case) -> str | None:
@@ -88,5 +78,5 @@ async def kerberos_login(case: Case, name: LogonName) -> KerberosLogin:
 
 def note_failure(case: Case, error: MechanismError) -> None:
     """Reports a Kerberos failure to the attempts where it counts as a failed sign-in."""
-    if isinstance(error, KerberosFailure) and error.cause in _COUNTED:
+    if error.account_refused:
         case.attempts.failed("the KDC refused to sign the user in")

@@ -31,6 +31,10 @@ _SCHEMES = {scheme.value.lower(): scheme for scheme in Scheme}
 class MechanismError(Exception):
     """A token or a signature could not be made or was not accepted. Its text never holds a secret."""
 
+    account_refused = False
+    """Whether the account or its password was refused: a sign-in using another mechanism fails as well, and counts
+    towards locking the account."""
+
 
 class MalformedToken(MechanismError):
     """The peer's token is not one of this mechanism, or is damaged."""

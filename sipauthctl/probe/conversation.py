@@ -193,14 +193,19 @@ class Conversation:
             cleared = options.trust.clear(_CREDENTIALS[offer.scheme], to)
             if isinstance(cleared, Withheld):
                 facts.withheld = cleared
-            elif await self._begin(offer, offer.scheme, cleared):
+                continue
+            error = await self._begin(offer, offer.scheme, cleared)
+            if error is None:
                 facts.scheme, facts.withheld = offer.scheme, None
                 key = AssociationKey(offer.scheme, offer.realm, offer.targetname)
                 self._begun[key] = len(facts.life.handshakes) - 1
                 return True
+            if error.account_refused:
+                return False
         return False
 
-    async def _begin(self, offer: Offer, scheme: Scheme, cleared: Clearance) -> bool:
+    async def _begin(self, offer: Offer, scheme: Scheme, cleared: Clearance) -> MechanismError | None:
+        """Begins a handshake; gives the error where it cannot begin."""
         initiator: Initiator | None = None
         try:
             initiator = await self._tools.initiators[scheme](offer, cleared)
@@ -209,11 +214,11 @@ class Conversation:
             self._associations.begin(offer, initiator)
         except MechanismError as error:
             self._facts.mechanism_errors[scheme] = error
-            return False
+            return error
         finally:
             self._facts.kerberos_client = getattr(initiator, "client", None) or self._facts.kerberos_client
             self._facts.ticket_type = getattr(initiator, "ticket_type", None) or self._facts.ticket_type
-        return True
+        return None
 
     def _finish(self, answer: Answer, step: Answered) -> None:
         life = self._facts.life

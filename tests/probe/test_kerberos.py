@@ -141,6 +141,24 @@ def test_auto_falls_back_to_ntlm_and_says_why(fault: str) -> None:
     assert why.detail.endswith("NTLM was used instead.")
 
 
+@pytest.mark.parametrize(
+    ("fault", "password", "expected"),
+    [
+        ("", "wrong", "wrong-password"),
+        ("expired-password", None, "password-expired"),
+        ("expired-account", None, "account-expired"),
+        ("disabled-account", None, "account-revoked"),
+    ],
+)
+def test_auto_tries_no_second_sign_in_once_the_kdc_refuses_the_account(
+    fault: str, password: str | None, expected: str
+) -> None:
+    registration, events = run(*([fault] if fault else []), wanted=Wanted.AUTO, setup=Setup(password=password))
+    assert [(f.severity.value, f.id) for f in registration.findings] == [("error", expected)]
+    assert "NTLM was not tried, as another failed sign-in could lock the account." in registration.findings[0].detail
+    assert {event.what for event in events} == {"challenge"}
+
+
 def test_auto_takes_kerberos_where_it_can() -> None:
     registration, _ = run(wanted=Wanted.AUTO)
     assert registration.scheme is Scheme.KERBEROS

@@ -38,6 +38,16 @@ class Phase(Enum):
     ACCEPT = "accept"  # at the server
 
 
+_ACCOUNT_REFUSED = frozenset(
+    {
+        KerberosCause.WRONG_PASSWORD,
+        KerberosCause.ACCOUNT_EXPIRED,
+        KerberosCause.PASSWORD_EXPIRED,
+        KerberosCause.CLIENT_REVOKED,
+    }
+)
+
+
 class KerberosFailure(MechanismError):
     """Kerberos refused. `code` is libkrb5's, or a GSS-API status where libkrb5 gave none."""
 
@@ -45,6 +55,7 @@ class KerberosFailure(MechanismError):
         super().__init__(message)
         self.cause = cause
         self.code = code
+        self.account_refused = cause in _ACCOUNT_REFUSED
 
 
 PROTOCOL_BASE = -1765328384

@@ -69,6 +69,8 @@ def _unavailable(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
 def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> Iterator[Finding]:
     id_ = finding_id(error.cause)
     instead = " NTLM was used instead." if hop.scheme is Scheme.NTLM else ""
+    if error.account_refused and _could_use_ntlm(hop):
+        instead = " NTLM was not tried, as another failed sign-in could lock the account."
     spn = offered_spn(hop)
     user, _, suffix = options.logon_name.user.partition("@")
     domain = options.logon_name.domain
@@ -97,6 +99,10 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
         fields = {"user": user, "dns_domain": options.sip_domain}
         detail = f"The suffix of {options.logon_name.user} is not {options.sip_domain}."
         yield finding("upn-suffix-mismatch", detail, severity=_severity(hop), **fields)
+
+
+def _could_use_ntlm(hop: HopFacts) -> bool:
+    return hop.choice is not None and any(offer.scheme is Scheme.NTLM for offer in hop.choice.usable)
 
 
 def _of_another_host(hop: HopFacts, spn: str) -> bool:
