@@ -184,14 +184,14 @@ def named_domains(
 def domain_above(host: str) -> str:
     """The domain of a host, empty for an IP address and where anybody may have a domain below it: `com`, `co.uk`."""
     domain = _folded(host).partition(".")[2]
-    name, dot, top = domain.rpartition(".")
-    return domain if dot and not top.isdecimal() and not _is_public(name, top) else ""
+    return domain if not domain.rpartition(".")[2].isdecimal() and not may_be_public(domain) else ""
 
 
-def _is_public(name: str, top: str) -> bool:
-    """Whether a country may keep a second level for registrations: `co.uk`, `com.au`, `gouv.fr`. The short name of a
-    company looks the same, and has to be named by the user."""
-    return len(top) == _COUNTRY and "." not in name and len(name) <= _LONGEST_PUBLIC
+def may_be_public(domain: str) -> bool:
+    """Whether anybody may have a domain below this one: `com`, or the second level of a country, as `co.uk`, `com.au`
+    and `gouv.fr`. The short name of a company looks the same, and has to be named by the user."""
+    name, dot, top = _folded(domain).rpartition(".")
+    return not dot or (len(top) == _COUNTRY and "." not in name and len(name) <= _LONGEST_PUBLIC)
 
 
 def within_domain(host: str, domain: str) -> bool:

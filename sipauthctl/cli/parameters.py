@@ -42,14 +42,17 @@ def host_port(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 
 
 def domains(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """A Click callback: reads names of domains. One that matches no server would be accepted in vain.
+    """A Click callback: reads names of domains. One that matches no server would be accepted in vain, and a top-level
+    domain, such as `com`, matches everybody's.
 
     Raises:
-        BadParameter: one of them is not the name of a domain.
+        BadParameter: one of them is not the name of a domain, or a top-level domain.
     """
     for value in values:
         if not _HOST.fullmatch(value):
             raise click.BadParameter(f"{value!a} is not the name of a domain, such as fabrikam.com.")
+        if "." not in value.strip("."):
+            raise click.BadParameter(f"{value!a} is a top-level domain. Name the domain of the server below it.")
     return values
 
 

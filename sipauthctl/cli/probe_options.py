@@ -14,6 +14,7 @@ from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.options import ProbeOptions, ServerChoice
 from sipauthctl.report.text import KNOWN
 from sipauthctl.sip.uri import SipUri
+from sipauthctl.trust import may_be_public
 
 
 def probe_options(subject: Subject) -> ProbeOptions:
@@ -57,4 +58,9 @@ def protection_warnings(request: Request) -> list[str]:
         warnings.append(f"certificates are not verified, so {risk} may go to an impostor (--no-verify).")
     if request.allow_cleartext and request.auth != "kerberos":
         warnings.append("NTLM is also used over plain TCP, where others can see the response (--allow-cleartext).")
+    warnings += [
+        f"anybody may be able to register a domain below {domain}, and servers there get credentials (--trust-domain)."
+        for domain in request.trust_domains
+        if may_be_public(domain)
+    ]
     return warnings

@@ -133,6 +133,8 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "sip:ned@litwareinc.com", "--server", "[::1"], "is not HOST or HOST:PORT"),
         (["register", "--lab", "--trust-domain", ""], "is not the name of a domain"),
         (["register", "--lab", "--trust-domain", "*.fabrikam.com"], "is not the name of a domain"),
+        (["register", "--lab", "--trust-domain", "https://fabrikam.com"], "is not the name of a domain"),
+        (["register", "--lab", "--trust-domain", "com"], "'com' is a top-level domain"),
         (["register", "sip:ned@litwareinc.com", "--nameserver", "ns1.invalid"], "has no address"),
         (["register", "sip:ned@litwareinc.com"], "No password"),
         (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),
@@ -162,6 +164,14 @@ def test_wrong_usage_exits_with_2_and_says_why(args: list[str], words: str) -> N
     assert words in result.err
     assert "Traceback" not in result.err
     assert result.out == ""
+
+
+@pytest.mark.slow
+def test_a_trusted_domain_below_which_anybody_may_have_one_is_pointed_out() -> None:
+    words = "Note: anybody may be able to register a domain below {}, and servers there get credentials"
+    result = sipauthctl("register", "--lab", "--trust-domain", "co.uk", "--trust-domain", "fabrikam.com")
+    err = " ".join(result.err.split())
+    assert (result.code, words.format("co.uk") in err, words.format("fabrikam.com") in err) == (0, True, False)
 
 
 def test_a_ca_file_without_certificates_is_a_clear_failure(tmp_path: Path) -> None:
