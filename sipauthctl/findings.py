@@ -19,6 +19,7 @@ from typing import Any
 COMMAND_INDENT = "    "
 """How a line of a remedy begins that is a command to copy."""
 
+ALWAYS = "always"
 _PLACEHOLDERS = "placeholders"
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _WORD = re.compile(r"[a-z]+[,:;]?(\s|$)")
@@ -54,8 +55,9 @@ class CatalogueError(ValueError):
 class CatalogueEntry:
     """What is always true of a finding: what it means, how it is detected, how to mend it, where that is written.
 
-    `remedy` may have several lines, those that begin with `COMMAND_INDENT` being commands, and `{name}` placeholders
-    that `fill()` fills. The head of `catalogue.toml` says what the other fields mean.
+    `remedies` are by what was seen; that of `ALWAYS` fits whatever it was. A remedy may have several lines, those that
+    begin with `COMMAND_INDENT` being commands, and `{name}` placeholders that `fill()` fills. The head of
+    `catalogue.toml` says what the other fields mean.
     """
 
     id: str
@@ -65,13 +67,23 @@ class CatalogueEntry:
     title: str
     meaning: str
     detection: str
-    remedy: str
+    remedies: Mapping[str, str]
     reference: str
     fatal: bool
     unspecific: bool
     explains: frozenset[str]
     explains_when_account_proven: frozenset[str]
     explains_only_as_error: bool
+
+    @property
+    def remedy(self) -> str:
+        """All that may have to be done."""
+        return "\n".join(self.remedies.values())
+
+    def remedy_for(self, seen: str) -> str:
+        """What to do where this was seen, one of the keys of `remedies`; all of it where `seen` is empty."""
+        fitting = [text for key, text in self.remedies.items() if key in (ALWAYS, seen)]
+        return "\n".join(fitting) if seen else self.remedy
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +177,7 @@ def finding(
     evidence: Iterable[str] = (),
     *,
     severity: Severity | None = None,
+    remedy: str = "",
     **fields: object,
 ) -> Finding:
     """The finding `id` with what was seen.
@@ -174,6 +187,7 @@ def finding(
         detail: one or two sentences on this case.
         evidence: quoted text that proves it, each one line.
         severity: another one than the catalogue's, where the case is milder or worse.
+        remedy: the key of that remedy of the catalogue which fits; empty for all.
         fields: values for the placeholders of the remedy; for one that is missing its default stands.
 
     Raises:
@@ -186,7 +200,7 @@ def finding(
         title=entry.title,
         detail=detail,
         evidence=tuple(evidence),
-        remedy=fill(entry.remedy, fields),
+        remedy=fill(entry.remedy_for(remedy), fields),
         reference=entry.reference,
     )
 
@@ -209,7 +223,7 @@ def _entry(id_: str, table: Mapping[str, Any]) -> CatalogueEntry:
             title=rest.pop("title"),
             meaning=_unwrap(rest.pop("meaning")),
             detection=_unwrap(rest.pop("detection")),
-            remedy=_unwrap(rest.pop("remedy")),
+            remedies=_remedies(rest.pop("remedy")),
             reference=rest.pop("reference"),
             fatal=rest.pop("fatal", True),
             unspecific=rest.pop("unspecific", False),
@@ -224,6 +238,11 @@ def _entry(id_: str, table: Mapping[str, Any]) -> CatalogueEntry:
     if rest:
         raise CatalogueError(f"{id_} has {', '.join(sorted(rest))}, which no entry has.")
     return entry
+
+
+def _remedies(written: str | Mapping[str, str]) -> dict[str, str]:
+    by_key = {ALWAYS: written} if isinstance(written, str) else written
+    return {key: _unwrap(text) for key, text in by_key.items()}
 
 
 def _unwrap(text: str) -> str:

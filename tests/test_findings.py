@@ -114,6 +114,14 @@ def test_every_id_in_the_code_is_in_the_catalogue() -> None:
     assert [one for one in made if one[1] not in catalogue()] == []
 
 
+def test_a_remedy_is_what_fits_whatever_was_seen_and_what_fits_this() -> None:
+    told = {"always": "Look.", "one": "Do this.", "other": "Do that."}
+    entry = read_catalogue({"a": ENTRY | {"remedy": told}})["a"]
+    assert entry.remedy_for("") == entry.remedy == "Look.\nDo this.\nDo that."
+    assert entry.remedy_for("other") == "Look.\nDo that."
+    assert entry.remedy_for("a third") == "Look."
+
+
 def test_commands_stand_on_lines_of_their_own() -> None:
     remedy = finding("spn-not-registered", "x", spn="sip/hs1.litwareinc.com", account="LITWAREINC\\RTCService").remedy
     assert "    setspn -S sip/hs1.litwareinc.com LITWAREINC\\RTCService" in remedy.splitlines()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sipauthctl.diagnosis.answers import lines, proven, words
 from sipauthctl.findings import Finding, finding
 from sipauthctl.sip.message import Response
@@ -58,6 +60,6 @@ def refusal(
     else:
         id_, detail = "server-diagnostic", f"{host} answers {answer.status}: {words(answer)}."
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
-    fields: dict[str, object] = {"user": account, "sip_uri": sip_uri, "host": host}
+    fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     return finding(id_, detail, lines(answer), severity=None, **fields)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sipauthctl.association.choice import Wanted
-from sipauthctl.findings import Severity
+from sipauthctl.findings import Severity, catalogue
 from sipauthctl.network.evidence import Transport
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
@@ -154,6 +154,24 @@ def test_a_fault_gives_its_finding_and_no_other(
     assert registration.outcome is outcome
     failed = outcome is not Outcome.REGISTERED or any(f.severity is Severity.ERROR for f in registration.findings)
     assert registration.failed is failed
+
+
+@pytest.mark.parametrize(
+    ("faults", "options", "words"),
+    [
+        (["redirect-to-cleartext"], {}, "From TLS to TCP:"),
+        (["redirect-to-nowhere"], {}, "Without a usable Contact:"),
+        ([], {"max_redirects": 0}, "Too many redirects:"),
+    ],
+)
+def test_a_refused_redirect_has_the_remedy_of_its_cause_alone(
+    faults: list[str], options: dict[str, Any], words: str
+) -> None:
+    (found,) = run(*faults, options=options).registration.findings
+    others = [text for text in catalogue()["redirect-refused"].remedies.values() if not text.startswith(words)]
+    assert found.remedy.startswith(words)
+    assert len(others) == 2
+    assert not any(text.split(":")[0] in found.remedy for text in others)
 
 
 def test_the_skew_is_measured() -> None:

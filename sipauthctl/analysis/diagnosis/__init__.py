@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sipauthctl.analysis.diagnosis import (
     account,
@@ -48,7 +49,7 @@ def findings(tracked: Tracked, *, local_times: bool) -> Iterator[Finding]:
     """
     told = [one for family in _FAMILIES for one in family(tracked, local_times)]
     told += [
-        finding(one.id, one.detail, one.evidence, severity=one.severity, **dict(one.fields))
+        finding(one.id, one.detail, one.evidence, severity=one.severity, **dict[str, Any](one.fields))
         for one in tracked.problems
     ]
     registered = tracked.state is State.ESTABLISHED and tracked.answer is None

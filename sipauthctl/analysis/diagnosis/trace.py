@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
@@ -20,7 +21,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         cause = cause_in(tracked, notice)
         told = f"{tracked.where} says of {tracked.who} in its trace: {notice.text}"
         if cause is not None:
-            fields: dict[str, object] = {"user": user, "spn": tracked.name.targetname, "host": tracked.where}
+            fields: dict[str, Any] = {"user": user, "spn": tracked.name.targetname, "host": tracked.where}
             yield finding(cause, told, _evidence(notice), severity=None, **fields)
         else:
             # The refusal has a finding of its own; where there was none, the error was none for this sign-in.
@@ -61,6 +62,6 @@ def _evidence(notice: Notice) -> list[str]:
     return [place, *call, *([windows_text(code)] if code is not None else [])]
 
 
-def _code(notice: Notice) -> dict[str, object]:
+def _code(notice: Notice) -> dict[str, Any]:
     code = code_of(notice.text)
     return {} if code is None else {"code": f"0x{code:08X}"}

@@ -47,6 +47,7 @@ def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         [f"Contact: {value}" for value in contacts],
         sip_uri=sip_uri,
         severity=Severity.ERROR,
+        remedy=refused.problem.value,
         domain=options.sip_domain,
         server_domain=refused.foreign,
     )
