@@ -62,4 +62,4 @@ def refusal(
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
-    return finding(id_, detail, lines(answer), severity=None, **fields)
+    return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sipauthctl.association.choice import Wanted
-from sipauthctl.findings import Severity, catalogue
+from sipauthctl.findings import Severity, catalogue, finding
 from sipauthctl.network.evidence import Transport
 from sipauthctl.network.tls import TlsPolicy
 from sipauthctl.network.transport import Timeouts
@@ -83,7 +83,7 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
         ["srv-foreign-domain"],
         {"options": {**TCP["options"], "trust_domains": ("fabrikam.com",)}},
         Outcome.REGISTERED,
-        ["warning dns-domain-mismatch"],
+        ["info dns-domain-mismatch"],
     ),
     (
         [],
@@ -172,6 +172,32 @@ def test_a_refused_redirect_has_the_remedy_of_its_cause_alone(
     assert found.remedy.startswith(words)
     assert len(others) == 2
     assert not any(text.split(":")[0] in found.remedy for text in others)
+
+
+def test_a_domain_that_the_user_trusts_is_not_to_be_trusted_once_more() -> None:
+    advice = "    --trust-domain fabrikam.com"
+    trusting = {**TCP["options"], "trust_domains": ("fabrikam.com",)}
+    for fault, options, advised in (
+        ("srv-foreign-domain", TCP["options"], True),
+        ("redirect-to-foreign-domain", {}, True),
+        ("srv-foreign-domain", trusting, False),
+    ):
+        (found,) = run(fault, options=options).registration.findings
+        assert (advice in found.remedy.splitlines()) is advised
+        assert "Communicator" in found.remedy
+
+
+def test_ntlm_is_not_advised_where_it_was_refused() -> None:
+    (found,) = run(password="wrong").registration.findings
+    assert "--auth ntlm" not in found.remedy
+    assert "--auth ntlm" in finding("credentials-refused", "", remedy="Kerberos").remedy
+
+
+def test_a_server_that_was_given_by_address_is_better_given_by_name() -> None:
+    (found,) = run(lab={"port": 25191}, options={"server": ServerChoice("127.0.0.1", 25191)}).registration.findings
+    assert found.id == "tls-name-mismatch"
+    assert found.detail.endswith("You gave an address, and the certificate is for hs1.litwareinc.com.")
+    assert found.remedy.splitlines()[1:] == ["    --server hs1.litwareinc.com"]
 
 
 def test_the_skew_is_measured() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from sipauthctl.diagnosis.interception import inspection_product
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.findings import ALWAYS, Finding, Severity, finding
 from sipauthctl.network.discovery import AUTODISCOVER_HOSTS
 from sipauthctl.network.errors import (
     AnswerTimeout,
@@ -29,6 +29,7 @@ from sipauthctl.network.evidence import TlsEvidence
 from sipauthctl.network.resolver import Query, QueryOutcome
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
+from sipauthctl.sip.via import ip_of
 from sipauthctl.trust import Withheld, domain_above, within_domain
 
 _IDS: dict[type[NetworkError], str] = {
@@ -76,7 +77,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         if id_ is None or (isinstance(hop.error, AnswerTimeout) and answered):
             continue
         passed_over = got_through and not hop.exchanges and isinstance(hop.error, _PASSED_OVER)
-        yield _failure(run, hop, id_, Severity.WARNING if passed_over and hop is not run.hops[-1] else None)
+        yield _failure(run, options, hop, id_, Severity.WARNING if passed_over and hop is not run.hops[-1] else None)
     for hop in run.hops:
         yield from _expiring(hop)
 
@@ -112,12 +113,16 @@ def _outside(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         detail = f"{leads} is outside {options.sip_domain}."
         if host in withheld:
             detail += " It got no credentials."
-        severity = Severity.ERROR if host in withheld else None
+        severity, remedy = Severity.ERROR if host in withheld else None, ""
+        if any(within_domain(host, domain) for domain in options.trust_domains):
+            detail += " You trust that domain; clients do not know so."
+            severity, remedy = Severity.INFO, ALWAYS
         yield finding(
             "dns-domain-mismatch",
             detail,
             _asked(run, host),
             severity=severity,
+            remedy=remedy,
             domain=options.sip_domain,
             server_domain=domain_above(host) or host,
         )
@@ -143,7 +148,7 @@ def _unanswered(run: RunFacts, host: str) -> bool:
     return bool(asked) and all(query.outcome in _UNANSWERED for query in asked)
 
 
-def _failure(run: RunFacts, hop: HopFacts, id_: str, severity: Severity | None) -> Finding:
+def _failure(run: RunFacts, options: ProbeOptions, hop: HopFacts, id_: str, severity: Severity | None) -> Finding:
     server = hop.server
     where = f"{server.host} port {server.port} by {server.transport.value.upper()}"
     name, _, domain = server.host.partition(".")
@@ -152,11 +157,19 @@ def _failure(run: RunFacts, hop: HopFacts, id_: str, severity: Severity | None) 
     evidence = _asked(run, server.host) if isinstance(hop.error, HostUnresolvable) else []
     if isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired):
         evidence += certificate_lines(hop.tls)
+    told, remedy = f"{where}: {hop.error}.", ""
+    if isinstance(hop.error, TlsNameMismatch):
+        remedy = "host"
+        if ip_of(server.host) is not None:
+            names = hop.error.names
+            told += f" You gave an address, and the certificate is for {', '.join(names) or 'no host name'}."
+            remedy, name = "address", next((one for one in names if within_domain(one, options.sip_domain)), "")
     return finding(
         id_,
-        f"{where}: {hop.error}.",
+        told,
         evidence,
         severity=severity,
+        remedy=remedy,
         host=server.host,
         port=server.port,
         name=name,
