@@ -132,5 +132,17 @@ Event = (
     | Holding
 )
 
+
+def step_of(event: Event) -> str | None:
+    """What is being done after an event, in a few plain words; None where it changes nothing."""
+    if isinstance(event, Connecting):
+        return f"the connection to {event.server.host} port {event.server.port}"
+    if isinstance(event, RequestSent):
+        return f"{event.request.method} {event.request.cseq.number} to {event.server.host} ({event.purpose})"
+    if isinstance(event, Holding):
+        return f"the wait while registered at {event.server.host}"
+    return None
+
+
 Observer = Callable[[Event], None]
 """Whoever watches: called for each event, in order, from the event loop; it must return quickly."""

@@ -132,5 +132,7 @@ class RunFacts:
     unresolvable: list[Endpoint] = field(default_factory=list)
     queries: tuple[Query, ...] = ()
     interrupted: bool = False
+    step: str = ""  # what was being done when it was interrupted
     cut_short: bool = False  # interrupted once more, while it waited for an answer
     registration_left: bool = False  # the server may still hold the registration
+    registration_removed: bool = False

@@ -199,6 +199,22 @@ def verdicts_of(
     return counts
 
 
+class Remains(str, Enum):
+    """What is left of a registration that was interrupted."""
+
+    NONE = "none"  # nothing was registered
+    REMOVED = "removed"
+    LEFT = "left"  # the server may still hold it
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """An end by the user: `step` says during what, in a few plain words."""
+
+    step: str
+    registration: Remains
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
     """The whole run. `scheme` is the one that was used, None when it never came to one."""
@@ -208,6 +224,7 @@ class Registration:
     scheme: Scheme | None
     hops: tuple[Hop, ...]
     findings: tuple[Finding, ...]
+    interruption: Interruption | None = None
 
     @property
     def lost(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from dataclasses import replace
 
 from sipauthctl.association.associations import Answered
 from sipauthctl.association.client import StopReason
@@ -23,7 +24,7 @@ from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.transport import Connection
 from sipauthctl.probe.conversation import Conversation
 from sipauthctl.probe.dialog import Dialog
-from sipauthctl.probe.events import Connected, Connecting, ConnectionLost, Discovered
+from sipauthctl.probe.events import Connected, Connecting, ConnectionLost, Discovered, Event, step_of
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.holding import Holder
 from sipauthctl.probe.options import ProbeOptions
@@ -55,7 +56,9 @@ class Probe:
     def __init__(self, options: ProbeOptions, tools: Tools, resolver: Resolver, rng: random.Random) -> None:
         self.facts = RunFacts()
         self._options = options
-        self._tools = tools
+        self._tools = replace(tools, observer=self._observe)
+        self._observer = tools.observer
+        self._step = f"the search for a server of {options.sip_domain}"
         self._resolver = resolver
         self._rng = rng
         user = options.user
@@ -81,12 +84,18 @@ class Probe:
 
     def interrupt(self) -> None:
         """Ends the run early; what is registered is de-registered first. A second call ends it at once."""
+        if not self.facts.interrupted:
+            self.facts.step = self._step
         self.facts.cut_short, self.facts.interrupted = self.facts.interrupted, True
         self._stopping.set()
         registering = self._conversation is not None and self._conversation.association is not None
         # Once the server may have registered us, its answer is waited for: only then can we de-register.
         if self._task is not None and (self.facts.cut_short or not registering):
             self._task.cancel()
+
+    def _observe(self, event: Event) -> None:
+        self._step = step_of(event) or self._step
+        self._observer(event)
 
     async def _run(self) -> None:
         candidates = await self._candidates()
@@ -188,7 +197,8 @@ class Probe:
             elif registered and not (self._options.keep and not self.facts.interrupted):
                 self.facts.registration_left = stands  # unless it is taken back now
                 with contextlib.suppress(NetworkError):
-                    self.facts.registration_left &= not await self._deregister(conversation, candidate, facts)
+                    self.facts.registration_removed = await self._deregister(conversation, candidate, facts)
+                    self.facts.registration_left &= not self.facts.registration_removed
 
     async def _another(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Connection:
         """Another connection to the same server, in place of one that broke."""

@@ -6,7 +6,7 @@ from sipauthctl.findings import Finding, Severity
 from sipauthctl.probe.diagnosis import diagnose
 from sipauthctl.probe.facts import HopFacts, LifeFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
-from sipauthctl.probe.results import Hop, HopResult, Life, Outcome, Registration
+from sipauthctl.probe.results import Hop, HopResult, Interruption, Life, Outcome, Registration, Remains
 
 _OUTCOMES = {
     HopResult.REGISTERED: Outcome.REGISTERED,
@@ -28,7 +28,15 @@ def summarize(run: RunFacts, options: ProbeOptions) -> Registration:
         scheme=scheme,
         hops=tuple(_hop(hop) for hop in run.hops),
         findings=findings,
+        interruption=_interruption(run),
     )
+
+
+def _interruption(run: RunFacts) -> Interruption | None:
+    if not run.interrupted:
+        return None
+    left, removed = run.registration_left, run.registration_removed
+    return Interruption(run.step, Remains.LEFT if left else Remains.REMOVED if removed else Remains.NONE)
 
 
 def _outcome(run: RunFacts, findings: tuple[Finding, ...]) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from sipauthctl.association.clock import ClockReading
 from sipauthctl.findings import Finding
 from sipauthctl.network.evidence import Endpoint, TlsEvidence
-from sipauthctl.probe.results import AssociationSummary, Hop, Life, Registration
+from sipauthctl.probe.results import AssociationSummary, Hop, Interruption, Life, Registration
 from sipauthctl.report.text import for_json
 
 REGISTER_SCHEMA = "sipauthctl/register/1"
@@ -23,9 +23,14 @@ def registration_document(registration: Registration) -> dict[str, Any]:
         "outcome": registration.outcome.value,
         "user": registration.user,
         "scheme": registration.scheme.value if registration.scheme is not None else None,
+        "interrupted": _interruption(registration.interruption),
         "hops": [_hop(hop) for hop in registration.hops],
         "findings": finding_list(registration.findings, **_subject(registration)),
     }
+
+
+def _interruption(ended: Interruption | None) -> dict[str, Any] | None:
+    return None if ended is None else {"step": ended.step, "registration": ended.registration.value}
 
 
 def _subject(registration: Registration) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from collections import Counter
 from rich.console import Console
 
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.probe.results import Outcome, Registration
+from sipauthctl.probe.results import Outcome, Registration, Remains
 from sipauthctl.report.console import put
 from sipauthctl.report.findings import print_findings
 from sipauthctl.report.text import safe
@@ -18,6 +18,12 @@ _HEADLINES = {
     Outcome.UNTRUSTED: ("NOT TRUSTED", "bold red"),
     Outcome.UNREACHABLE: ("UNREACHABLE", "bold red"),
     Outcome.INCOMPLETE: ("INCOMPLETE", "bold red"),
+}
+_INTERRUPTED = ("INTERRUPTED", "bold yellow")
+_REMAINS = {
+    Remains.NONE: "Nothing was registered.",
+    Remains.REMOVED: "The registration was removed.",
+    Remains.LEFT: "The registration may still stand.",
 }
 _LOST = ("REGISTERED, THEN LOST", "bold red")
 _NAME_LIMIT = 400
@@ -31,7 +37,12 @@ def print_registration(console: Console, registration: Registration) -> None:
         server = registration.hops[-1].server
         where = f" at {safe(server.host, _NAME_LIMIT)} port {server.port}"
     headline = _LOST if registration.lost else _HEADLINES[registration.outcome]
+    ended = registration.interruption
+    if ended is not None and registration.outcome is Outcome.INCOMPLETE:
+        headline = _INTERRUPTED
     put(console, f"{safe(registration.user, _NAME_LIMIT)}{scheme}{where}", lead=(headline, "  "))
+    if ended is not None:
+        put(console, f"Interrupted during {safe(ended.step)}. {_REMAINS[ended.registration]}", indent=2)
     put(console, _signatures(registration), indent=2)
     console.print()
     print_findings(console, registration.findings)

@@ -249,6 +249,8 @@ def test_an_interruption_leaves_nothing_registered(number: signal.Signals) -> No
     assert process.returncode == 128 + number
     assert "de-registers" in err
     assert "registration-left" not in out
+    words = r"Interrupted during REGISTER \d+ to hs2.litwareinc.com \(refresh \d+\). The registration was removed."
+    assert re.search(words, " ".join(out.split()))
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from sipauthctl.network.resolver import Resolver
 from sipauthctl.network.transport import Timeouts
 from sipauthctl.probe.events import Event, RequestSent
 from sipauthctl.probe.facts import RunFacts
-from sipauthctl.probe.results import Outcome, Registration
+from sipauthctl.probe.results import Outcome, Registration, Remains
 from sipauthctl.probe.run import Probe
 from sipauthctl.probe.summary import summarize
 from sipauthctl.probe.tools import Tools
@@ -65,6 +65,26 @@ def test_an_interrupted_run_reports_what_it_saw() -> None:
     assert registration.hops[0].offers
 
 
+@pytest.mark.parametrize(
+    ("position", "step", "remains"),
+    [
+        (0, "the search for a server of litwareinc.com", Remains.NONE),
+        (1, "the connection to hs1.litwareinc.com port", Remains.NONE),
+        (5, "REGISTER 2 to hs1.litwareinc.com (takes NTLM)", Remains.NONE),
+        (17, "REGISTER 7 to hs2.litwareinc.com (refresh 1)", Remains.REMOVED),
+    ],
+)
+def test_an_interrupted_run_says_where_and_what_is_left(position: int, step: str, remains: Remains) -> None:
+    ended = asyncio.run(interrupted_at(position))[0].interruption
+    assert ended is not None
+    assert ended.step.startswith(step)
+    assert ended.registration is remains
+
+
+def test_a_run_that_nobody_interrupts_says_nothing_of_it() -> None:
+    assert asyncio.run(interrupted_at(-1))[0].interruption is None
+
+
 async def interrupted_twice(purposes: tuple[str, str], mute_at: str) -> tuple[Registration, list[str], RunFacts]:
     """Ctrl-C when the requests of these purposes go out, to servers that fall silent with the one of `mute_at`."""
     sent: list[str] = []
@@ -109,6 +129,8 @@ def test_a_second_interruption_does_not_wait_for_a_silent_server(purposes: tuple
     assert facts.interrupted
     (left,) = [found for found in registration.findings if found.id == "registration-left"]
     assert "second interruption" in left.detail
+    assert registration.interruption is not None
+    assert registration.interruption.registration is Remains.LEFT
 
 
 async def interrupted_hold(clock: Clock, after: float) -> tuple[Registration, list[LabEvent]]:
