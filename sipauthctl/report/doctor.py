@@ -18,6 +18,8 @@ _STYLES = {Status.PASSED: "green", Status.FAILED: "bold red", Status.WARNED: "ye
 _DETAIL_LIMIT = 500
 _NAME_LIMIT = 400
 
+_NOTHING_WRONG = "Nothing was found wrong as far as it was checked"
+
 
 class Progress:
     """Tells on stderr which checks run: on a terminal in one line that goes away, else a line for each that ended.
@@ -80,6 +82,8 @@ def print_verdict(console: Console, verdict: Verdict, user: str, source: str) ->
 
 def _headline(console: Console, verdict: Verdict, user: str) -> None:
     who = safe(user, _NAME_LIMIT)
+    count = len(verdict.findings)
+    notes = "" if not count else "; see the note below" if count == 1 else f"; see the {count} notes below"
     root = next((finding for finding in verdict.findings if finding.id == verdict.root_cause), None)
     if root is not None:
         works = " Sign-in works all the same." if verdict.registered else ""
@@ -87,12 +91,14 @@ def _headline(console: Console, verdict: Verdict, user: str) -> None:
         word = "CAUSE" if verdict.registered is not True else "FOUND"
         put(console, f"{root.title} ({root.id}).{works}", lead=((word, style), "  "))
     elif verdict.registered:
-        put(console, f"{who} signs in, and nothing was found wrong.", lead=(("HEALTHY", "bold green"), "  "))
+        found = f". No fault was found{notes}" if notes else ", and nothing was found wrong"
+        put(console, f"{who} signs in{found}.", lead=(("HEALTHY", "bold green"), "  "))
     elif verdict.registered is False:
         put(console, f"{who} does not sign in, and no cause was found.", lead=(("UNDECIDED", "bold red"), "  "))
     else:
         tried = f" No sign-in was tried for {who}." if user else ""
-        put(console, f"Nothing was found wrong as far as it was checked.{tried}", lead=(("NO FAULT", "bold"), "  "))
+        found = f"No fault was found as far as it was checked{notes}" if notes else _NOTHING_WRONG
+        put(console, f"{found}.{tried}", lead=(("NO FAULT", "bold"), "  "))
     skipped = status_counts(verdict.checks)[Status.SKIPPED]
     if skipped and verdict.registered is not True:
         plural = "check was" if skipped == 1 else "checks were"
