@@ -41,16 +41,19 @@ class KdcCheck(Check):
         except NoKdc as error:
             return self._nobody(case, error, note)
         case.kdc, case.kdc_clock = talk, talk.clock
-        doubt = ""
+        unjudged = ""
         password = case.asked.credentials.password
         if password is not None:
             try:
                 talk = case.kdc = replace(talk, proof=await prove(case, talk, password))
+                unjudged = "" if talk.proof is not None else case.attempts.refusal or _no_proof(talk)
             except NoKdc as error:
-                doubt = f"; the password was not judged: {error}"
+                unjudged = str(error)
         severity = _severity(case, talk)
         found = account_finding(talk.last, talk.name, talk.place.host, severity=severity)
-        detail = f"{talk.place.host} {_words(talk)}{doubt}"
+        detail = f"{talk.place.host} {_words(talk)}"
+        if found is None and unjudged and not talk.refuses:
+            return self.skipped(f"{detail}; the password was not judged: {unjudged}")
         if found is None:
             return self.skipped(detail) if talk.refuses else self.judged(detail)
         return self.judged(detail, [*_wrong_name(case, found, severity, realms.trust), found])
@@ -82,6 +85,13 @@ def _wrong_name(case: Case, found: Finding, severity: Severity | None, trust: Tr
     domain = trust.advisable(case.domain.netbios or case.domain.dns or "")
     severity = severity or Severity.ERROR
     return [sip_address_as_name(name, sip_uri, found.evidence, severity=severity, domain=domain)]
+
+
+def _no_proof(talk: KdcTalk) -> str:
+    """Why the KDC was given no proof of the password."""
+    if talk.answer.code == TICKET:
+        return "the KDC asks for no proof of it"
+    return "the KDC asks for a proof that cannot be made here"
 
 
 def _words(talk: KdcTalk) -> str:
