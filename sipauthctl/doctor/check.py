@@ -37,7 +37,8 @@ class Check(ABC):
     """One check. It reads what earlier checks learned from the case, and leaves there what it learns itself.
 
     `needs` are the checks without which it cannot run: they run first even where the user chose this one alone, and
-    when one of them is skipped so is this one. `after` are checks that come first only where they are part of the
+    when one of them is skipped so is this one. `uses` run first as well, and this one runs whatever became of them.
+    `after` are checks that come first only where they are part of the
     run. `steps` is how many of the user's time limits (option --timeout) it may use up one after another; the runner
     ends it after that.
     """
@@ -45,6 +46,7 @@ class Check(ABC):
     id: ClassVar[str]
     title: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()
+    uses: ClassVar[tuple[str, ...]] = ()
     after: ClassVar[tuple[str, ...]] = ()
     steps: ClassVar[int] = 1
 

@@ -27,7 +27,7 @@ async def run_checks(checks: Sequence[Check], case: Case, observer: Observer) ->
     """
     tasks: dict[str, asyncio.Task[None]] = {}
     for check in in_order(checks):
-        before = [tasks[id_] for id_ in (*check.needs, *check.after) if id_ in tasks]
+        before = [tasks[id_] for id_ in (*check.needs, *check.uses, *check.after) if id_ in tasks]
         tasks[check.id] = asyncio.create_task(_turn(check, before, case, observer))
     try:
         await asyncio.gather(*tasks.values())
@@ -46,7 +46,7 @@ def in_order(checks: Iterable[Check]) -> list[Check]:
     left, ordered = list(checks), list[Check]()
     while left:
         waiting = {check.id for check in left}
-        ready = [check for check in left if not waiting & {*check.needs, *check.after}]
+        ready = [check for check in left if not waiting & {*check.needs, *check.uses, *check.after}]
         if not ready:
             raise ValueError(f"these checks depend on each other: {', '.join(sorted(waiting))}")
         ordered += ready
@@ -62,7 +62,7 @@ def chosen(checks: Iterable[Check], only: Iterable[str]) -> tuple[Check, ...]:
         id_ = open_.pop()
         if id_ not in wanted:
             wanted.add(id_)
-            open_ += known[id_].needs
+            open_ += (*known[id_].needs, *known[id_].uses)
     return tuple(check for check in known.values() if not wanted or check.id in wanted)
 
 

@@ -41,6 +41,9 @@ def test_a_fault_is_the_first_finding_and_says_what_to_type() -> None:
     assert result.code == 1
     lines = result.out.splitlines()
     assert "CAUSE  The server's certificate is not valid at this time (tls-expired)." in lines
+    words = " ".join(result.out.split())
+    assert "skipped offers not believed, as the certificate is not accepted:" in words
+    assert "passed clock" in words
     assert "      Request-CsCertificate -New -Type Default -CA <CA server FQDN>\\<CA name>" in lines
     assert all(len(line) <= 80 or line.startswith(("    | ", "      ")) for line in lines)
     assert "\x1b" not in result.out + result.err

@@ -29,13 +29,20 @@ async def crash(case: Case) -> None:
     raise RuntimeError("hunter2")
 
 
-def check(name: str, body: Body = nothing, *, needs: tuple[str, ...] = (), after: tuple[str, ...] = ()) -> Check:
+def check(
+    name: str,
+    body: Body = nothing,
+    *,
+    needs: tuple[str, ...] = (),
+    uses: tuple[str, ...] = (),
+    after: tuple[str, ...] = (),
+) -> Check:
     class Made(Check):
         async def run(self, case: Case) -> CheckResult:
             await body(case)
             return self.judged("done")
 
-    Made.id, Made.title, Made.needs, Made.after = name, name, needs, after
+    Made.id, Made.title, Made.needs, Made.uses, Made.after = name, name, needs, uses, after
     return Made()
 
 
@@ -72,6 +79,14 @@ def test_a_check_that_hangs_is_skipped_and_the_others_go_on() -> None:
         ("skipped", "needs a, which was skipped"),
         ("passed", "done"),
     ]
+
+
+def test_a_check_uses_what_it_can_do_without() -> None:
+    checks = (check("b", uses=("a",)), check("a", forever), check("c"))
+    results, events = run(*checks, seconds=0.05)
+    assert events.index("-a") < events.index("+b")
+    assert results[0] == ("passed", "done")
+    assert [one.id for one in chosen(checks, ["b"])] == ["b", "a"]
 
 
 def test_a_check_that_cannot_be_ended_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:

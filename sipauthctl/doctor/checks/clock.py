@@ -22,7 +22,7 @@ class ClockCheck(Check):
 
     id = "clock"
     title = "clocks of this computer, the server and the KDC"
-    needs = ("offers",)
+    uses = ("offers",)
     after = ("kdc",)
 
     async def run(self, case: Case) -> CheckResult:

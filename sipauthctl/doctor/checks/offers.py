@@ -48,7 +48,7 @@ class OffersCheck(Check):
         if hop.ntlm is not None and not unproven:
             case.domain = DomainNames(hop.ntlm.names.dns_domain, hop.ntlm.names.netbios_domain)
         if unproven:
-            return self.judged(f"{_words(hop)}; the certificate was not believed, and neither is this")
+            return self.skipped(f"not believed, as the certificate is not accepted: {_words(hop)}")
         found = self._findings(case, run)
         if await _speaks_tls(case, hop):
             found = [_tls_on_plain_port(hop), *(item for item in found if item.id != "handshake-incomplete")]

@@ -74,8 +74,6 @@ class SignInCheck(Check):
         """See the class."""
         if not case.asked.credentials.given:
             return self.skipped("no credentials were given")
-        if case.used is not None and case.used.error is not None:
-            return self.skipped(f"no connection that may be used: {case.used.error}")
         if case.server is None or not _FAMILY & {offer.scheme for offer in case.server.offers}:
             return self.skipped("no server offers NTLM or Kerberos")
         reason = case.attempts.refusal or kdc_refusal(case)

@@ -11,7 +11,6 @@ from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.kerberos import kdc_refusal, kerberos_initiators, kerberos_login, note_failure
 from sipauthctl.doctor.this_machine import trust_of
-from sipauthctl.findings import Finding
 from sipauthctl.mechanisms.base import MechanismError, Scheme, SlowInitiator
 from sipauthctl.mechanisms.kerberos.as_exchange import ETYPES
 from sipauthctl.mechanisms.kerberos.token import ticket_key_type
@@ -38,34 +37,31 @@ class SpnCheck(Check):
             return self.skipped("the server offered nothing")
         if not offered:
             return self.skipped("Kerberos is not offered")
-        if not hop.proven and case.used is not None and case.used.error is not None:
-            return self.skipped("the server's certificate is not accepted, so nothing it names is asked for")
         name = offered[0].targetname or "no name"
         of_form = [
             item for item in offers.findings(RunFacts(hops=[hop]), case.asked.probe) if item.id.startswith("spn-")
         ]
         if of_form:
             return self.judged(f"the offer names {name!a}", of_form)
-        detail, found = await self._ticket(case, hop, offered[0])
-        return self.judged(f"{name}: {detail}", found)
+        return await self._ticket(case, hop, offered[0], name)
 
-    async def _ticket(self, case: Case, hop: HopFacts, offer: Offer) -> tuple[str, list[Finding]]:
+    async def _ticket(self, case: Case, hop: HopFacts, offer: Offer, name: str) -> CheckResult:
         reason = case.attempts.refusal or kdc_refusal(case)
         if not case.asked.credentials.given:
             reason = "no credentials were given"
-        if reason is not None or Spn.parse(offer.targetname or "") is None:
-            return f"no ticket was asked for: {reason or 'the name is missing'}", []
         make = kerberos_initiators(case, case.asked.probe.logon_name)
-        if isinstance(make, str):
-            return f"no ticket was asked for: {make}", []
+        if reason is not None or Spn.parse(offer.targetname or "") is None or isinstance(make, str):
+            reason = reason or (make if isinstance(make, str) else "the name is missing")
+            return self.skipped(f"{name}: no ticket was asked for: {reason}")
         try:
             await kerberos_login(case, case.asked.probe.logon_name)
         except NoLogon as error:
-            return f"no ticket was asked for: {error}", []
+            return self.skipped(f"{name}: no ticket was asked for: {error}")
         to = Destination(hop.server.host, hop.named_by, hop.proven)
         cleared = (await trust_of(case)).clear(Credential.SERVICE_TICKET, to)
         if isinstance(cleared, Withheld):
-            return f"no ticket was asked for: {hop.server.host} may not have it ({REMEDY[cleared]} allows it)", []
+            why = f"{hop.server.host} may not have it ({REMEDY[cleared]} allows it)"
+            return self.skipped(f"{name}: no ticket was asked for: {why}")
         try:
             initiator = await make(offer, cleared)
             if isinstance(initiator, SlowInitiator):
@@ -75,7 +71,7 @@ class SpnCheck(Check):
             note_failure(case, error)
             tried = replace(hop, scheme=None, mechanism_errors={Scheme.KERBEROS: error})
             found = kerberos.findings(RunFacts(hops=[tried]), case.asked.probe)
-            return "no ticket", list(found)
+            return self.judged(f"{name}: no ticket", found)
         weak = rc4_ticket(key_type := ticket_key_type(token), spn=offer.targetname or "", host=hop.server.host)
         words = "that cannot be read" if key_type is None else f"of type {ETYPES.get(key_type, key_type)}"
-        return f"a ticket was issued, {words}", [] if weak is None else [weak]
+        return self.judged(f"{name}: a ticket was issued, {words}", [] if weak is None else [weak])
