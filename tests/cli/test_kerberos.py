@@ -191,7 +191,10 @@ def test_a_source_that_cannot_be_used_is_one_finding(
         file.write_bytes(content)
     result = lab.register(option, str(file), "--json", KRB5_CONFIG=str(lab.configuration))
     assert result.code == 1
-    assert [finding["id"] for finding in json.loads(result.out)["findings"]] == ["no-ticket"]
+    (finding,) = json.loads(result.out)["findings"]
+    assert finding["id"] == "no-ticket"
+    assert str(file) in finding["detail"]
+    assert ("klist -k" in finding["remedy"]) is (option == "--keytab")
     assert result.err == ""
 
 

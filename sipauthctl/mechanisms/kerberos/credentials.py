@@ -135,6 +135,8 @@ class KerberosLogin:
                     usage="initiate", mechs=[gssapi.MechType.kerberos], store={"ccache": _full_name(cache)}
                 )
         except KerberosFailure as error:
+            if isinstance(self.source, KeytabSource):
+                error.keytab = str(self.source.path)
             self._failure = error
             raise
 
@@ -168,9 +170,10 @@ class KerberosLogin:
     def _doing(self) -> str:
         source = self.source
         if isinstance(source, PasswordSource):
-            return f"signing in {source.name.text} by password"
+            return f"signing in {source.name.text} with a password"
         if isinstance(source, KeytabSource):
-            return f"signing in by the keytab {source.path}"
+            who = "" if source.name is None else f" {source.name.text}"
+            return f"signing in{who} with the keytab {source.path}"
         return (
             f"reading the credential cache {source.cache}" if source.cache else "reading the default credential cache"
         )
@@ -189,7 +192,7 @@ def _ask(context: krb5.Context, source: PasswordSource | KeytabSource) -> krb5.C
         return krb5.get_init_creds_password(context, principal, options, password=password)
     keytab = krb5.kt_resolve(context, b"FILE:" + bytes(source.path))
     if next(iter(keytab), None) is None:  # libkrb5 takes one that it cannot read for one without the right key
-        raise failure(KerberosCause.NO_TICKET, 0, f"signing in by the keytab {source.path}", "it has no key")
+        raise failure(KerberosCause.NO_TICKET, 0, f"signing in with the keytab {source.path}", "it has no key at all")
     principal = _principal(context, source.name)
     krb5.get_init_creds_opt_set_canonicalize(options, source.name.enterprise)
     return krb5.get_init_creds_keytab(context, principal, options, keytab=keytab)

@@ -49,7 +49,10 @@ _ACCOUNT_REFUSED = frozenset(
 
 
 class KerberosFailure(MechanismError):
-    """Kerberos refused. `code` is libkrb5's, or a GSS-API status where libkrb5 gave none."""
+    """Kerberos refused. `code` is libkrb5's, or a GSS-API status where libkrb5 gave none; `keytab` the file whose keys
+    were to be used, empty where it was none."""
+
+    keytab = ""
 
     def __init__(self, cause: KerberosCause, code: int, message: str) -> None:
         super().__init__(message)
@@ -67,6 +70,9 @@ PREAUTH_FAILED = -1765328174
 KDC_UNREACHABLE = -1765328228
 """KRB5_KDC_UNREACH: no KDC of the realm answered."""
 
+KEYTAB_HAS_NO_KEY = -1765328203
+"""KRB5_KT_NOTFOUND: the keytab has no key of the principal."""
+
 _REPEAT = 34  # KRB_AP_ERR_REPEAT, RFC 4120 7.5.9
 
 _LIBRARY = {
@@ -77,7 +83,7 @@ _LIBRARY = {
     -1765328234: KerberosCause.ETYPE_UNSUPPORTED,  # KRB5_PROG_ETYPE_NOSUPP
     -1765328230: KerberosCause.KDC_NOT_FOUND,  # KRB5_REALM_UNKNOWN
     KDC_UNREACHABLE: KerberosCause.KDC_UNREACHABLE,
-    -1765328203: KerberosCause.SERVICE_KEY_MISMATCH,  # KRB5_KT_NOTFOUND
+    KEYTAB_HAS_NO_KEY: KerberosCause.SERVICE_KEY_MISMATCH,
     -1765328196: KerberosCause.ETYPE_UNSUPPORTED,  # KRB5_BAD_ENCTYPE
     -1765328190: KerberosCause.NO_TICKET,  # KRB5_FCC_PERM
     -1765328189: KerberosCause.NO_TICKET,  # KRB5_FCC_NOFILE
@@ -95,11 +101,23 @@ _BY_PHASE = {
     (Phase.LOGON, PROTOCOL_BASE + 31): KerberosCause.WRONG_PASSWORD,
     # The service of an AS exchange is the realm's own, krbtgt.
     (Phase.LOGON, PROTOCOL_BASE + 7): KerberosCause.KDC_NOT_FOUND,
-    (Phase.LOGON, -1765328203): KerberosCause.NO_TICKET,  # the client's keytab lacks the client
+    (Phase.LOGON, KEYTAB_HAS_NO_KEY): KerberosCause.NO_TICKET,
     (Phase.LOGON, -1765328171): KerberosCause.NO_TICKET,  # KRB5_KEYTAB_BADVNO
     (Phase.LOGON, 13): KerberosCause.NO_TICKET,  # EACCES, of a cache or keytab
     (Phase.LOGON, 2): KerberosCause.NO_TICKET,  # ENOENT
 }
+
+_FILES = {
+    -1765328190: "the credential cache cannot be read",  # KRB5_FCC_PERM
+    -1765328189: "there is no such credential cache",  # KRB5_FCC_NOFILE
+    -1765328185: "the file is no credential cache",  # KRB5_CC_FORMAT
+    -1765328172: "the file is no credential cache",  # KRB5_CCACHE_BADVNO
+    KEYTAB_HAS_NO_KEY: "the keytab has no key of this user",
+    -1765328171: "the file is no keytab",  # KRB5_KEYTAB_BADVNO
+    13: "the file cannot be read",
+    2: "there is no such file",
+}
+"""What is wrong with a cache or keytab, where there are no credentials in it."""
 
 # What a KDC says at length may be the request with the ticket, thrown back.
 _OF_THE_KDC = re.compile(r"(error string: .{40}).+", re.DOTALL)
@@ -148,5 +166,6 @@ def failure(cause: KerberosCause, code: int, doing: str, words: str = "") -> Ker
         words: the library's own, which name principals and files and never a secret.
     """
     words = _OF_THE_KDC.sub(r"\1...", words)
-    detail = f" ({words}, code {code})" if words else f" (code {code})"
-    return KerberosFailure(cause, code, f"{doing}: {_SENTENCES[cause]}{detail}")
+    detail = ", ".join(filter(None, (words, f"code {code}" if code else "")))
+    says = _FILES.get(code, _SENTENCES[cause]) if cause is KerberosCause.NO_TICKET else _SENTENCES[cause]
+    return KerberosFailure(cause, code, f"{doing}: {says} ({detail})")

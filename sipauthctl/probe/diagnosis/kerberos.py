@@ -86,7 +86,10 @@ def _failure(hop: HopFacts, options: ProbeOptions, error: KerberosFailure) -> It
         )
         yield finding("spn-host-mismatch", detail, evidence[:1], severity=_severity(hop), host=hop.server.host)
         fields["spn"] = ""  # nobody should register that name
-    yield finding(id_, f"{sentence(str(error))}{instead}", evidence, severity=_severity(hop), **fields)
+    remedy = "" if id_ != "no-ticket" else "keytab" if error.keytab else "ticket"
+    fields["keytab"] = error.keytab
+    detail = f"{sentence(str(error))}{instead}"
+    yield finding(id_, detail, evidence, severity=_severity(hop), remedy=remedy, **fields)
     parsed = Spn.parse(spn)
     service_domain = parsed.host.partition(".")[2] if parsed is not None else ""
     if error.cause in _WRONG_REALM and realm and service_domain and realm.lower() != service_domain.lower():

@@ -65,6 +65,32 @@ def test_credentials_that_do_not_serve(source: CredentialSource, cause: Kerberos
     with_kdc(work)
 
 
+def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.keytab"
+    empty.write_bytes(b"\x05\x02")
+
+    async def work(kdc: Kdc) -> None:
+        for source, words in (
+            (
+                CacheSource("/nonexistent/cc"),
+                "the credential cache /nonexistent/cc: there is no such credential cache",
+            ),
+            (CacheSource("/etc/passwd"), "the credential cache /etc/passwd: the file is no credential cache"),
+            (KeytabSource(Path("/nonexistent/kt")), "the keytab /nonexistent/kt: there is no such file"),
+            (KeytabSource(Path("/etc/passwd")), "the keytab /etc/passwd: the file is no keytab"),
+            (KeytabSource(empty), "there are no credentials that can be used (it has no key at all)"),
+            (
+                KeytabSource(kdc.keytab, KerberosName("ned", "LITWAREINC.COM")),
+                f"signing in ned@LITWAREINC.COM with the keytab {kdc.keytab}: the keytab has no key of this user",
+            ),
+        ):
+            error = await refused(source)
+            assert (error.cause, words in str(error)) == (KerberosCause.NO_TICKET, True), str(error)
+            assert error.keytab == (str(source.path) if isinstance(source, KeytabSource) else "")
+
+    with_kdc(work)
+
+
 @pytest.mark.parametrize(
     ("flaw", "cause", "code"),
     [
