@@ -50,8 +50,9 @@ from sipauthctl.mechanisms.base import Initiator
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response
 
-MAX_HANDSHAKES = 12
-"""For one request: a server that asks under ever new names is left."""
+MAX_HANDSHAKES = 6
+"""For one request, enough for three proxies and the home server. A server that asks under ever new names gets no more
+NTLM responses than this."""
 
 MAX_HANDSHAKES_IN_ALL = 10_000
 """For all requests; a registration that is held for days needs a few hundred."""
