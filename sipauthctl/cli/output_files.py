@@ -42,9 +42,23 @@ class OutputPath(click.Path):
     def __init__(self) -> None:
         super().__init__(dir_okay=False, path_type=Path)
 
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. `-` is refused: the standard output has the result."""
+        if str(value) == "-":
+            self.fail("'-' does not stand for the standard output here. Name a file.", param, ctx)
+        return super().convert(value, param, ctx)
+
 
 class CommandWithFiles(click.Command):
     """A command that reads files and writes others."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuses arguments beyond those that it takes, without showing them: one may be a password."""
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            ctx.fail("Too many arguments. A password is never one: use --password-file or SIPAUTHCTL_PASSWORD.")
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Refuses to write over what is read, and tells of secrets that others can read, before anything is done."""
