@@ -110,10 +110,11 @@ def _print(out: Console, deployment: Deployment) -> None:
     first = document["accounts"][0]
     kerberos = f"KRB5_CONFIG={document['krb5_config']} " if document["krb5_config"] else ""
     command = (
-        f"{kerberos}SIPAUTHCTL_PASSWORD={first['password']} sipauthctl register {first['sip_uri']}"
+        f"{kerberos}sipauthctl register {first['sip_uri']}"
         f" --username '{first['domain']}\\{first['username']}'"
         f" --nameserver {document['nameserver']} --ca-file {document['ca_file']}"
     )
     put(out, command, indent=2, wrap=False)
+    put(out, f"and type {first['password']} when it asks for the password.")
     put(out, f"The outbound proxy of a client is {proxy['host']}, port {proxy['port']}, by TLS.")
     sys.stdout.flush()
