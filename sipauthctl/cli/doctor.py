@@ -75,7 +75,8 @@ def command(
     seen without them is checked. Once credentials are refused, the run stops trying them, so that no account is
     locked. What was registered is taken back.
 
-    Exit codes: 0 nothing wrong, 1 a problem was diagnosed, 2 wrong usage, 3 could not be carried out.
+    Exit codes: 0 nothing wrong, 1 a problem was diagnosed, 2 wrong usage, 3 could not be carried out
+    or its output not be written, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
     options: GlobalOptions = ctx.obj
     if list_checks:

@@ -82,6 +82,8 @@ def command(
 
     An outbound proxy (hs1) that authenticates and redirects, a home server (hs2) that registers, a certificate
     authority, a name server and accounts, all on loopback and gone when you press Ctrl-C.
+
+    Exit codes: 0 ended by Ctrl-C, SIGTERM or SIGHUP, 2 wrong usage, 3 could not be carried out.
     """
     require_lab()
     from sipauthctl.lab.errors import CannotStart

@@ -67,7 +67,8 @@ def command(
     principal or of this computer's domain is taken. Every answer's signature is verified before it
     is believed. The registration is taken back at the end.
 
-    Exit codes: 0 registered and nothing wrong, 1 a problem was diagnosed, 2 wrong usage, 3 could not be carried out.
+    Exit codes: 0 registered and nothing wrong, 1 a problem was diagnosed, 2 wrong usage, 3 could not be carried out
+    or its output not be written, 130 interrupted by Ctrl-C, 143 by SIGTERM, 129 by SIGHUP.
     """
     check_combination(given)
     life = {"proxies": proxies, "forked": forked, "sa_idle": sa_idle, "message_every": message_every}
