@@ -137,6 +137,7 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "--lab", "--trust-domain", "com"], "'com' is a top-level domain"),
         (["register", "sip:ned@litwareinc.com", "--nameserver", "ns1.invalid"], "has no address"),
         (["register", "sip:ned@litwareinc.com"], "No password"),
+        (["register", "--lab", "--trace", "-"], "'-' does not stand for the standard output"),
         (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),
         (["register", "--lab", "--fault", "clock-skew=soon"], "takes a number of seconds"),
         (
@@ -164,6 +165,22 @@ def test_wrong_usage_exits_with_2_and_says_why(args: list[str], words: str) -> N
     assert words in result.err
     assert "Traceback" not in result.err
     assert result.out == ""
+
+
+@pytest.mark.parametrize("command", ["register", "doctor"])
+def test_a_surplus_argument_is_not_shown(command: str) -> None:
+    result = sipauthctl(command, "ned@litwareinc.com", "Litware-Ned-1")
+    assert (result.code, result.out) == (2, "")
+    assert "Too many arguments" in result.err
+    assert "Litware-Ned-1" not in result.err
+
+
+def test_a_module_in_the_working_directory_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise SystemExit('ran')", "utf-8")
+    done = subprocess.run(
+        [*PROGRAM, "--version"], cwd=tmp_path, env=environment(), capture_output=True, encoding="utf-8", check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow
