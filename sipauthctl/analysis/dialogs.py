@@ -109,6 +109,7 @@ class Dialog:
     challenge: ChallengeSeen | None = None
     answered: bool = False  # by any final answer
     went_on: bool = False  # credentials followed the challenge
+    other_credentials: bool = False  # the client gave some that are not of this family
     unasked: str | None = None  # the status of a success that no challenge went before
     refused: bool = False  # without a challenge
     identity: Problem | None = None  # what is wrong with the epid or +sip.instance of its first REGISTER

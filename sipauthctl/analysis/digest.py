@@ -31,6 +31,7 @@ ANONYMOUS_JOIN = "anonymous join"
 OPEN_EXCHANGES = 512
 REMEMBERED_ANSWERS = 16
 MOST_REALMS = 4  # of one user under one Call-ID
+EARLIER_KEPT = 8  # exchanges of one user that came to no success
 
 _NO_SECRET = "no password was given for this user"
 _NO_ALGORITHM = "an algorithm that is not computed here"
@@ -58,6 +59,7 @@ class DigestWatch:
     def __init__(self, secrets: Secrets) -> None:
         self._secrets = secrets
         self._open: Bounded[tuple[str, Endpoint], list[DigestExchange]] = Bounded(OPEN_EXCHANGES)
+        self._earlier: Bounded[tuple[Endpoint, str], list[Tracked]] = Bounded(OPEN_EXCHANGES)
         self._seen = False
         self._done: list[Tracked] = []
 
@@ -146,10 +148,19 @@ class DigestWatch:
                 self._check(exchange, record, message, Sender.SERVER, credentials, rspauth, expected)
             else:
                 tracked.draw(record, Sender.SERVER, start_line(message), "", None)
-            tracked.step = Step.ESTABLISHED if message.status < 400 else Step.REFUSED
-            if message.status >= 400:
+            # Another request that is refused without a challenge says something of its target, not of the caller.
+            refused = message.status >= 400 and (key[2] == "REGISTER" or bool(tracked.purpose))
+            tracked.step = Step.REFUSED if refused else Step.ESTABLISHED
+            if refused:
                 tracked.answer = message
                 self._finish(key[0], client, exchange)
+            else:
+                self._succeeded(tracked)
+
+    def _succeeded(self, tracked: Tracked) -> None:
+        """Tells the exchanges before that the user is let in after all."""
+        for earlier in self._earlier.pop((tracked.endpoint, tracked.name.realm)) or ():
+            earlier.followed_by_success = earlier is not tracked
 
     def _check(
         self,
@@ -229,6 +240,8 @@ class DigestWatch:
                 purpose=ANONYMOUS_JOIN if is_anonymous_join(message) else "",
             )
             found = DigestExchange(tracked)
+            earlier = self._earlier.get((client, realm)) or []
+            self._earlier.put((client, realm), [*earlier, tracked][-EARLIER_KEPT:])
             exchanges.append(found)
             if len(exchanges) > MOST_REALMS:
                 self._done.append(exchanges.pop(0).tracked)

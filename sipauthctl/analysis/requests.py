@@ -44,6 +44,7 @@ class RequestWatch:
         dialog = self._dialog(record, message, key, headers) if by_client else None
         if dialog is not None:
             dialog.went_on = dialog.went_on or sent.any_credentials
+            dialog.other_credentials |= sent.any_credentials and not headers
             if not sent.any_credentials:
                 self._given_up(dialog)
             if sent.any_credentials:

@@ -129,6 +129,7 @@ class Tracked:
     identity: Problem | None = None  # what is wrong with its epid or +sip.instance
     purpose: str = ""
     tls: TlsDskSeen | None = None
+    followed_by_success: bool = False  # the same user signed in later; set for Digest alone
     digest_verdict: Verdict | None = None  # on the client's last Digest response, where a password was tried
 
     def report(self, problem: Problem) -> None:

@@ -34,13 +34,14 @@ def proven(message: Message, scheme: str) -> Code | None:
 
 
 def lines(response: Response) -> list[str]:
-    """The status line and the reports as they stand, for evidence."""
-    reports = [f"{name}: {value}" for name in HEADERS for value in response.headers.get_all(name)]
-    return [f"SIP/2.0 {response.status} {response.reason}", *reports]
+    """The status line, the reports, and what the server asks of the next attempt, as they stand, for evidence."""
+    names = (*HEADERS, "Retry-After", "Min-Expires")  # RFC 3261 20.33 and 20.23
+    told = [f"{name}: {value}" for name in names for value in response.headers.get_all(name)]
+    return [f"SIP/2.0 {response.status} {response.reason}".rstrip(), *told]
 
 
 def words(message: Message) -> str:
-    """The reasons in words."""
-    return (
-        "; ".join(reason for report in diagnostics(message) if (reason := report.get("reason"))) or "without a reason"
-    )
+    """The status with its reason phrase, and the reasons in the reports."""
+    status = f"{message.status} {message.reason}".rstrip() if isinstance(message, Response) else ""
+    reasons = "; ".join(reason for report in diagnostics(message) if (reason := report.get("reason")))
+    return ": ".join(part for part in (status, reasons) if part) or "without a reason"

@@ -58,7 +58,7 @@ def refusal(
     elif answer.status == 404:
         id_, detail = "user-not-enabled", f"{host} knows no enabled user with the address {sip_uri}."
     else:
-        id_, detail = "server-diagnostic", f"{host} answers {answer.status}: {words(answer)}."
+        id_, detail = "server-diagnostic", f"{host} answers {words(answer)}."
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""

@@ -14,7 +14,7 @@ from sipauthctl.association.verdict import Verdict
 from sipauthctl.capture.record import Address, Record
 from sipauthctl.lab.conferences import CONFERENCES
 from sipauthctl.sip.message import Request, Response
-from tests.analysis.sessions import NOTHING, changed, outcome, session
+from tests.analysis.sessions import NOTHING, Outcome, changed, outcome, session
 from tests.lab.anonymous import invite, join
 from tests.lab.test_registrar import World
 
@@ -177,3 +177,67 @@ def test_no_passcode_and_no_response_is_in_any_output() -> None:
     text = repr(seen.associations) + repr(seen.findings) + repr(seen.signatures) + repr(KNOWN)
     assert PASSCODE not in text
     assert response not in text
+
+
+def phone(*messages: str, epid: str = "") -> Outcome:
+    """A REGISTER at a server of another kind: each message is its start line, its CSeq, and other headers."""
+    records = []
+    for place, message in enumerate(messages, 1):
+        start, cseq, *more = message.splitlines()
+        headers = [f"From: <sip:ned@example.com>;tag=a{epid}", "To: <sip:ned@example.com>", "Call-ID: c1@phone"]
+        text = "\r\n".join([start, *headers, f"CSeq: {cseq}", *more, "Content-Length: 0", "", ""])
+        records.append(Record(BEGAN, None, None, "udp", text.encode(), "phone.txt", place))
+    return outcome(records, NOTHING)
+
+
+REGISTER = "REGISTER sip:example.com SIP/2.0\n"
+CHALLENGE = 'WWW-Authenticate: Digest realm="example.com", nonce="{}"'
+RESPONSE = (
+    'Authorization: Digest username="ned", realm="example.com", uri="sip:example.com", nonce="{}", '
+    'response="6b13a7f9b1e1a4f0a2d2b2a5d6d3c7aa"'
+)
+ASKED = [f"{REGISTER}1 REGISTER", f"SIP/2.0 401 Unauthorized\n1 REGISTER\n{CHALLENGE.format('aa')}"]
+ANSWERED = [*ASKED, f"{REGISTER}2 REGISTER\n{RESPONSE.format('aa')}"]
+
+
+@pytest.mark.parametrize("phrase", ["403 Wrong password", "404 Not found", "401 nonce has changed"])
+def test_another_kind_of_server_is_quoted_and_nothing_is_said_of_a_directory(phrase: str) -> None:
+    seen = phone(*ANSWERED, f"SIP/2.0 {phrase}\n2 REGISTER\n{CHALLENGE.format('bb')}")
+    (found,) = seen.findings
+    assert (found.id, found.severity.value) == ("digest-refused", "error")
+    assert phrase in found.detail
+    assert f"SIP/2.0 {phrase}" in found.evidence
+    assert "Get-AD" not in found.remedy
+
+
+def test_another_kind_of_server_that_is_overloaded_refuses_no_credentials() -> None:
+    seen = phone(*ANSWERED, "SIP/2.0 503 Maintenance\n2 REGISTER\nRetry-After: 60")
+    (found,) = seen.findings
+    assert found.id == "server-diagnostic"
+    assert "example.com answers 503 Maintenance." in found.detail
+    assert "Retry-After: 60" in found.evidence
+
+
+def test_a_client_that_answers_the_next_nonce_and_is_let_in_is_only_warned_of() -> None:
+    seen = phone(
+        *ANSWERED,
+        f"SIP/2.0 401 Unauthorized\n2 REGISTER\n{CHALLENGE.format('bb')}",
+        f"{REGISTER}3 REGISTER\n{RESPONSE.format('bb')}",
+        "SIP/2.0 200 OK\n3 REGISTER",
+    )
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("digest-refused", "warning")]
+
+
+def test_a_digest_sign_in_that_succeeds_is_healthy() -> None:
+    assert phone(*ANSWERED, "SIP/2.0 200 OK\n2 REGISTER").findings == ()
+
+
+def test_a_call_that_is_refused_says_nothing_of_the_caller() -> None:
+    call = f"INVITE sip:nina@example.com SIP/2.0\n2 INVITE\n{RESPONSE.format('aa')}"
+    assert phone(*ASKED, call, "SIP/2.0 404 Not Found\n2 INVITE").ids == []
+
+
+@pytest.mark.parametrize(("epid", "expected"), [("", False), (";epid=01234567", True)])
+def test_digest_alone_is_no_use_to_a_client_of_this_family(epid: str, expected: bool) -> None:
+    """Other clients have no epid, and sign in with it."""
+    assert ("no-usable-scheme" in phone(*ASKED, epid=epid).ids) == expected

@@ -25,6 +25,8 @@ def seen(name: str) -> Outcome:
         ("krb-short.txt", "signature-malformed"),
         ("krb-dir.txt", "signature-malformed"),
         ("live-ntlm-no-ess.log", "ntlm-session-security-missing"),
+        ("D01-digest-403-wrong-password.txt", "digest-refused"),
+        ("D02-digest-401-nonce-has-changed.txt", "digest-refused"),
     ],
 )
 def test_the_cause_is_the_only_error(name: str, id_: str) -> None:
@@ -40,3 +42,9 @@ def test_a_real_client_goes_on_counting_in_its_next_association() -> None:
     last = [one for association in found.associations[-1:] for one in association.signatures]
     first = next(one for one in last if one.sender.value == "client")
     assert (first.num, "goes on from 13" in first.detail) == (14, True)
+
+
+def test_a_challenge_that_was_left_unanswered_before_a_success_is_nothing() -> None:
+    found = seen("D04-digest-challenge-and-later-ok.txt")
+    assert [one.state.value for one in found.associations] == ["incomplete", "established"]
+    assert found.findings == ()

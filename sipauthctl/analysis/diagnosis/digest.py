@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.association.verdict import Verdict
-from sipauthctl.diagnosis.answers import lines
-from sipauthctl.diagnosis.digest import UsedSecret, refused_join
-from sipauthctl.diagnosis.refusals import refusal
+from sipauthctl.diagnosis.digest import UsedSecret, refused_join, refused_sign_in
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -23,15 +22,9 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         if tracked.purpose:
             yield refused_join(answer, conference=tracked.where, user=tracked.who, used=used)
             return
-        found = refusal(
-            answer,
-            host=tracked.where,
-            user=tracked.who,
-            sip_uri=tracked.who,
-            scheme=tracked.scheme.value,
-            of_credentials=answer.status in (401, 407),
-        )
-        yield finding(found.id, f"{found.detail} {used.value}".strip(), lines(answer), user=tracked.who)
+        found = refused_sign_in(answer, host=tracked.where, user=tracked.who, used=used)
+        # A client that answers the next challenge too, and is let in, had an old nonce, or tried again.
+        yield replace(found, severity=Severity.WARNING) if tracked.followed_by_success else found
     elif used is UsedSecret.ANOTHER and not tracked.verdicts[Verdict.VALID]:
         detail = (
             f"The password that was given is not the one of {tracked.who} at {tracked.where}, or a message changed."

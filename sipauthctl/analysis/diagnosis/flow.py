@@ -20,6 +20,8 @@ ANSWER_SECONDS = 32.0
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
     """One association that did not come to its end."""
+    if tracked.followed_by_success:
+        return
     if (tracked.tls is not None and tracked.tls.handshake.alert is not None) or stopped_at_challenge(tracked):
         return  # the cause is reported
     if tracked.input_is_cut and tracked.may_go_on:
@@ -63,7 +65,10 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
         yield from _incomplete(f"The REGISTER of {user} is not answered", dialog, end, "")
     if seen is None or dialog.went_on:
         return
-    ntlm = {offer.scheme for offer in seen.offers} == {Scheme.NTLM}
+    schemes = {offer.scheme for offer in seen.offers}
+    if Scheme.DIGEST in schemes and not schemes & offers.FAMILY and (dialog.other_credentials or not dialog.endpoint.epid):
+        return  # another kind of server, and a client of its kind: what came of the Digest is told with that
+    ntlm = schemes == {Scheme.NTLM}
     found, _ = clock.of_challenge(seen, ntlm=ntlm, local_times=local_times)
     yield from found
     evidence = [seen.where, *map(offer_text, seen.offers)]

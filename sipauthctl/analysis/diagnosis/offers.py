@@ -11,6 +11,9 @@ from sipauthctl.diagnosis.offers import offer_text
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 
+FAMILY = frozenset({Scheme.NTLM, Scheme.KERBEROS, Scheme.TLS_DSK})
+"""The schemes by which servers of this family register users."""
+
 _SPN = {
     Rejection.SPN_FOREIGN_SERVICE: "spn-foreign-service",
     Rejection.SPN_MALFORMED: "spn-malformed",
@@ -42,7 +45,6 @@ def of_challenge(seen: ChallengeSeen) -> Iterator[Finding]:
         elif item.why is Rejection.VERSION_UNSUPPORTED:
             detail = f"{seen.server} offers a version of the protocol that does not exist."
             yield finding("version-unsupported", detail, evidence)
-    of_family = any(offer.scheme in (Scheme.NTLM, Scheme.KERBEROS, Scheme.TLS_DSK) for offer in seen.offers)
-    if not of_family:
+    if not any(offer.scheme in FAMILY for offer in seen.offers):
         evidence = [seen.where, *map(offer_text, seen.offers)]
         yield finding("no-usable-scheme", f"None of the offers of {seen.server} can be taken.", evidence)
