@@ -16,14 +16,13 @@ from sipauthctl.association.offers import host_of, offers
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.capture.record import Record
 from sipauthctl.diagnosis.answers import proven, words
-from sipauthctl.diagnosis.refusals import refusal
-from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.diagnosis.refusals import in_passing, refusal
+from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.message import Message, Request, Response
 
 FINAL_HANDSHAKE_FAILED = 1000  # [MS-OCER] 7.1
-_INTERVAL_TOO_BRIEF = 423  # RFC 3261 21.4.17: the client asks again for longer
 _REGISTRATION = "registration-notify"
 _KEPT = 256
 _ENDED = (Step.TOKEN_GIVEN, Step.FINAL_SENT)
@@ -58,9 +57,7 @@ class Refusal:
             scheme=_scheme(self.answer),
             of_credentials=self.of_credentials,
         )
-        severity = Severity.WARNING if self.answer.status == _INTERVAL_TOO_BRIEF else found.severity
-        evidence = (self.place, *found.evidence)
-        yield replace(found, evidence=evidence, severity=severity)
+        yield in_passing(replace(found, evidence=(self.place, *found.evidence)), self.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sipauthctl.diagnosis.answers import lines, proven, words
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.sip.message import Response
 from sipauthctl.trust import Trust
 
 _UNKNOWN_USER = 1003  # [MS-OCER] 7.1
+_INTERVAL_TOO_BRIEF = 423  # RFC 3261 21.4.17: the client asks again for longer
 
 
 def says_unknown(answer: Response, scheme: str) -> bool:
@@ -63,3 +65,9 @@ def refusal(
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)
+
+
+def in_passing(found: Finding, answer: Response) -> Finding:
+    """The finding for an answer that was seen in a capture: one that a client deals with by itself breaks nothing."""
+    mild = found.severity is Severity.ERROR and answer.status == _INTERVAL_TOO_BRIEF
+    return replace(found, severity=Severity.WARNING) if mild else found

@@ -58,9 +58,19 @@ def test_a_challenge_that_ends_a_handshake(before: int) -> None:
 
 def test_an_interval_too_brief_is_no_error() -> None:
     records = session()
-    assert found(outcome([records[0], answer(records[1], "423 Interval Too Brief")], NOTHING)) == [
-        ("server-diagnostic", "warning")
-    ]
+    for seen in (
+        [records[0], answer(records[1], "423 Interval Too Brief")],
+        lab("answer=423", lab={"redirect": False}),
+    ):
+        assert found(outcome(seen, NOTHING)) == [("server-diagnostic", "warning")]
+
+
+@pytest.mark.parametrize(("status", "quoted"), [("503", "Retry-After: 120"), ("423", "Min-Expires: 14400")])
+@pytest.mark.parametrize("fault", ["answer", "first-answer"])
+def test_what_the_server_asks_of_the_next_attempt_is_quoted(fault: str, status: str, quoted: str) -> None:
+    seen = outcome(lab(f"{fault}={status}", lab={"redirect": False}), NOTHING)
+    (told,) = [one for one in seen.findings if one.id == "server-diagnostic"]
+    assert quoted in told.evidence
 
 
 @pytest.mark.parametrize("method", ["INVITE", "MESSAGE", "SUBSCRIBE"])

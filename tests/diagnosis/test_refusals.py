@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from sipauthctl.diagnosis.refusals import refusal
@@ -10,8 +12,16 @@ from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Response
 
 
-def refused(status: int, *reports: str, of_credentials: bool = False, scheme: str = "NTLM") -> Finding:
-    answer = Response(status=status, reason="Refused", headers=Headers([("ms-diagnostics", r) for r in reports]))
+def refused(
+    status: int,
+    *reports: str,
+    of_credentials: bool = False,
+    scheme: str = "NTLM",
+    phrase: str = "Refused",
+    more: Sequence[tuple[str, str]] = (),
+) -> Finding:
+    headers = Headers([*(("ms-diagnostics", report) for report in reports), *more])
+    answer = Response(status=status, reason=phrase, headers=headers)
     return refusal(
         answer,
         host="hs1.litwareinc.com",
@@ -62,6 +72,33 @@ def test_what_concerns_a_ticket_is_no_cause_where_none_was_used(scheme: str, exp
 
 def test_an_unknown_user_beside_a_new_challenge_is_the_account() -> None:
     assert refused(401, '1003;reason="User does not exist"', of_credentials=True).id == "user-unknown"
+
+
+def test_the_reason_phrase_stands_where_there_is_no_report() -> None:
+    found = refused(480, phrase="Ask the front desk")
+    assert found.detail == "hs1.litwareinc.com answers 480 Ask the front desk."
+    assert found.evidence == ("SIP/2.0 480 Ask the front desk",)
+
+
+def test_without_a_reason_phrase_the_status_stands_alone() -> None:
+    assert refused(480, phrase="").detail == "hs1.litwareinc.com answers 480."
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "value"),
+    [
+        (503, "Retry-After", "120"),
+        (423, "Min-Expires", "14400"),
+        (480, "ms-diagnostics-public", '4000;reason="User services default";source="sip"'),
+    ],
+)
+def test_what_the_server_asks_of_the_next_attempt_is_quoted(status: int, header: str, value: str) -> None:
+    assert f"{header}: {value}" in refused(status, more=[(header, value)]).evidence
+
+
+def test_a_report_for_the_public_is_read_as_any_other() -> None:
+    report = '4003;reason="From URI not enabled for remote access"'
+    assert refused(403, more=[("ms-diagnostics-public", report)]).id == "remote-access-off"
 
 
 def test_the_words_of_a_server_are_no_template() -> None:

@@ -200,6 +200,20 @@ def test_a_server_that_was_given_by_address_is_better_given_by_name() -> None:
     assert found.remedy.splitlines()[1:] == ["    --server hs1.litwareinc.com"]
 
 
+@pytest.mark.parametrize(
+    ("fault", "quoted"),
+    [
+        ("answer=503", "Retry-After: 120"),
+        ("first-answer=423", "Min-Expires: 14400"),
+        ("answer=480", "SIP/2.0 480 Temporarily Unavailable"),
+        ("answer=403:4003", "ms-diagnostics-public: 4003;"),
+    ],
+)
+def test_what_a_refusal_says_is_quoted(fault: str, quoted: str) -> None:
+    (found,) = run(fault).registration.findings
+    assert any(line.startswith(quoted) for line in found.evidence)
+
+
 def test_the_skew_is_measured() -> None:
     clock = run("clock-skew=1200").registration.hops[0].clock
     assert clock is not None

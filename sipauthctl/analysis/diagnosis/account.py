@@ -12,7 +12,7 @@ from sipauthctl.analysis.verification import NoKey
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
-from sipauthctl.diagnosis.refusals import refusal
+from sipauthctl.diagnosis.refusals import in_passing, refusal
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.logon_name import LogonName
@@ -50,7 +50,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         right = f"The given secret is the one that {logon_name(tracked)} used, so the password is as expected."
         yield finding(found.id, f"{found.detail} {right}", found.evidence, user=_account(tracked))
         return
-    yield found
+    yield in_passing(found, answer)
 
 
 def _signed_wrongly(tracked: Tracked) -> bool:

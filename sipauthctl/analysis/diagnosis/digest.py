@@ -8,6 +8,7 @@ from dataclasses import replace
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.digest import UsedSecret, refused_join, refused_sign_in
+from sipauthctl.diagnosis.refusals import in_passing
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -22,7 +23,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         if tracked.purpose:
             yield refused_join(answer, conference=tracked.where, user=tracked.who, used=used)
             return
-        found = refused_sign_in(answer, host=tracked.where, user=tracked.who, used=used)
+        found = in_passing(refused_sign_in(answer, host=tracked.where, user=tracked.who, used=used), answer)
         # A client that answers the next challenge too, and is let in, had an old nonce, or tried again.
         yield replace(found, severity=Severity.WARNING) if tracked.followed_by_success else found
     elif used is UsedSecret.ANOTHER and not tracked.verdicts[Verdict.VALID]:

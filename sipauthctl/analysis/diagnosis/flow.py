@@ -66,7 +66,8 @@ def of_dialog(dialog: Dialog, end: DialogEnd, *, local_times: bool) -> Iterator[
     if seen is None or dialog.went_on:
         return
     schemes = {offer.scheme for offer in seen.offers}
-    if Scheme.DIGEST in schemes and not schemes & offers.FAMILY and (dialog.other_credentials or not dialog.endpoint.epid):
+    digest = Scheme.DIGEST in schemes and not schemes & offers.FAMILY
+    if digest and (dialog.other_credentials or not dialog.endpoint.epid):
         return  # another kind of server, and a client of its kind: what came of the Digest is told with that
     ntlm = schemes == {Scheme.NTLM}
     found, _ = clock.of_challenge(seen, ntlm=ntlm, local_times=local_times)
