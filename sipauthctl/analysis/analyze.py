@@ -13,6 +13,7 @@ from sipauthctl.analysis.diagnosis.flow import ANSWER_SECONDS, DialogEnd, of_dia
 from sipauthctl.analysis.kdc_errors import KdcErrors
 from sipauthctl.analysis.reading import without_quote
 from sipauthctl.analysis.reconstruction import Reconstruction
+from sipauthctl.analysis.refused import Refusal, Termination
 from sipauthctl.analysis.results import AssociationResult, InputCount, State
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.server_errors import ServerErrors
@@ -22,7 +23,7 @@ from sipauthctl.association.offers import host_of
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.association.security_association import LIFETIME
 from sipauthctl.capture.record import UNFINISHED, KdcError, Notice, Record
-from sipauthctl.diagnosis.ranking import MOST_FINDINGS, FindingCollector
+from sipauthctl.diagnosis.ranking import MOST_FINDINGS, FindingCollector, merged
 from sipauthctl.findings import Finding, Scope, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import SipError
@@ -71,6 +72,7 @@ class Analysis:
         self._damaged: set[str] = set()
         self._kdc_errors = KdcErrors()
         self._refused: deque[Tracked] = deque()
+        self._refusals: deque[Refusal | Termination] = deque()
         self._fitted: dict[GivenSecret, set[str]] = {}
         self.notices: list[Notice] = []
         """The notices of the readers that are no findings, the first 200, and one that counts the others."""
@@ -104,12 +106,16 @@ class Analysis:
                 continue
             if over:
                 yield from self._tell(over)
-            self._refusals()
+            self._refusals.extend(self._reconstruction.refused.over())
+            while len(self._refusals) > _REFUSED_HELD:
+                self._judge_refusal(self._refusals.popleft())
             if self._reconstruction.memory.dialogs_over:
                 self._dialogs()
         yield from self._tell(self._reconstruction.close())
         while self._refused:
             self._judge(self._refused.popleft())
+        while self._refusals:
+            self._judge_refusal(self._refusals.popleft())
         self._dialogs()
         if self._notices_left_out:
             text = f"{self._notices_left_out} more notes on the inputs are left out."
@@ -117,8 +123,8 @@ class Analysis:
         for path, first in self._unread.items():
             text = f"{self._counts[path][1]} of {self._counts[path][0]} messages cannot be read as SIP; {first.text}"
             self.notices.append(replace(first, text=text))
-        rest = trace.of_others(self._server_errors.rest(), "A server trace says of a message that is not in the input")
-        self._collect(rest, "", "")
+        rest = self._server_errors.rest()
+        self._collect(trace.of_others(rest, "A server trace says, of no sign-in that is in the input"), "", "")
         for error, sign_in in self._kdc_errors.pairs():
             self._collect(kdc.findings(error, sign_in), sign_in.user, "")
 
@@ -202,9 +208,12 @@ class Analysis:
         detail = f"{found.detail} But lines of this log are missing or changed, which alone can make it wrong."
         return replace(found, detail=detail, severity=Severity.WARNING)
 
-    def _refusals(self) -> None:
-        for refusal in self._reconstruction.refused.over():
-            self._collect(refusal.findings(), refusal.user.address, refusal.server)
+    def _judge_refusal(self, refusal: Refusal | Termination) -> None:
+        """Notes the findings on an answer that no handshake ends with, with what a server trace says of it."""
+        user = refusal.user.address
+        errors = self._server_errors.of(refusal.call_id)
+        told = trace.of_refused(errors, user, refusal.server)
+        self._collect(merged([*refusal.findings(), *told]), user, refusal.server)
 
     def _dialogs(self) -> None:
         for dialog in self._reconstruction.dialogs_over():
@@ -222,7 +231,7 @@ class Analysis:
                 times = (dialog.first_time, dialog.last_time)
                 user = dialog.endpoint.address
                 self._kdc_errors.sign_in(user, server, dialog.client, times, established=False, by_kerberos=False)
-            errors = () if dialog.went_on else self._server_errors.of(dialog.call_id)
+            errors = () if dialog.went_on else self._server_errors.untold(dialog.call_id)
             told = trace.of_others(errors, f"A server trace says of {dialog.endpoint.address}")
             self._collect([*found, *told], dialog.endpoint.address, server)
 
@@ -249,7 +258,7 @@ class Analysis:
             self._damaged.add(notice.input)
         if isinstance(notice, KdcError):
             self._kdc_errors.add(notice)
-        elif notice.kind == "security-error":
+        elif notice.kind in ("security-error", "routing-error"):
             self._server_errors.add(notice)
         elif notice.kind == "undecrypted-tls":
             # Beside SIP that can be read, TLS may well be of something else.

@@ -46,6 +46,11 @@ class Refusal:
     place: str
     of_credentials: bool
 
+    @property
+    def call_id(self) -> str:
+        """Of the REGISTER."""
+        return self.answer.call_id
+
     def findings(self) -> Iterator[Finding]:
         """What it says."""
         address = self.user.address
@@ -68,6 +73,11 @@ class Termination:
     server: str
     notify: Request
     place: str
+
+    @property
+    def call_id(self) -> str:
+        """Of the subscription."""
+        return self.notify.call_id
 
     def findings(self) -> Iterator[Finding]:
         """What it says."""

@@ -1,4 +1,4 @@
-"""What server traces say was wrong (TF_SECURITY records), by the Call-ID of the messages that it was wrong with."""
+"""What server traces say was wrong (TF_SECURITY and TF_DIAG records), by the Call-ID of the messages."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ class ServerErrors:
             return ()
         self._told.add(call_id)
         return tuple(self._calls[call_id])
+
+    def untold(self, call_id: str) -> tuple[Notice, ...]:
+        """The same, unless they were told of before."""
+        return () if call_id in self._told else self.of(call_id)
 
     def rest(self) -> tuple[Notice, ...]:
         """Those that belong to nothing that was reported."""

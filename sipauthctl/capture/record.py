@@ -56,9 +56,10 @@ class Record:
 class Notice:
     """Something that an input says beside its messages, or that kept a part of it from being read.
 
-    `kind` is a short word: security-error (a TF_SECURITY record), truncated, corrupt, undecrypted-tls, reader-failed,
-    damaged-message, lost-segments, content-length-too-large, large-message, no-sip, unreadable (the whole input),
-    unreadable-messages. `text` is one plain sentence; `call_id` joins a security error to its messages.
+    `kind` is a short word: security-error (a TF_SECURITY record), routing-error (a TF_DIAG record), truncated,
+    corrupt, undecrypted-tls, reader-failed, damaged-message, lost-segments, content-length-too-large, large-message,
+    no-sip, unreadable (the whole input), unreadable-messages. `text` is one plain sentence; `call_id` joins an error of
+    a server to its messages.
     """
 
     kind: str
@@ -81,6 +82,15 @@ class KdcError(Notice):
     kdc: Address = field(kw_only=True)
     client: Address = field(kw_only=True)
     data: bytes = field(kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingError(Notice):
+    """A message that a server could not pass on, as its trace says."""
+
+    method: str | None = field(kw_only=True)  # of the request; None where the record does not tell
+    next_hop: str | None = field(kw_only=True)  # the host that the server looked for
+    of_certificate: bool = field(kw_only=True)  # the record names the host in the certificate of the next hop
 
 
 class Reader(Protocol):

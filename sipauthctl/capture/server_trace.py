@@ -3,7 +3,7 @@
 A record of a message stands between `$$begin_record`, at the end of a line `TL_INFO(TF_PROTOCOL) [CPU or SERVER]
 PROCESS.THREAD::DATE-TIME.NUMBER (SIPStack,...)`, and `$$end_record`: Direction, Peer, Message-Type, Start-Line, the
 headers in an order of the logger's own, Message-Body. `TF_SECURITY` records say what the server found wrong with
-credentials. The times have no zone.
+credentials, `TF_DIAG` records why it could not pass a message on. The times have no zone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sipauthctl.capture.messages import assemble
-from sipauthctl.capture.record import Address, InputKind, Notice, Record
+from sipauthctl.capture.record import Address, InputKind, Notice, Record, RoutingError
 from sipauthctl.capture.source import Line
 from sipauthctl.capture.text_reader import LOCAL, TextReader, address, text_of
 from sipauthctl.sip.limits import DEFAULT_LIMITS
@@ -30,7 +30,13 @@ _FIELD = re.compile(rb"([A-Za-z-]+): ?(.*)", re.DOTALL)
 _HOST_PORT = re.compile(rb"(.*?)(?::(\d+))?")
 _RESULT_IN_TEXT = re.compile(r"\sResult-Code:")
 _NO_BODY = re.compile(rb"(?:-+|\xe2\x80\x93|\x96|-*\**MESSAGE BODY DELETED\**-*)?")
-_SECURITY = b"TF_SECURITY"
+_SECURITY = (b"TF_SECURITY", b"security")  # the component, and the LogType
+_DIAGNOSTIC = (b"TF_DIAG", b"diagnostic")
+_SERIOUS = (b"error", b"warning")  # the others tell of messages that went their way
+_DATA = re.compile(rb'\s*([\w-]+) ?= ?"([^"]{0,260})"\s*(?:;|\Z)')
+_MOST_DATA = 16
+_PLACES = (b"expected-fqdn", b"tls-target", b"fqdn1")  # names of the next hop
+_CERTIFICATE_NAME = b"certname"
 _MAX_SIZE = DEFAULT_LIMITS.body + DEFAULT_LIMITS.header_block
 
 
@@ -99,8 +105,7 @@ class ServerTraceReader(TextReader):
                 yield from self._local_time(entry.place)
                 yield from self._sip(entry, about, [line._replace(data=match[2]), *entry.lines[index + 1 :]], cut)
                 return
-        if entry.component == _SECURITY or about.get(b"logtype", b"").strip().lower() == b"security":
-            yield from self._security(entry, about)
+        yield from self._errors(entry, about)
 
     def _sip(
         self, entry: _Entry, about: dict[bytes, bytes], lines: list[Line], cut: bool
@@ -116,7 +121,7 @@ class ServerTraceReader(TextReader):
         if not found:
             yield self._notice("damaged-message", "A record has no SIP start line.", entry.place, entry.time)
 
-    def _security(self, entry: _Entry, about: dict[bytes, bytes]) -> Iterator[Notice]:
+    def _errors(self, entry: _Entry, about: dict[bytes, bytes]) -> Iterator[Notice]:
         text = text_of(about.get(b"text", b"")).strip()
         if not text:
             return
@@ -128,8 +133,14 @@ class ServerTraceReader(TextReader):
         call_id = about.get(b"sip-call-id", b"").strip()
         # surrogateescape: the same text as the Call-ID of a message has
         known = call_id.decode("utf-8", "surrogateescape") if call_id else None
-        yield from self._local_time(entry.place)
-        yield replace(self._notice("security-error", f"{text}.", entry.place, entry.time), call_id=known)
+        notice = replace(self._notice("security-error", f"{text}.", entry.place, entry.time), call_id=known)
+        kinds = (entry.component, about.get(b"logtype", b"").strip().lower())
+        if any(kind in _SECURITY for kind in kinds):
+            yield from self._local_time(entry.place)
+            yield notice
+        elif any(kind in _DIAGNOSTIC for kind in kinds) and about.get(b"severity", b"").strip().lower() in _SERIOUS:
+            yield from self._local_time(entry.place)
+            yield _routing_error(notice, about)
 
     def _time(self, text: bytes) -> datetime | None:
         match = _TIME.search(text[:400])
@@ -139,6 +150,28 @@ class ServerTraceReader(TextReader):
             return self._utc(datetime.strptime(match[1].decode("ascii"), "%m/%d/%Y-%H:%M:%S.%f"))
         except ValueError:
             return None
+
+
+def _routing_error(notice: Notice, about: dict[bytes, bytes]) -> RoutingError:
+    """The notice of an error record with what the record names: the next hop, and the host in its certificate."""
+    named: dict[bytes, bytes] = {}
+    data, end = about.get(b"data", b""), 0
+    while len(named) < _MOST_DATA and (match := _DATA.match(data, end)):
+        named[match[1].lower()], end = match[2].strip(), match.end()
+    told = [f"{text_of(name)} {text_of(named[name])}" for name in (*_PLACES, _CERTIFICATE_NAME) if name in named]
+    place = next((named[name] for name in _PLACES if name in named), None)
+    method = about.get(b"sip-cseq", b"").rpartition(b" ")[2] or about.get(b"sip-start-line", b"").partition(b" ")[0]
+    return RoutingError(
+        "routing-error",
+        "; ".join([notice.text.removesuffix("."), *told]) + ".",
+        notice.input,
+        notice.place,
+        notice.time,
+        notice.call_id,
+        method=text_of(method).strip() or None,
+        next_hop=address(*_host_port(place)).host if place else None,
+        of_certificate=_CERTIFICATE_NAME in named,
+    )
 
 
 def _with_body(lines: list[Line]) -> Iterator[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sipauthctl.association.diagnostics import diagnostics
 from sipauthctl.diagnosis.answers import lines, proven, words
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.sip.message import Response
@@ -61,10 +62,19 @@ def refusal(
         id_, detail = "user-not-enabled", f"{host} knows no enabled user with the address {sip_uri}."
     else:
         id_, detail = "server-diagnostic", f"{host} answers {words(answer)}."
+    if id_ == "next-hop-failed":
+        host = _next_hop(answer)
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)
+
+
+def _next_hop(answer: Response) -> str:
+    """The host that a server behind the first one looked for, empty where no report names it."""
+    names = ("tls-target", "fqdn", "fqdn1")
+    told = (value.strip() for report in diagnostics(answer) for name in names if (value := report.get(name)))
+    return next(told, "").partition(":")[0]
 
 
 def in_passing(found: Finding, answer: Response) -> Finding:

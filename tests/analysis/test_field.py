@@ -25,6 +25,8 @@ def seen(name: str) -> Outcome:
         ("krb-short.txt", "signature-malformed"),
         ("krb-dir.txt", "signature-malformed"),
         ("live-ntlm-no-ess.log", "ntlm-session-security-missing"),
+        ("A09b-diag-and-bare-504.txt", "next-hop-failed"),
+        ("A09c-diag-certificate-with-register.txt", "next-hop-failed"),
         ("D01-digest-403-wrong-password.txt", "digest-refused"),
         ("D02-digest-401-nonce-has-changed.txt", "digest-refused"),
     ],
@@ -48,3 +50,10 @@ def test_a_challenge_that_was_left_unanswered_before_a_success_is_nothing() -> N
     found = seen("D04-digest-challenge-and-later-ok.txt")
     assert [one.state.value for one in found.associations] == ["incomplete", "established"]
     assert found.findings == ()
+
+
+@pytest.mark.parametrize("name", ["A09b-diag-and-bare-504.txt", "A09c-diag-certificate-with-register.txt"])
+def test_the_next_hop_and_the_name_in_its_certificate_are_told(name: str) -> None:
+    (found,) = seen(name).findings
+    assert "fe01.litwareinc.com" in " ".join((found.detail, *found.evidence))
+    assert "    Resolve-DnsName pool.litwareinc.com" in found.remedy.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_an_error_about_messages_that_are_not_there_is_still_told(tmp_path: Path
     error = written.security_error(refused()[-1], LOGON_DENIED)
     seen = written.read(written.server_trace(session(), error), tmp_path, "trace.txt", NOTHING, local_times=True)
     told = one(seen, "server-diagnostic")
-    assert "a message that is not in the input" in told.detail
+    assert "of no sign-in that is in the input" in told.detail
     assert any(line.startswith("Call-ID: ") for line in told.evidence)
 
 
@@ -99,6 +100,56 @@ def test_an_error_before_any_credentials(tmp_path: Path) -> None:
     records = session()[:2]
     seen = traced(records, tmp_path, LOGON_DENIED)
     assert "A server trace says of sip:ned@litwareinc.com" in one(seen, "server-diagnostic").detail
+
+
+def unrouted(record: Record, method: str = "REGISTER", severity: str = "error") -> str:
+    """A TF_DIAG record on the message of a record."""
+    told = written.security_error(record, 0xC3E93D6F, "None of the FQDNs is in the domain of the message")
+    data = f'SIP-CSeq: 1 {method}\r\nData: domain="contoso.com"; fqdn1="pool.fabrikam.com:5061"\r\nPeer: '
+    told = told.replace("TF_SECURITY", "TF_DIAG").replace("LogType: security\r\n", "").replace("Peer: ", data)
+    return told.replace("Severity: error", f"Severity: {severity}")
+
+
+def unavailable(records: list[Record]) -> list[Record]:
+    """A REGISTER that is answered 504, without ms-diagnostics."""
+    raw = records[1].raw.replace(b"SIP/2.0 401 Unauthorized", b"SIP/2.0 504 Server time-out")
+    lines = [line for line in raw.split(b"\r\n") if not line.startswith(b"WWW-Authenticate")]
+    return [records[0], replace(records[1], raw=b"\r\n".join(lines))]
+
+
+@pytest.mark.parametrize("severity", ["error", "warning"])
+@pytest.mark.parametrize("first", [0, 1], ids=["with its request", "alone"])
+def test_a_register_that_was_not_passed_on(first: int, severity: str, tmp_path: Path) -> None:
+    records = unavailable(session())
+    trace = written.server_trace(records[first:], unrouted(records[1], severity=severity))
+    seen = written.read(trace, tmp_path, "trace.txt", NOTHING, local_times=True)
+    assert seen.ids == ["next-hop-failed"]
+    found = one(seen, "next-hop-failed")
+    assert found.severity.value == "error"
+    assert "fqdn1 pool.fabrikam.com:5061" in found.detail
+    assert "SIP/2.0 504 Server time-out" in found.evidence
+    assert "    Resolve-DnsName pool.fabrikam.com" in found.remedy.splitlines()
+
+
+def test_a_register_that_was_passed_on_another_way_is_no_problem(tmp_path: Path) -> None:
+    seen = written.read(
+        written.server_trace(session(), unrouted(session()[0])), tmp_path, "trace.txt", NOTHING, local_times=True
+    )
+    assert seen.serious == []
+
+
+def test_a_call_that_was_not_passed_on_breaks_no_sign_in(tmp_path: Path) -> None:
+    call = unrouted(session()[0], method="INVITE").replace("SIP-Call-ID: ", "SIP-Call-ID: other-")
+    seen = written.read(written.server_trace(session(), call), tmp_path, "trace.txt", NOTHING, local_times=True)
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("server-diagnostic", "info")]
+
+
+def test_an_error_on_a_refusal_that_stands_alone(tmp_path: Path) -> None:
+    """The last answer of a handshake is all that there is of it."""
+    records = refused()
+    trace = written.server_trace(records[-1:], written.security_error(records[-1], 0xC0000418))
+    seen = written.read(trace, tmp_path, "trace.txt", NOTHING, local_times=True)
+    assert [(found.id, found.severity.value) for found in seen.findings] == [("ntlm-blocked", "error")]
 
 
 def test_the_errors_that_are_held_are_bounded() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sipauthctl.analysis.reading import read_head
-from sipauthctl.capture.record import Address
+from sipauthctl.capture.record import Address, RoutingError
 from tests.capture.reading import notices, raws, records
 from tests.capture.samples import (
     BEGIN,
@@ -150,9 +150,41 @@ def test_a_security_error_with_its_result_on_the_same_line() -> None:
     ]
 
 
-def test_other_records_of_a_server_trace_are_no_security_errors() -> None:
-    log = SECURITY.replace(b"TF_SECURITY", b"TF_DIAG").replace(b"LogType: security", b"LogType: diagnostic")
+@pytest.mark.parametrize(
+    ("component", "log_type", "severity"),
+    [("TF_DIAG", "diagnostic", "information"), ("TF_CONNECTION", "connection", "error")],
+)
+def test_other_records_of_a_server_trace_are_no_errors(component: str, log_type: str, severity: str) -> None:
+    log = SECURITY.replace(b"TF_SECURITY", component.encode())
+    log = log.replace(b"LogType: security", b"LogType: " + log_type.encode())
+    log = log.replace(b"Severity: error", b"Severity: " + severity.encode())
     assert {n.kind for n in notices(trace_record(OK) + log)} == {"local-time"}
+
+
+@pytest.mark.parametrize("glued", [False, True])
+def test_a_message_that_was_not_passed_on_names_the_next_hop_and_the_certificate(glued: bool) -> None:
+    """Names as Cisco's guide on Expressway and Skype for Business shows them, with blanks in the data."""
+    function = b"(SIPStack,SIPAdminLog::WriteDiagnosticEvent:SIPAdminLog.cpp(833)) [3634190282] $$begin_record"
+    log = trace_line(b"ERROR(TF_DIAG)", function) + (
+        b"Severity: error\r\n"
+        b"Text: Message cannot be routed because the peer's certificate does not contain a matching FQDN\r\n"
+        b"Result-Code: 0xc3e93d67 SIPPROXY_E_ROUTING_MSG_CERT_MISMATCH\r\n"
+        b"SIP-Start-Line: INVITE sip:ned@litwareinc.com SIP/2.0\r\n"
+        b"SIP-Call-ID: e144704c\r\n"
+        b"SIP-CSeq: 1567605805 INVITE\r\n"
+        b"Peer: vcse.contoso.com:25001\r\n"
+        b'Data: expected-fqdn =" vcse.sub.contoso.com:5061 "; certName =" vcse.contoso.com ";info="No match"\r\n'
+        b"$$end_record\r\n"
+    )
+    if glued:
+        log = log.replace(b"FQDN\r\nResult-Code", b"FQDN Result-Code")
+    (found,) = [n for n in notices(trace_record(OK) + log) if isinstance(n, RoutingError)]
+    assert found.text == (
+        "Message cannot be routed because the peer's certificate does not contain a matching FQDN (result 0xc3e93d67 "
+        "SIPPROXY_E_ROUTING_MSG_CERT_MISMATCH); expected-fqdn vcse.sub.contoso.com:5061; certname vcse.contoso.com."
+    )
+    assert (found.call_id, found.method) == ("e144704c", "INVITE")
+    assert (found.next_hop, found.of_certificate) == ("vcse.sub.contoso.com", True)
 
 
 def test_a_record_in_several_entries_is_put_together_and_other_entries_are_left_out() -> None:

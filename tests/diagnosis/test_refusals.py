@@ -103,3 +103,10 @@ def test_a_report_for_the_public_is_read_as_any_other() -> None:
 
 def test_the_words_of_a_server_are_no_template() -> None:
     assert "{0.__class__}" in refused(488, '99999;reason="{0.__class__}"').detail
+
+
+def test_the_next_hop_is_looked_for_and_not_the_server_that_looked() -> None:
+    report = '1038;reason="Failed to connect to a peer server";fqdn="pool.litwareinc.com:5061";source="sip"'
+    assert "    Resolve-DnsName pool.litwareinc.com" in refused(504, report).remedy.splitlines()
+    report = '1038;reason="Failed to connect to a peer server";source="sip"'
+    assert "    Resolve-DnsName <server FQDN>" in refused(504, report).remedy.splitlines()

@@ -7,11 +7,13 @@ from typing import Any
 
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
-from sipauthctl.capture.record import Notice
+from sipauthctl.capture.record import Notice, RoutingError
 from sipauthctl.codes import windows_text
 from sipauthctl.diagnosis.server_trace import cause_of, code_of
 from sipauthctl.findings import Finding, Severity, catalogue, finding
 from sipauthctl.mechanisms.base import Scheme
+
+_UNROUTED = "next-hop-failed"
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
@@ -21,7 +23,8 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         cause = cause_in(tracked, notice)
         told = f"{tracked.where} says of {tracked.who} in its trace: {notice.text}"
         if cause is not None:
-            fields: dict[str, Any] = {"user": user, "spn": tracked.name.targetname, "host": tracked.where}
+            host = notice.next_hop if isinstance(notice, RoutingError) else tracked.where
+            fields: dict[str, Any] = {"user": user, "spn": tracked.name.targetname, "host": host}
             yield finding(cause, told, _evidence(notice), severity=None, **fields)
         else:
             # The refusal has a finding of its own; where there was none, the error was none for this sign-in.
@@ -31,8 +34,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 
 def cause_in(tracked: Tracked, notice: Notice) -> str | None:
     """The cause that a record names, where the sign-in failed and it can be one of its scheme."""
-    code = code_of(notice.text)
-    cause = cause_of(code) if code is not None and tracked.state is State.FAILED else None
+    cause = _proven(notice) if tracked.state is State.FAILED else None
     if cause is None or tracked.scheme is Scheme.KERBEROS:
         return cause
     return None if catalogue()[cause].family == "Kerberos" else cause
@@ -43,16 +45,39 @@ def finer_cause(tracked: Tracked) -> bool:
     return any(cause_in(tracked, notice) is not None for notice in tracked.server_errors)
 
 
-def of_others(notices: Iterable[Notice], what: str) -> Iterator[Finding]:
-    """Records that belong to no association; `what` says whose they are."""
+def of_refused(notices: Iterable[Notice], user: str, host: str) -> Iterator[Finding]:
+    """Records on a REGISTER whose answer alone is in the input, and refuses it."""
     for notice in notices:
-        yield finding(
-            "server-diagnostic",
-            f"{what}: {notice.text}",
-            _evidence(notice),
-            severity=Severity.WARNING,
-            **_code(notice),
-        )
+        cause = _proven(notice)
+        if cause is None or isinstance(notice, RoutingError) or catalogue()[cause].family == "Kerberos":
+            yield from of_others([notice], f"A server trace says of {user}")
+        else:
+            told = f"{host} says of {user} in its trace: {notice.text}"
+            account = user.removeprefix("sip:").partition("@")[0]
+            yield finding(cause, told, _evidence(notice), severity=None, user=account, host=host)
+
+
+def of_others(notices: Iterable[Notice], what: str) -> Iterator[Finding]:
+    """Records that belong to no association; `what` says whose they are. A REGISTER that a server could not pass on
+    has failed, whatever else is known of it."""
+    for notice in notices:
+        routing = notice if isinstance(notice, RoutingError) else None
+        foreign = routing is not None and routing.method not in (None, "REGISTER")
+        if routing is not None and not foreign and _proven(routing) == _UNROUTED:
+            yield finding(_UNROUTED, f"{what}: {notice.text}", _evidence(notice), host=routing.next_hop)
+            continue
+        # That another request did not reach its target breaks no sign-in.
+        severity = Severity.INFO if foreign else Severity.WARNING
+        detail = f"{what}: {notice.text}"
+        yield finding("server-diagnostic", detail, _evidence(notice), severity=severity, **_code(notice))
+
+
+def _proven(notice: Notice) -> str | None:
+    """The id of the finding that a record proves by its code or by the names in it."""
+    code = code_of(notice.text)
+    cause = cause_of(code) if code is not None else None
+    named = isinstance(notice, RoutingError) and notice.of_certificate
+    return _UNROUTED if cause is None and named else cause
 
 
 def _evidence(notice: Notice) -> list[str]:
