@@ -20,6 +20,8 @@ _TOP_VIA = re.compile(
     rb"^(?:Via|v)[ \t]*:\s*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE
 )
 _TRANSPORTS = {b"tcp": "tcp", b"udp": "udp", b"tls": "tls"}
+_NEEDED = frozenset({b"via", b"from", b"to", b"call-id", b"cseq", b"content-length"})  # RFC 3261 8.1.1 and 20.14
+_LONG_NAMES = {b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id", b"l": b"content-length"}
 _CRLF = b"\r\n"
 _LINE_END = re.compile(rb"\r?\n")
 
@@ -58,7 +60,7 @@ class Assembler:
 
     @property
     def has_whole_head(self) -> bool:
-        """Whether the empty line after the headers of a message has come."""
+        """Whether all headers of a message have come, as far as that shows."""
         return self._draft is not None and self._draft.has_whole_head
 
     def add(self, line: Line) -> Assembled | None:
@@ -97,7 +99,12 @@ class _Draft:
 
     @property
     def has_whole_head(self) -> bool:
-        return self._body is not None
+        """Whether the empty line after the headers has come, or every header that a message on a stream has, and the
+        last line is not broken off in a quoted text. Who copies a message by hand leaves the empty line out."""
+        if self._body is not None:
+            return True
+        names = {_LONG_NAMES.get(name, name) for line in self._head[1:] if (name := _name(line.data))}
+        return names >= _NEEDED and self._head[-1].data.count(b'"') % 2 == 0
 
     def may_be_over(self, after_blank: bool) -> bool:
         """Whether a start line that comes now can be the next message's."""
@@ -199,6 +206,11 @@ def _unwrapped(lines: list[bytes]) -> list[list[bytes]]:
         else:
             parts[-1].append(line)
     return parts
+
+
+def _name(line: bytes) -> bytes:
+    """The name of the header that begins in a line, in lower case, empty where none does."""
+    return line.partition(b":")[0].strip().lower() if _HEADER.match(line) else b""
 
 
 def _is_as_long(text: bytes, length: int) -> bool:

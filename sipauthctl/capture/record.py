@@ -58,8 +58,8 @@ class Notice:
 
     `kind` is a short word: security-error (a TF_SECURITY record), routing-error (a TF_DIAG record), truncated,
     corrupt, undecrypted-tls, reader-failed, damaged-message, lost-segments, content-length-too-large, large-message,
-    no-sip, unreadable (the whole input), unreadable-messages. `text` is one plain sentence; `call_id` joins an error of
-    a server to its messages.
+    no-sip, unreadable (the whole input), unreadable-messages. `text` is one plain sentence; `call_id` joins an error
+    of a server to its messages.
     """
 
     kind: str

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, tzinfo
 
+from sipauthctl.capture import quotes
 from sipauthctl.capture.messages import Assembled, transport_of
 from sipauthctl.capture.record import Address, InputKind, Notice, Record
 from sipauthctl.capture.source import Input, Line
@@ -32,6 +33,7 @@ class TextReader(ABC):
         self._zone = zone
         self._said: set[str] = set()
         self._records = 0
+        self._straightened_at: int | None = None
 
     def __iter__(self) -> Iterator[Record | Notice]:
         """The messages and notices in the order of the input.
@@ -41,15 +43,30 @@ class TextReader(ABC):
         """
         self._said.clear()
         self._records = 0
+        self._straightened_at = None
         source = self._input.open()
         try:
-            yield from self._read(source.lines())
+            for found in self._read(self._straightened(source.lines())):
+                if self._straightened_at is not None:
+                    yield from self._once("damaged-message", quotes.NOTE, self._straightened_at)
+                yield found
             if source.problem is not None:
                 yield self._notice(*source.problem)
             if not self._records:
                 yield from self._without_messages()
         finally:
             source.close()
+
+    def _straightened(self, lines: Iterable[Line]) -> Iterator[Line]:
+        """The lines with straight quotation marks; the first that had others is noted."""
+        for line in lines:
+            data = quotes.straight_quotes(line.data)
+            if data is line.data:
+                yield line
+                continue
+            if self._straightened_at is None:
+                self._straightened_at = line.number
+            yield line._replace(data=data)
 
     @abstractmethod
     def _read(self, lines: Iterable[Line]) -> Iterator[Record | Notice]:

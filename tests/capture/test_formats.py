@@ -315,3 +315,15 @@ def test_a_trace_of_this_tool() -> None:
 def test_a_time_that_cannot_be_is_no_time() -> None:
     log = client_log(OK).replace(b"04/16/2013", b"13/45/2013")
     assert (raws(log), records(log)[0].time) == ([OK], None)
+
+
+def test_a_plain_message_copied_without_its_empty_line_is_whole() -> None:
+    text = REGISTER.removesuffix(b"\r\n") + OK.removesuffix(b"\r\n")
+    assert raws(text) == [REGISTER, OK]
+    assert notices(text) == []
+
+
+def test_a_plain_message_that_ends_inside_a_quoted_text_is_cut_off() -> None:
+    begun = OK.replace(b"\r\n\r\n", b'\r\nAuthentication-Info: NTLM rspauth="0100')
+    assert raws(begun) == [begun + b"\r\n"]
+    assert [n.kind for n in notices(begun)] == ["truncated"]
