@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sipauthctl.analysis.dialogs import Bounded, Transaction
 from sipauthctl.analysis.problem import Problem, place_text
-from sipauthctl.analysis.reading import AssociationName, Endpoint, SignedHeader, endpoint, start_line
+from sipauthctl.analysis.reading import AssociationName, Endpoint, SignedHeader, body_of, endpoint, start_line
 from sipauthctl.analysis.secrets import GivenSecret, Secrets
 from sipauthctl.analysis.signature_log import CheckedSignature
 from sipauthctl.analysis.tracked import Step, Tracked
@@ -25,7 +25,7 @@ from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.digest import same_digest
 from sipauthctl.sip.errors import SipError
-from sipauthctl.sip.message import HEADER_END, Message, Request, Response
+from sipauthctl.sip.message import Message, Request, Response
 
 ANONYMOUS_JOIN = "anonymous join"
 OPEN_EXCHANGES = 512
@@ -106,7 +106,7 @@ class DigestWatch:
         tracked.opaque = tracked.opaque or credentials.opaque
         tracked.step = Step.ANSWERED
         expected = [
-            (given, credentials.expected(message.method, _body(record), given.password or ""))
+            (given, credentials.expected(message.method, body_of(record), given.password or ""))
             for given in self._candidates(credentials)
         ]
         self._check(exchange, record, message, Sender.CLIENT, credentials, credentials.response, expected)
@@ -143,7 +143,7 @@ class DigestWatch:
             tracked.touch(record, Sender.SERVER)
             if rspauth is not None:
                 known = [exchange.proven] if exchange.proven is not None else self._candidates(credentials)
-                body = _body(record)
+                body = body_of(record)
                 expected = [(given, credentials.expected_rspauth(body, given.password or "")) for given in known]
                 self._check(exchange, record, message, Sender.SERVER, credentials, rspauth, expected)
             else:
@@ -264,11 +264,6 @@ def _digests(message: Message, name: str) -> Iterator[AuthParameters]:
         except SipError:
             continue
         yield from (one for one in found if Scheme.parse(one.scheme_text) is Scheme.DIGEST)
-
-
-def _body(record: Record) -> bytes:
-    end = HEADER_END.search(record.raw)
-    return record.raw[end.end() :] if end else b""
 
 
 def _words(challenge: DigestChallenge) -> str:

@@ -9,6 +9,7 @@ from sipauthctl.analysis.words import Sender
 from sipauthctl.association.digest import DigestInfo
 from sipauthctl.association.family import CREDENTIALS_HEADERS, INFO_HEADERS
 from sipauthctl.association.parameters import AuthParameters
+from sipauthctl.capture.record import Record
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import HeaderBlockTooLarge, SipError
 from sipauthctl.sip.limits import DEFAULT_LIMITS
@@ -123,3 +124,9 @@ def transaction(message: Message) -> tuple[str, int, str]:
 def start_line(message: Message) -> str:
     """`REGISTER`, or `200 OK`."""
     return message.method if isinstance(message, Request) else f"{message.status} {message.reason}"
+
+
+def body_of(record: Record) -> bytes:
+    """The body of a message as it was recorded, which parsed heads do not have."""
+    end = HEADER_END.search(record.raw)
+    return record.raw[end.end() :] if end else b""

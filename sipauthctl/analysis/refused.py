@@ -3,18 +3,20 @@ without their request."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from sipauthctl.analysis.memory import Memory
 from sipauthctl.analysis.problem import address_text, place_text, status_lines
-from sipauthctl.analysis.reading import Endpoint, endpoint
+from sipauthctl.analysis.reading import Endpoint, body_of, endpoint
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.association.diagnostics import HEADERS, diagnostics
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import host_of, offers
 from sipauthctl.association.redaction import without_tokens
 from sipauthctl.capture.record import Record
+from sipauthctl.codes import diagnostic
 from sipauthctl.diagnosis.answers import proven, words
 from sipauthctl.diagnosis.refusals import in_passing, refusal
 from sipauthctl.findings import Finding, finding
@@ -24,6 +26,8 @@ from sipauthctl.sip.message import Message, Request, Response
 
 FINAL_HANDSHAKE_FAILED = 1000  # [MS-OCER] 7.1
 _REGISTRATION = "registration-notify"
+_USER_DISABLED = 4141  # [MS-OCER] 7
+_EVENT = re.compile(rb"\s*deregistered\s*;\s*event\s*=\s*([A-Za-z-]{1,64})\s*", re.IGNORECASE)
 _KEPT = 256
 _ENDED = (Step.TOKEN_GIVEN, Step.FINAL_SENT)
 
@@ -67,12 +71,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Termination:
-    """A NOTIFY that ends the registration of a user who is signed in, [MS-SIPREGE] 4.1.3."""
+    """A NOTIFY that ends the registration of a user who is signed in, [MS-SIPREGE] 4.1.3.
+
+    `event`: why the registrar unregisters the endpoint, empty where the body does not tell.
+    """
 
     user: Endpoint
     server: str
     notify: Request
     place: str
+    event: str
 
     @property
     def call_id(self) -> str:
@@ -81,11 +89,15 @@ class Termination:
 
     def findings(self) -> Iterator[Finding]:
         """What it says."""
-        address = self.user.address
+        address, event = self.user.address, self.event
         code = proven(self.notify, Scheme.NTLM.value)
+        if code is None and event == "rejected":
+            code = diagnostic(_USER_DISABLED)
         id_ = "registration-lost" if code is None or code.finding is None else code.finding
-        detail = f"{self.server} ends the registration of {address}: {words(self.notify)}."
-        evidence = (self.place, *status_lines(self.notify, ("Event", "Subscription-State", *HEADERS)))
+        told = words(self.notify) if diagnostics(self.notify) or not event else f"deregistered;event={event}"
+        detail = f"{self.server} ends the registration of {address}: {told}."
+        body = [f"deregistered;event={event}"] if event else []
+        evidence = (self.place, *status_lines(self.notify, ("Event", "Subscription-State", *HEADERS)), *body)
         account = address.removeprefix("sip:").partition("@")[0]
         yield finding(id_, detail, evidence, user=account, sip_uri=address, host=self.server)
 
@@ -118,14 +130,17 @@ class RefusedWatch:
     def terminated(self, record: Record, message: Request, client: Endpoint) -> None:
         """Takes a request of a server: one that ends a subscription to the user's own state, with a reason."""
         state = (message.headers.get("Subscription-State") or "").partition(";")[0].strip().lower()
-        if state != "terminated" or not diagnostics(message):
+        if state != "terminated":
+            return
+        reason = _event(record)
+        if not reason and not diagnostics(message):
             return
         event = (message.headers.get("Event") or "").partition(";")[0].strip().lower()
         if event != _REGISTRATION and endpoint(message.from_).address != client.address:
             return  # that of another user
         open_ = [one for one in self._memory.open.of_client(client) if one.step is Step.ESTABLISHED]
         server = open_[-1].where if open_ else _server(record, message)
-        ended = Termination(client, server, message, place_text(record))
+        ended = Termination(client, server, message, place_text(record), reason)
         self._refusals = [*self._refusals, ended][-_KEPT:]
 
     def _handshake(self, client: Endpoint, message: Response) -> Tracked | None:
@@ -137,6 +152,12 @@ class RefusedWatch:
         """Gives those since this was last asked."""
         refusals, self._refusals = self._refusals, []
         return refusals
+
+
+def _event(record: Record) -> str:
+    """The event in a text/registration-event body, [MS-SIPREGE] 2.2.1.13; empty where there is none."""
+    match = _EVENT.fullmatch(body_of(record)[:256])
+    return match[1].decode("ascii").lower() if match else ""
 
 
 def _scheme(answer: Response) -> str:

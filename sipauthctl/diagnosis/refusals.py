@@ -58,7 +58,7 @@ def refusal(
         id_ = "credentials-refused"
         detail = f"{host} refuses {user} using {scheme}. It does not tell a wrong password from the other causes."
         detail += trust.claimed(dns_domain, host) if trust is not None else ""
-    elif answer.status == 404:
+    elif answer.status == 404 and not _is_foreign(answer):
         id_, detail = "user-not-enabled", f"{host} knows no enabled user with the address {sip_uri}."
     else:
         id_, detail = "server-diagnostic", f"{host} answers {words(answer)}."
@@ -70,9 +70,15 @@ def refusal(
     return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)
 
 
+def _is_foreign(answer: Response) -> bool:
+    """Whether the server says that it is another product: those of this family call themselves RTC."""
+    product = answer.headers.get("Server") or "RTC"
+    return not product.startswith("RTC")
+
+
 def _next_hop(answer: Response) -> str:
     """The host that a server behind the first one looked for, empty where no report names it."""
-    names = ("tls-target", "fqdn", "fqdn1")
+    names = ("tls-target", "fqdn", "fqdn1", "peer")
     told = (value.strip() for report in diagnostics(answer) for name in names if (value := report.get(name)))
     return next(told, "").partition(":")[0]
 

@@ -80,8 +80,25 @@ def test_another_request_that_is_refused_says_nothing_of_the_account(method: str
     assert "user-not-enabled" not in outcome([*records[:5], refused], NOTHING).ids
 
 
+def ended(
+    report: str = "", body: str = "", event: str = "registration-notify", by: str = "ned", **more: str
+) -> Outcome:
+    """A session in which the server then ends a subscription."""
+    state, method = more.get("state", "terminated;expires=0"), more.get("method", "NOTIFY")
+    raw = (
+        f"{method} sip:192.0.2.35 SIP/2.0\r\nFrom: <sip:{by}@litwareinc.com>;tag=1\r\nTo: <sip:ned@litwareinc.com>"
+        f";tag=2;epid=01\r\nCall-ID: n\r\nCSeq: 1 {method}\r\nEvent: {event}\r\nSubscription-State: {state}\r\n"
+        f"{report}Content-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+    records = session()
+    return outcome([*records[:-2], replace(records[-1], raw=raw, place=99)], NOTHING)
+
+
+DISABLED = 'ms-diagnostics-public: 4141;reason="User disabled"\r\n'
+
+
 @pytest.mark.parametrize(
-    ("event", "sender", "state", "expected"),
+    ("event", "by", "state", "expected"),
     [
         ("registration-notify", "ned", "terminated;expires=0", ["user-not-enabled"]),
         ("presence", "ned", "terminated;expires=0", ["user-not-enabled"]),
@@ -89,15 +106,22 @@ def test_another_request_that_is_refused_says_nothing_of_the_account(method: str
         ("registration-notify", "ned", "active;expires=600", []),
     ],
 )
-def test_a_subscription_that_the_server_ends(event: str, sender: str, state: str, expected: list[str]) -> None:
-    raw = (
-        f"NOTIFY sip:192.0.2.35 SIP/2.0\r\nFrom: <sip:{sender}@litwareinc.com>;tag=1\r\nTo: <sip:ned@litwareinc.com>"
-        f";tag=2;epid=01\r\nCall-ID: n\r\nCSeq: 1 NOTIFY\r\nEvent: {event}\r\nSubscription-State: {state}\r\n"
-        'ms-diagnostics-public: 4141;reason="User disabled"\r\nContent-Length: 0\r\n\r\n'
-    ).encode()
-    records = session()
-    notify = replace(records[-1], raw=raw, place=99)
-    assert [id_ for id_, _ in found(outcome([*records[:-2], notify], NOTHING))] == expected
+def test_a_subscription_that_the_server_ends(event: str, by: str, state: str, expected: list[str]) -> None:
+    assert [id_ for id_, _ in found(ended(DISABLED, event=event, by=by, state=state))] == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("deregistered;event=rejected", [("user-not-enabled", "error")]),
+        (" deregistered; event=deactivated\r\n", [("registration-lost", "error")]),
+        ("registered;event=userservices-unavailable", []),
+        ("", []),  # as after the client's own SUBSCRIBE with Expires: 0
+    ],
+)
+def test_the_body_says_why_where_there_is_no_report(body: str, expected: list[tuple[str, str]]) -> None:
+    """[MS-SIPREGE] 2.2.1.13."""
+    assert found(ended(body=body, method="BENOTIFY")) == expected
 
 
 def test_a_refusal_is_told_once() -> None:

@@ -38,6 +38,7 @@ def refused(
     [
         (404, '1003;reason="User does not exist";source="hs1"', "user-not-enabled"),
         (504, '1008;reason="Unable to resolve DNS SRV record";source="edge"', "next-hop-failed"),
+        (504, '1047;reason="Failed to complete TLS negotiation with a peer server"', "next-hop-failed"),
         (504, '1010;reason="x";source="edge";HRESULT="0x800B0109(CERT_E_UNTRUSTEDROOT)"', "next-hop-failed"),
         (401, '1013;reason="Significant time skew detected during authentication"', "clock-skew"),
         (403, '4003;reason="From URI not enabled for remote access"', "remote-access-off"),
@@ -78,6 +79,13 @@ def test_the_reason_phrase_stands_where_there_is_no_report() -> None:
     found = refused(480, phrase="Ask the front desk")
     assert found.detail == "hs1.litwareinc.com answers 480 Ask the front desk."
     assert found.evidence == ("SIP/2.0 480 Ask the front desk",)
+
+
+@pytest.mark.parametrize(
+    ("server", "expected"), [("RTC/6.0", "user-not-enabled"), ("Asterisk PBX 18.9", "server-diagnostic")]
+)
+def test_a_404_of_another_product_says_nothing_of_the_directory(server: str, expected: str) -> None:
+    assert refused(404, phrase="Not Found", more=[("Server", server)]).id == expected
 
 
 def test_without_a_reason_phrase_the_status_stands_alone() -> None:
