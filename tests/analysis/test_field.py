@@ -29,12 +29,46 @@ def seen(name: str) -> Outcome:
         ("A09c-diag-certificate-with-register.txt", "next-hop-failed"),
         ("D01-digest-403-wrong-password.txt", "digest-refused"),
         ("D02-digest-401-nonce-has-changed.txt", "digest-refused"),
+        ("A02d-xp-56-bit-whole.txt", "ntlm-key-strength-mismatch"),
+        ("A03-hdx-curly-quotes.txt", "ntlm-key-strength-mismatch"),
+        ("A24b-time-skew-1000-kerberos-trace.txt", "clock-skew"),
+        ("A25-newly-created-4005.uccapilog", "user-not-enabled"),
+        ("A28-security-without-begin.txt", "credentials-refused"),
+        ("answer-b03-client-56bit-80090302.trace.txt", "ntlm-key-strength-mismatch"),
     ],
 )
 def test_the_cause_is_the_only_error(name: str, id_: str) -> None:
     found = seen(name)
     assert [one.id for one in found.findings if one.severity.value == "error"] == [id_]
     assert "handshake-incomplete" not in found.ids
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "A06-kb-403-service.txt",  # refuses what was asked for, not the user
+        "A10-sipe-ack-without-brackets.txt",
+        "A12-sipe-begins-in-message.txt",
+        "A22-trueconf-in-dialog.txt",
+        "D03-digest-401-stale-true-then-ok.txt",
+    ],
+)
+def test_an_excerpt_in_which_nothing_is_wrong(name: str) -> None:
+    found = seen(name)
+    assert [one.id for one in found.findings if one.severity.value != "info"] == []
+    assert {one.state.value for one in found.associations} == {"established"}
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("A03c-hdx-56-bit-whole.txt", ["firmware", "NtlmMinServerSec"]),
+        ("A25-newly-created-4005.uccapilog", ["Set-CsUserReplicatorConfiguration"]),
+    ],
+)
+def test_the_remedy_fits_the_cause(name: str, words: list[str]) -> None:
+    (error,) = [one for one in seen(name).findings if one.severity.value == "error"]
+    assert [word for word in words if word not in error.remedy] == []
 
 
 def test_a_real_client_goes_on_counting_in_its_next_association() -> None:
