@@ -33,8 +33,8 @@ TLS_FAULTS = (
     ),
     Fault(
         "tls-no-common-cipher",
-        "The servers take TLS 1.2 with one old cipher suite only, ECDHE-ECDSA-AES128-SHA.",
-        changing(certificate=CertificateFlaw.OLD_CIPHERS),
+        "The servers accept only TLS 1.2 with one weak cipher suite, ECDHE-ECDSA-AES128-CCM8.",
+        changing(certificate=CertificateFlaw.WEAK_CIPHER),
         needs=(Need.TLS,),
     ),
     Fault(
