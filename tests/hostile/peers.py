@@ -66,7 +66,13 @@ class Stream:
         return data
 
     async def send(self, data: bytes) -> None:
-        """Sends, and waits until the client takes it."""
+        """Sends, and waits until the client takes it.
+
+        Raises:
+            ConnectionResetError: the client went. While TLS closes, asyncio only logs a warning for each write.
+        """
+        if self.writer.transport.is_closing():
+            raise ConnectionResetError
         self.writer.write(data)
         await self.writer.drain()
 
