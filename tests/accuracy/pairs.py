@@ -128,6 +128,12 @@ _SEEN_ALL_THE_SAME = frozenset(
     {"disabled-account", "expired-password", "wrong password", "kdc-clock-skew", "kdc-unreachable", "clock-skew=1200"}
     | {"ntlm-key-strength-mismatch", "translated-address", "no-domain-records"}
 )
+_PLACES = {
+    part.name: (group, place, len(parts))
+    for group, (_, parts) in enumerate(_IN_ORDER)
+    for place, part in enumerate(parts)
+}
+"""The number of its group, its place in it, and the size of the group."""
 _NO_KERBEROS_OFFER = frozenset({"digest-only", "legacy-auth-off"})
 _OF_THE_OFFER = frozenset({"spn-host-mismatch", "foreign-spn"})
 
@@ -148,11 +154,23 @@ def _possible(one: Part, other: Part) -> bool:
     return True
 
 
+def _meet(one: str, other: str) -> bool:
+    """Whether the two are tried together.
+
+    The reason is the same for all pairs of two groups, so each fault meets one of each other group, all of its own,
+    and all with which it is an exception.
+    """
+    (group, place, size), (other_group, other_place, other_size) = _PLACES[one], _PLACES[other]
+    if group == other_group or frozenset({one, other}) in _EXCEPTIONS:
+        return True
+    return place % other_size == other_place if size >= other_size else other_place % size == place
+
+
 def _pairs() -> list[Row]:
     ordered = [(part, reason) for reason, parts in _IN_ORDER for part in parts]
     rows = []
     for (one, reason), (other, _) in combinations(ordered, 2):
-        if not _possible(one, other):
+        if not _meet(one.name, other.name) or not _possible(one, other):
             continue
         names = frozenset({one.name, other.name})
         expected, why = _EXCEPTIONS.get(names, (one.cause, reason))
