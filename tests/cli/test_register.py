@@ -60,12 +60,14 @@ ELSEWHERE = {Need.KERBEROS, Need.HOLD, Need.DOCTOR}
 def test_the_json_document_follows_its_schema_whatever_the_fault(fault: Fault) -> None:
     written = f"{fault.name}=504:1010" if fault.value is not None else fault.name
     options = [option for need in fault.needs for option in OPTIONS.get(need, ())]
-    result = sipauthctl("register", "--lab", "--fault", written, "--json", *options)
-    document = json.loads(result.out)
+    result = CliRunner().invoke(
+        cli, ["register", "--lab", "--fault", written, "--json", *options], standalone_mode=False
+    )
+    document = json.loads(result.stdout)
     jsonschema.validate(document, schema("register"))
-    assert result.err == ""
+    assert result.stderr == ""
     bad = document["outcome"] != "registered" or any(f["severity"] == "error" for f in document["findings"])
-    assert result.code == int(bad)
+    assert result.return_value == int(bad)
 
 
 @pytest.mark.slow
