@@ -45,20 +45,18 @@ tls-name-mismatch tls-expired tls-too-old protocol-error
 )
 
 
-@pytest.mark.parametrize("id_", PROMISED)
-def test_every_promised_finding_is_in_the_catalogue(id_: str) -> None:
-    assert id_ in catalogue()
+def test_every_promised_finding_is_in_the_catalogue() -> None:
+    assert set(PROMISED) - set(catalogue()) == set()
 
 
-@pytest.mark.parametrize("id_", list(catalogue()))
-def test_an_entry_says_everything(id_: str) -> None:
-    entry = catalogue()[id_]
-    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id_)
-    for text in (entry.family, entry.title, entry.meaning, entry.detection, entry.remedy, entry.reference):
-        assert text.strip() == text.strip("\n") or text.startswith("    ")
-        assert text.strip()
-    assert len(entry.title) <= 100
-    assert not entry.title.endswith(".")
+def test_an_entry_says_everything() -> None:
+    for id_, entry in catalogue().items():
+        assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", id_)
+        for text in (entry.family, entry.title, entry.meaning, entry.detection, entry.remedy, entry.reference):
+            assert text.strip() == text.strip("\n") or text.startswith("    "), id_
+            assert text.strip(), id_
+        assert len(entry.title) <= 100, id_
+        assert not entry.title.endswith("."), id_
 
 
 ENTRY: dict[str, Any] = {
@@ -133,9 +131,8 @@ def test_each_placeholder_has_a_default_and_each_default_a_placeholder() -> None
     assert all(re.fullmatch("<.+>", text) for text in placeholders().values())
 
 
-@pytest.mark.parametrize("id_", list(catalogue()))
-def test_a_remedy_without_values_has_no_braces_left(id_: str) -> None:
-    assert not re.search("{[a-z_]*}", finding(id_, "x").remedy)
+def test_a_remedy_without_values_has_no_braces_left() -> None:
+    assert [id_ for id_ in catalogue() if re.search("{[a-z_]*}", finding(id_, "x").remedy)] == []
 
 
 def test_a_missing_value_is_shown_as_such() -> None:

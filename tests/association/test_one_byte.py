@@ -98,23 +98,22 @@ def test_one_changed_byte(kind: str, version: int, of_request: bool, data: st.Da
 @pytest.mark.parametrize("kind", ["ess", "no-ess"])
 @pytest.mark.parametrize("version", [2, 3, 4])
 @pytest.mark.parametrize("of_request", [True, False], ids=["request", "response"])
-@pytest.mark.parametrize("name", list(SIGNED))
-def test_every_byte_of_every_signed_field(kind: str, version: int, of_request: bool, name: str) -> None:
+def test_every_byte_of_every_signed_field(kind: str, version: int, of_request: bool) -> None:
     message = signed(kind, version, of_request)
-    pattern, versions = SIGNED[name]
-    match = re.search(pattern, message)
-    if match is None:
-        assert name == "status code"
-        assert of_request
-        return
-    for position in range(match.start(1), match.end(1)):
-        old = message[position : position + 1]
-        new = (b"1" if old != b"1" else b"2") if old.isdigit() else (b"x" if old != b"x" else b"y")
-        changed = message[:position] + new + message[position + 1 :]
-        if version not in versions and old == b":":
-            continue  # without its colon a URI is none, and the header cannot be read
-        still = verifies(changed, kind, version, of_request)
-        assert still is (version not in versions), (name, position)
+    for name, (pattern, versions) in SIGNED.items():
+        match = re.search(pattern, message)
+        if match is None:
+            assert name == "status code"
+            assert of_request
+            continue
+        for position in range(match.start(1), match.end(1)):
+            old = message[position : position + 1]
+            new = (b"1" if old != b"1" else b"2") if old.isdigit() else (b"x" if old != b"x" else b"y")
+            changed = message[:position] + new + message[position + 1 :]
+            if version not in versions and old == b":":
+                continue  # without its colon a URI is none, and the header cannot be read
+            still = verifies(changed, kind, version, of_request)
+            assert still is (version not in versions), (name, position)
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])

@@ -7,14 +7,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import jsonschema
 import pytest
 
-from sipauthctl.report.json_output import schema
 from tests.association.test_recorded import COMMUNICATOR_REQUEST, OCS_RESPONSE
 from tests.cli.program import sipauthctl
 from tests.external import DEMANDED
 from tests.mechanisms.ntlm import recorded
+from tests.report.schemas import validate
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def analyze(*args: str) -> dict[str, object]:
     result = sipauthctl("analyze", *args, "--json")
     assert result.err == ""
     document: dict[str, object] = json.loads(result.out)
-    jsonschema.validate(document, schema("analyze"))
+    validate(document, "analyze")
     return document
 
 
@@ -126,7 +125,7 @@ def test_a_problem_counts_for_more_than_an_unreadable_input(session: Path, tmp_p
     result = sipauthctl("analyze", str(session), str(empty), "--password-file", str(secret), "--json")
     assert result.code == 1
     document = json.loads(result.out)
-    jsonschema.validate(document, schema("analyze"))
+    validate(document, "analyze")
     assert [notice["kind"] for notice in document["notices"]] == ["unreadable"]
 
 

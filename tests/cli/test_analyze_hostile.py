@@ -8,14 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from sipauthctl.report.json_output import schema
 from tests.analysis.sessions import session
 from tests.capture.frames import Pcap, TcpFlow, udp
 from tests.cli.program import sipauthctl
 from tests.external import DEMANDED
+from tests.report.schemas import validate
 from tests.sip import torture
 
 TORTURE = [value for name, value in vars(torture).items() if name.isupper() and isinstance(value, bytes)]
@@ -79,7 +78,7 @@ def test_nothing_acts_and_nothing_breaks(name: str, tmp_path: Path) -> None:
     assert page.read_text("utf-8").count("<script>") == 1
     machine = sipauthctl("analyze", str(file), "--json")
     document = json.loads(machine.out)
-    jsonschema.validate(document, schema("analyze"))
+    validate(document, "analyze")
     assert machine.out.isascii()
     assert bool(document["associations"]) == (name != "torture")
 

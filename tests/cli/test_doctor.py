@@ -8,19 +8,18 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from sipauthctl.lab.kdc import Kdc
-from sipauthctl.report.json_output import schema
 from tests.cli.program import PROGRAM, Result, environment, sipauthctl
 from tests.external import DEMANDED
 from tests.lab.lab_process import running
+from tests.report.schemas import validate
 
 
 def document(result: Result) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(result.out)
-    jsonschema.validate(loaded, schema("doctor"))
+    validate(loaded, "doctor")
     return loaded
 
 

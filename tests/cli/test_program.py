@@ -10,14 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from sipauthctl import __version__
 from sipauthctl.findings import catalogue
 from sipauthctl.lab.faults import FAULTS
-from sipauthctl.report.json_output import schema
 from tests.cli.program import PROGRAM, environment, sipauthctl
+from tests.report.schemas import validate
 
 
 def test_version() -> None:
@@ -146,7 +145,7 @@ def test_a_lab_in_its_own_process_takes_registrations(options: list[str]) -> Non
             if line == "}\n":
                 break
         document = json.loads(text)
-        jsonschema.validate(document, schema("lab"))
+        validate(document, "lab")
         account = document["accounts"][0]
         result = sipauthctl(
             "register",

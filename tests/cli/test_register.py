@@ -12,15 +12,14 @@ import subprocess
 import time
 from pathlib import Path
 
-import jsonschema
 import pytest
 from click.testing import CliRunner
 
 from sipauthctl.cli.main import cli
 from sipauthctl.lab.fault import Fault, Need
 from sipauthctl.lab.faults import FAULTS
-from sipauthctl.report.json_output import schema
 from tests.cli.program import PROGRAM, environment, sipauthctl
+from tests.report.schemas import validate
 
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -64,7 +63,7 @@ def test_the_json_document_follows_its_schema_whatever_the_fault(fault: Fault) -
         cli, ["register", "--lab", "--fault", written, "--json", *options], standalone_mode=False
     )
     document = json.loads(result.stdout)
-    jsonschema.validate(document, schema("register"))
+    validate(document, "register")
     assert result.stderr == ""
     bad = document["outcome"] != "registered" or any(f["severity"] == "error" for f in document["findings"])
     assert result.return_value == int(bad)
@@ -325,7 +324,7 @@ def test_a_held_registration_tells_its_life_in_json() -> None:
     )
     result = sipauthctl("register", "--lab", *arguments, "--json")
     document = json.loads(result.out)
-    jsonschema.validate(document, schema("register"))
+    validate(document, "register")
     (hop,) = document["hops"]
     assert [made["reason"] for made in hop["handshakes"][:2]] == ["sign-in", "next-server"]
     assert {made["reason"] for made in hop["handshakes"][2:]} == {"lifetime"}

@@ -9,7 +9,6 @@ from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-import jsonschema
 import pytest
 from rich.console import Console
 
@@ -22,9 +21,10 @@ from sipauthctl.probe import kept
 from sipauthctl.probe.events import RequestReceived, RequestSent, ResponseReceived, ResponseSent, StrayResponse
 from sipauthctl.probe.results import FirstReason, Life, Outcome
 from sipauthctl.probe.trace import Trace
-from sipauthctl.report.json_output import registration_document, schema
+from sipauthctl.report.json_output import registration_document
 from sipauthctl.report.ladder import Ladder
 from tests.probe.harness import Clock, Run, run
+from tests.report.schemas import validate
 
 HOUR = 3600.0
 
@@ -377,7 +377,7 @@ def test_of_a_server_that_floods_its_client_all_is_counted_and_a_part_is_kept(mo
     assert hop.verdicts("server").total() == len(at_home) + len(replayed)
     assert result.ids == ["num-replayed"]
     document = registration_document(result.registration)
-    jsonschema.validate(document, schema("register"))
+    validate(document, "register")
     assert document["hops"][-1]["server_requests_left_out"] == 55
 
 

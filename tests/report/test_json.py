@@ -15,6 +15,7 @@ from sipauthctl.diagnosis.ending import EndCause
 from sipauthctl.probe.results import FirstReason, Outcome
 from sipauthctl.report.json_output import dump, registration_document, schema
 from tests.report.samples import HOSTILE, acting, registration
+from tests.report.schemas import validate
 
 OUTCOMES = list(Outcome)
 
@@ -96,7 +97,7 @@ def test_the_schema_is_one(name: str) -> None:
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_a_document_follows_its_schema(outcome: Outcome) -> None:
     document = json.loads(written(outcome))
-    jsonschema.validate(document, schema("register"))
+    validate(document, "register")
     assert document["outcome"] == outcome.value
     assert document["schema"] == "sipauthctl/register/1"
 
@@ -107,15 +108,15 @@ def test_the_schema_names_every_reason_of_a_handshake() -> None:
     assert set(reasons) == {*FirstReason, *EndCause} - {EndCause.UNSEEN}
 
 
-@pytest.mark.parametrize(("place", "key"), EVERY_KEY)
-def test_every_promised_key_is_there_and_the_schema_asks_for_it(place: str, key: str) -> None:
-    document = json.loads(written(Outcome.REGISTERED))
-    found = objects(document, place)
-    assert found
-    assert all(key in item for item in found)
-    del found[0][key]
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, schema("register"))
+def test_every_promised_key_is_there_and_the_schema_asks_for_it() -> None:
+    text = written(Outcome.REGISTERED)
+    for place, key in EVERY_KEY:
+        document = json.loads(text)
+        found = objects(document, place)
+        assert found and all(key in item for item in found), (place, key)
+        del found[0][key]
+        with pytest.raises(jsonschema.ValidationError, match=f"'{key}' is a required property"):
+            validate(document, "register")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_the_schema_refuses_a_value_that_was_not_promised(place: str, key: str, 
     document = json.loads(written(Outcome.REGISTERED))
     objects(document, place)[0][key] = value
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, schema("register"))
+        validate(document, "register")
 
 
 def test_values_are_those_of_the_result() -> None:
@@ -158,15 +159,15 @@ def test_values_are_those_of_the_result() -> None:
     assert json.loads(written(Outcome.UNREACHABLE))["hops"][0]["tls"] is None
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_neither_acts_nor_breaks_the_document(name: str, outcome: Outcome) -> None:
-    output = written(outcome, HOSTILE[name])
-    assert not acting(output)
-    assert output.isascii()
-    document = json.loads(output)
-    jsonschema.validate(document, schema("register"))
-    json.dumps(document, ensure_ascii=False).encode("utf-8")  # no lone surrogate, which strict readers refuse
+def test_hostile_text_neither_acts_nor_breaks_the_document(name: str) -> None:
+    for outcome in OUTCOMES:
+        output = written(outcome, HOSTILE[name])
+        assert not acting(output)
+        assert output.isascii()
+        document = json.loads(output)
+        validate(document, "register")
+        json.dumps(document, ensure_ascii=False).encode("utf-8")  # no lone surrogate, which strict readers refuse
 
 
 def test_text_comes_back_as_it_was() -> None:
@@ -179,8 +180,8 @@ def test_a_byte_that_is_not_utf_8_is_told() -> None:
 
 
 def test_a_lab_document_follows_its_schema() -> None:
-    jsonschema.validate(LAB, schema("lab"))
-    jsonschema.validate(LAB | {"krb5_config": "/tmp/krb5.conf"}, schema("lab"))
+    validate(LAB, "lab")
+    validate(LAB | {"krb5_config": "/tmp/krb5.conf"}, "lab")
 
 
 @pytest.mark.parametrize(("place", "key"), LAB_KEYS)
@@ -188,13 +189,13 @@ def test_the_lab_schema_asks_for_every_promised_key(place: str, key: str) -> Non
     document = copy.deepcopy(LAB)
     del objects(document, place)[0][key]
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(document, schema("lab"))
+        validate(document, "lab")
 
 
 @pytest.mark.parametrize("nameserver", ["127.0.0.1", "", "127.0.0.1:x"])
 def test_the_lab_schema_wants_the_name_server_with_its_port(nameserver: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(LAB | {"nameserver": nameserver}, schema("lab"))
+        validate(LAB | {"nameserver": nameserver}, "lab")
 
 
 def test_findings_say_whom_they_are_about() -> None:

@@ -76,12 +76,12 @@ def test_a_finding_has_its_evidence_its_command_and_its_source() -> None:
     assert "  see X" in lines
 
 
-@pytest.mark.parametrize("outcome", OUTCOMES)
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_never_comes_through(name: str, outcome: Outcome) -> None:
-    output = shown(outcome, HOSTILE[name])
-    assert not acting(output)
-    assert len(output) < 100_000
+def test_hostile_text_never_comes_through(name: str) -> None:
+    for outcome in OUTCOMES:
+        output = shown(outcome, HOSTILE[name])
+        assert not acting(output)
+        assert len(output) < 100_000
 
 
 def test_markup_is_shown_as_it_is() -> None:
@@ -118,19 +118,19 @@ def test_colour_is_not_needed_to_tell_severities_apart() -> None:
         assert stream.getvalue().startswith(severity.value.upper())
 
 
-@pytest.mark.parametrize("id_", list(catalogue()))
-def test_an_entry_is_shown_whole_with_its_commands_to_copy(id_: str) -> None:
-    stream, entry = io.StringIO(), catalogue()[id_]
-    print_entry(make_console(stream, no_color=False), entry)
-    output, words = stream.getvalue(), " ".join(stream.getvalue().split())
-    for text in (entry.id, entry.title, entry.severity.value, entry.family, entry.meaning, entry.detection):
-        assert " ".join(text.split()) in words
-    assert " ".join(entry.reference.split()) in words
-    for line in entry.remedy.splitlines():
-        if line.startswith("    ") and "{" not in line:
-            assert f"      {line.strip()}" in output.splitlines()
-    assert "{user}" not in output
-    assert "{host}" not in output
+def test_an_entry_is_shown_whole_with_its_commands_to_copy() -> None:
+    for entry in catalogue().values():
+        stream = io.StringIO()
+        print_entry(make_console(stream, no_color=False), entry)
+        output, words = stream.getvalue(), " ".join(stream.getvalue().split())
+        for text in (entry.id, entry.title, entry.severity.value, entry.family, entry.meaning, entry.detection):
+            assert " ".join(text.split()) in words
+        assert " ".join(entry.reference.split()) in words
+        for line in entry.remedy.splitlines():
+            if line.startswith("    ") and "{" not in line:
+                assert f"      {line.strip()}" in output.splitlines()
+        assert "{user}" not in output
+        assert "{host}" not in output
 
 
 def test_the_list_fits_80_columns_in_a_pipe_and_on_a_terminal() -> None:
