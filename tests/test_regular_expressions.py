@@ -143,6 +143,7 @@ def test_what_is_short_is_looked_for_in_few_bytes(name: str) -> None:
         assert re.fullmatch(rf"\w+\[:{SHORT[name]}\]", ast.unparse(call.args[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "pattern", "methods"), ALL, ids=[name for name, _, _ in ALL])
 def test_a_pattern_takes_linear_time(name: str, pattern: re.Pattern[Any], methods: set[str]) -> None:
     def check() -> None:

@@ -57,9 +57,8 @@ def altered(name: str, pattern: bytes, place: int, extended: bool, position: int
 
 
 @pytest.mark.parametrize(("name", "place", "extended"), cases(SIGNED))
-@pytest.mark.parametrize("position", [0, -1])
-def test_with_a_secret(name: str, place: int, extended: bool, position: int) -> None:
-    records = altered(name, SIGNED[name], place, extended, position)
+def test_with_a_secret(name: str, place: int, extended: bool) -> None:
+    records = altered(name, SIGNED[name], place, extended, 0 if extended else -1)
     if records is None:
         assert (name, place) in {("status code", REQUEST), ("To tag", REQUEST), ("Expires", REQUEST)}
         return

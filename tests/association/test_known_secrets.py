@@ -115,6 +115,7 @@ def test_any_large_part_of_any_token_is_removed(token: bytes, data: st.DataObjec
     assert known(request).removed_from(f"[{written[start : start + needed]}]") == f"[{REMOVED}]"
 
 
+@pytest.mark.slow
 def test_memory_has_a_bound() -> None:
     secrets_known = KnownSecrets()
     for _ in range(1200):

@@ -70,6 +70,7 @@ def verifies(data: bytes, kind: str, version: int, of_request: bool) -> bool:
     return isinstance(message, Response) and other.verify_response(message, NOW).trusted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ess", "no-ess"])
 @pytest.mark.parametrize("version", [2, 3, 4])
 @pytest.mark.parametrize("of_request", [True, False], ids=["request", "response"])

@@ -15,6 +15,8 @@ from tests.cli.program import sipauthctl
 from tests.cli.test_analyze_hostile import NEEDS_TSHARK, as_capture, as_text
 from tests.test_programs import program
 
+pytestmark = pytest.mark.slow
+
 ESCAPING = "a\x1b[31m\x9b2J\nError\u202e.log"
 
 

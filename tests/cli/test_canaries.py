@@ -23,6 +23,8 @@ from tests.cli.program import PROGRAM, environment, sipauthctl
 from tests.lab.lab_process import running, starting
 from tests.mechanisms.kerberos.recorded import Entry, written
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "Canary-7391-zwitschert"
 NT_HASH = NtlmSecret.from_password(PASSWORD).rc4_key
 KEY = bytes(range(0x61, 0x81))  # of a keytab and a TLS key log
@@ -84,7 +86,6 @@ def sign_in(given: Path, args: list[str], **more: str) -> tuple[int, bytes]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", [[], ["--json"]], ids=["console", "json"])
 @pytest.mark.parametrize("command", ["register", "doctor"])
 def test_a_sign_in(command: str, mode: list[str], given: Path) -> None:
@@ -96,7 +97,6 @@ def test_a_sign_in(command: str, mode: list[str], given: Path) -> None:
         assert not shows_secret((given.parent / "trace").read_bytes())
 
 
-@pytest.mark.slow
 def test_a_server_that_knows_the_password_and_says_it(given: Path) -> None:
     said = base64.b64encode(f"ned:{PASSWORD}".encode()).decode()
     diagnostics = f'ms-diagnostics: 4003;reason="{PASSWORD} {NT_HASH.hex()} {said}";source="hs1"'
@@ -107,7 +107,6 @@ def test_a_server_that_knows_the_password_and_says_it(given: Path) -> None:
     assert not shows_secret((given.parent / "trace").read_bytes())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interruption(number: signal.Signals, given: Path) -> None:
     processes: list[subprocess.Popen[bytes]] = []
@@ -126,7 +125,6 @@ def test_an_interruption(number: signal.Signals, given: Path) -> None:
     assert not shows_secret(output, trace.read_bytes())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("place", ["sipauthctl.report.ladder.Ladder.__call__", "sipauthctl.probe.run.Probe.run"])
 def test_a_crash(place: str, given: Path) -> None:
     module, kind, method = place.rsplit(".", 2)
@@ -210,7 +208,6 @@ def test_children_are_given_no_secret(given: Path) -> None:
     assert b"SIPAUTHCTL_PASSWORD" not in seen
 
 
-@pytest.mark.slow
 def test_a_lab_leaves_nothing_and_shows_no_key_of_a_certificate() -> None:
     with running("--schemes", "ntlm,tls-dsk") as lab:
         pem = Path(lab.document["accounts"][0]["certificate"]).read_text("utf-8")

@@ -14,6 +14,8 @@ from tests.cli.peer import PASSWORD, REALM, after_the_handshake, answer, challen
 from tests.cli.program import sipauthctl
 from tests.mechanisms.ntlm import recorded
 
+pytestmark = pytest.mark.slow
+
 ECHOES: dict[str, Callable[[str, str], bytes]] = {
     "body": lambda head, token: answer(head, "403 Forbidden", "Content-Type: message/sipfrag", body=head.encode()),
     "diagnostics": lambda head, token: answer(
@@ -41,7 +43,6 @@ def secret_of(token: str) -> bytes:
     return data[start : start + 40]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", [["register"], ["register", "--json"], ["doctor", "-v"]], ids=" ".join)
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES.keys())
 def test_an_answer_that_quotes_the_response(

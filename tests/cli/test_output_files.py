@@ -12,6 +12,8 @@ import pytest
 from tests.analysis.sessions import session
 from tests.cli.program import PROGRAM, environment, sipauthctl
 
+pytestmark = pytest.mark.slow
+
 PAGE = "<title>sipauthctl analyze</title>"
 
 
@@ -105,7 +107,6 @@ def test_a_page_is_its_owners_alone_and_other_names_of_the_old_one_keep_it(captu
     assert only_files(capture.parent, "in.log", "page.html", "copy.html")
 
 
-@pytest.mark.slow
 def test_a_trace_replaces_an_older_one_and_is_its_owners_alone(tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     trace.write_text(">>> older", "utf-8")

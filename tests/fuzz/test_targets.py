@@ -20,6 +20,7 @@ def damaged(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
     return data
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_no_input_breaks_a_promise(target: Target) -> None:
     for seed in target.seeds:

@@ -12,6 +12,7 @@ from sipauthctl.lab.kdc import Kdc
 from tests.lab.lab_process import running, until_ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_nothing_is_left(number: signal.Signals) -> None:
     with running("--schemes", "ntlm") as lab:

@@ -422,6 +422,7 @@ VALUES = st.one_of(
 HEADERS = st.sampled_from(["From", "To", "Via", "Contact", "Expires", "Authorization", "CSeq", "Call-ID", "Route"])
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(HEADERS, VALUES), max_size=6), st.sampled_from(["REGISTER", "INVITE", "CANCEL", "ACK"]))
 def test_no_request_breaks_the_registrar(fields: list[tuple[str, str]], method: str) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
