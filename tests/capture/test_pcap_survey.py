@@ -183,7 +183,7 @@ class TestAgainstTshark:
 
     pytestmark = needs_tshark
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(traffic=st.lists(TRAFFIC, min_size=1, max_size=12), pcapng=st.sampled_from(("", "<", ">")))
     def test_the_first_pass_never_changes_the_result(self, traffic: list[Traffic], pcapng: str) -> None:
         pcap = capture_of(traffic)
@@ -207,7 +207,7 @@ class TestAgainstTshark:
         assert small == whole
         assert len(whole) == 3 * len(WRAPPINGS) * len(HOSTS)
 
-    @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(data=st.data(), pcapng=st.booleans())
     def test_damage_hides_nothing_that_tshark_finds(self, data: st.DataObject, pcapng: bool) -> None:
         traffic = [Traffic(kind, bare, HOSTS[0], 5060, 100) for kind in ("udp", "dull-udp", "dull-tcp", "tcp", "udp")]
