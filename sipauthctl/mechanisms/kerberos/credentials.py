@@ -172,8 +172,7 @@ class KerberosLogin:
         if isinstance(source, PasswordSource):
             return f"signing in {source.name.text} with a password"
         if isinstance(source, KeytabSource):
-            who = "" if source.name is None else f" {source.name.text}"
-            return f"signing in{who} with the keytab {source.path}"
+            return f"signing in {source.name.text} with the keytab {source.path}"
         return (
             f"reading the credential cache {source.cache}" if source.cache else "reading the default credential cache"
         )
