@@ -12,7 +12,7 @@ from pathlib import Path
 # Linux counts the memory of the process that calls exec as the program's own. So a small process starts the program.
 _LAUNCHER = """
 import os, sys
-process = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+process = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
 _, status, usage = os.wait4(process, 0)
 with open(sys.argv[1], "w") as file:
     file.write(str(usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)))
