@@ -70,17 +70,17 @@ def test_what_is_wrong_with_a_file_is_said(tmp_path: Path) -> None:
     empty.write_bytes(b"\x05\x02")
 
     async def work(kdc: Kdc) -> None:
+        def keytab(path: Path) -> KeytabSource:
+            return KeytabSource(path, KerberosName("ned", "LITWAREINC.COM"), (AES,))
+
         for source, words in (
-            (
-                CacheSource("/nonexistent/cc"),
-                "the credential cache /nonexistent/cc: there is no such credential cache",
-            ),
+            (CacheSource("/nonexistent/cc"), "cache /nonexistent/cc: there is no such credential cache"),
             (CacheSource("/etc/passwd"), "the credential cache /etc/passwd: the file is no credential cache"),
-            (KeytabSource(Path("/nonexistent/kt")), "the keytab /nonexistent/kt: there is no such file"),
-            (KeytabSource(Path("/etc/passwd")), "the keytab /etc/passwd: the file is no keytab"),
-            (KeytabSource(empty), "there are no credentials that can be used (it has no key at all)"),
+            (keytab(Path("/nonexistent/kt")), "the keytab /nonexistent/kt: there is no such file"),
+            (keytab(Path("/etc/passwd")), "the keytab /etc/passwd: the file is no keytab"),
+            (keytab(empty), "there are no credentials that can be used (it has no key at all)"),
             (
-                KeytabSource(kdc.keytab, KerberosName("ned", "LITWAREINC.COM")),
+                keytab(kdc.keytab),
                 f"signing in ned@LITWAREINC.COM with the keytab {kdc.keytab}: the keytab has no key of this user",
             ),
         ):
