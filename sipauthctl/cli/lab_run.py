@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import shlex
 import sys
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -46,7 +50,7 @@ async def _run(settings: LabSettings, out: Console, err: Console, *, as_json: bo
         if as_json:
             dump(describe(deployment), sys.stdout)
         else:
-            _print(out, deployment)
+            _print(out, deployment, _write_configuration(deployment))
         await asyncio.Event().wait()
 
 
@@ -73,7 +77,17 @@ class Log:
             put(self._console, f"should have been signed: {safe(text)}", indent=9, wrap=False)
 
 
-def _print(out: Console, deployment: Deployment) -> None:
+def _write_configuration(deployment: Deployment) -> Path:
+    """Writes a configuration file with which `register` and `doctor` find the lab."""
+    path = deployment.ca_file.with_name("config.toml")
+    options = {"nameserver": deployment.nameserver, "ca-file": str(deployment.ca_file)}
+    # Such a string of JSON is one of TOML, too.
+    lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in options.items()]
+    path.write_text("[profile.default]\n" + "".join(lines), "utf-8", errors="replace")
+    return path
+
+
+def _print(out: Console, deployment: Deployment, configuration: Path) -> None:
     document = describe(deployment)
     put(out, ("The lab is ready.", "bold green"), " Ctrl-C ends it.")
     put(out, f"SIP domain    {document['sip_domain']}", wrap=False)
@@ -106,15 +120,25 @@ def _print(out: Console, deployment: Deployment) -> None:
         put(out, f"faults        {', '.join(document['faults'])}", wrap=False)
     proxy = next(server for server in document["servers"] if server["role"] == "proxy")
     out.print()
-    put(out, "From another terminal:")
-    first = document["accounts"][0]
-    kerberos = f"KRB5_CONFIG={document['krb5_config']} " if document["krb5_config"] else ""
-    command = (
-        f"{kerberos}sipauthctl register {first['sip_uri']}"
-        f" --username '{first['domain']}\\{first['username']}'"
-        f" --nameserver {document['nameserver']} --ca-file {document['ca_file']}"
-    )
-    put(out, command, indent=2, wrap=False)
-    put(out, f"and type {first['password']} when it asks for the password.")
+    _print_commands(out, document, configuration)
     put(out, f"The outbound proxy of a client is {proxy['host']}, port {proxy['port']}, by TLS.")
     sys.stdout.flush()
+
+
+def _print_commands(out: Console, document: dict[str, Any], configuration: Path) -> None:
+    first = document["accounts"][0]
+    variables = {"SIPAUTHCTL_CONFIG": str(configuration)}
+    if document["krb5_config"]:
+        # The lab's own credential cache leaves the user's tickets alone.
+        cache = f"FILE:{configuration.with_name('ccache')}"
+        variables |= {"KRB5_CONFIG": document["krb5_config"], "KRB5CCNAME": cache}
+    assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+    put(out, "From another terminal:")
+    put(out, f"export {assignments}", indent=2, wrap=False)
+    name = f"{first['domain']}\\{first['username']}"
+    put(out, f"sipauthctl register {first['sip_uri']} --username '{name}'", indent=2, wrap=False)
+    if document["krb5_config"]:
+        put(out, "Or with a Kerberos ticket:")
+        put(out, f"kinit {first['username']}@{document['realm']}", indent=2, wrap=False)
+        put(out, f"sipauthctl register {first['sip_uri']} --auth kerberos", indent=2, wrap=False)
+    put(out, f"The password is {first['password']}.")

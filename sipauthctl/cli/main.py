@@ -57,7 +57,13 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Configuration file in TOML.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="SIPAUTHCTL_CONFIG",
+    metavar="FILE",
+    help="Configuration file in TOML; else the one that SIPAUTHCTL_CONFIG names.",
+)
 @click.option("--profile", metavar="NAME", help="Take options from this profile of the configuration file.")
 @click.option("--no-color", is_flag=True, help="Do not colour the output; NO_COLOR does the same.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr: DNS and TLS.")

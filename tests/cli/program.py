@@ -21,7 +21,13 @@ class Result:
 
 def environment(**changes: str) -> dict[str, str]:
     # Without bytecode on disk, each of the many processes would compile the program anew.
-    left_out = ("SIPAUTHCTL_PASSWORD", "NO_COLOR", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    left_out = (
+        "SIPAUTHCTL_PASSWORD",
+        "SIPAUTHCTL_CONFIG",
+        "NO_COLOR",
+        "PYTHONUNBUFFERED",
+        "PYTHONDONTWRITEBYTECODE",
+    )
     kept = {name: value for name, value in os.environ.items() if name not in left_out}
     return {**kept, "PYTHONPATH": str(TOP), "PYTHONUTF8": "1", "COLUMNS": "80", **changes}
 

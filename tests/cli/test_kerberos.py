@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -105,6 +106,39 @@ def test_after_kinit_not_even_the_address_is_needed(lab: Lab, tmp_path: Path) ->
     assert result.code == 0, result.err
     assert "REGISTERED  sip:ned@litwareinc.com by Kerberos" in result.out
     assert "from the current Kerberos principal ned@LITWAREINC.COM" in " ".join(result.err.split())
+
+
+def test_the_commands_that_the_lab_prints_sign_in_after_kinit() -> None:
+    command = [*PROGRAM, "lab", "--port", "0"]
+    process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, encoding="utf-8")
+    assert process.stdout is not None
+    printed = []
+    for line in process.stdout:
+        printed.append(line)
+        if line.startswith("The outbound proxy of a client"):
+            break
+    try:
+        exports = next(line for line in printed if line.startswith("  export "))
+        kinit = next(line for line in printed if line.startswith("  kinit "))
+        variables = dict(word.split("=", 1) for word in shlex.split(exports)[1:])
+        subprocess.run(
+            shlex.split(kinit),
+            input=PASSWORD,
+            env=environment(**variables),
+            encoding="utf-8",
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        register = next(line for line in printed if line.startswith("  sipauthctl") and "--auth kerberos" in line)
+        result = sipauthctl(*shlex.split(register)[1:], **variables)
+        assert result.code == 0, result.err
+        assert "REGISTERED  sip:ned@litwareinc.com by Kerberos at hs2.litwareinc.com" in result.out
+        assert "Using the Kerberos tickets of ned@LITWAREINC.COM." in result.err
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        process.stdout.close()
+    assert not Path(variables["SIPAUTHCTL_CONFIG"]).parent.exists()
 
 
 @pytest.mark.parametrize("source", ["tickets", "password"])

@@ -241,6 +241,14 @@ def test_a_profile_gives_options(tmp_path: Path) -> None:
     assert len(document["hops"][1]["exchanges"]) == 5
 
 
+def test_the_environment_can_name_the_configuration_file(tmp_path: Path) -> None:
+    config = tmp_path / "sipauthctl.toml"
+    config.write_text("[profile.default]\nlab = true\njson = true\n", "utf-8")
+    result = sipauthctl("register", SIPAUTHCTL_CONFIG=str(config))
+    assert result.code == 0
+    assert json.loads(result.out)["schema"].startswith("sipauthctl/register/")
+
+
 def test_a_profile_with_an_unknown_option_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[profile.test]\nserfer = 'hs1'\n", "utf-8")
