@@ -54,6 +54,8 @@ def refusal(
             detail = f"{user} signed in, but may not register {sip_uri}."
         elif id_ == "user-not-enabled":
             detail = f"{host} knows no enabled user with the address {sip_uri}."
+        elif id_ == "next-hop-failed":
+            detail = f"{host} could not pass on the request of {user}. {code.meaning}"
     elif of_credentials:
         id_ = "credentials-refused"
         detail = f"{host} refuses {user} using {scheme}. It does not tell a wrong password from the other causes."
@@ -62,10 +64,11 @@ def refusal(
         id_, detail = "user-not-enabled", f"{host} knows no enabled user with the address {sip_uri}."
     else:
         id_, detail = "server-diagnostic", f"{host} answers {words(answer)}."
+    domain = ""
     if id_ == "next-hop-failed":
-        host = _next_hop(answer)
+        host, domain = _next_hop(answer), _told(answer, "domain")
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
-    fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host}
+    fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host, "domain": domain}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)
 
@@ -78,9 +81,13 @@ def _is_foreign(answer: Response) -> bool:
 
 def _next_hop(answer: Response) -> str:
     """The host that a server behind the first one looked for, empty where no report names it."""
-    names = ("tls-target", "fqdn", "fqdn1", "peer")
+    return _told(answer, "tls-target", "fqdn", "fqdn1", "peer").partition(":")[0]
+
+
+def _told(answer: Response, *names: str) -> str:
+    """The first of these parameters in its reports, empty where there is none."""
     told = (value.strip() for report in diagnostics(answer) for name in names if (value := report.get(name)))
-    return next(told, "").partition(":")[0]
+    return next(told, "")
 
 
 def in_passing(found: Finding, answer: Response) -> Finding:

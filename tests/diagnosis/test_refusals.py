@@ -118,3 +118,17 @@ def test_the_next_hop_is_looked_for_and_not_the_server_that_looked() -> None:
     assert "    Resolve-DnsName pool.litwareinc.com" in refused(504, report).remedy.splitlines()
     report = '1038;reason="Failed to connect to a peer server";source="sip"'
     assert "    Resolve-DnsName <server FQDN>" in refused(504, report).remedy.splitlines()
+
+
+def test_a_missing_srv_record_is_looked_up_in_the_domain_that_the_server_names() -> None:
+    report = '1008;reason="Unable to resolve DNS SRV record";domain="contoso.com";dns-srv-result="NegativeResult"'
+    found = refused(504, f'{report};source="hs1.litwareinc.com"')
+    assert "    Resolve-DnsName -Type SRV _sipfederationtls._tcp.contoso.com" in found.remedy.splitlines()
+    assert found.detail.startswith("hs1.litwareinc.com could not pass on the request of LITWAREINC\\ned. ")
+    assert "refuses" not in found.detail
+
+
+def test_an_srv_record_that_leads_elsewhere_names_the_domain_and_the_host() -> None:
+    report = '1009;reason="Conflicting SRV and host domains in DNS";domain="contoso.com";fqdn1="sip.fabrikam.com:5061"'
+    remedy = refused(504, report).remedy.splitlines()
+    assert "    Set-CsAllowedDomain -Identity contoso.com -ProxyFqdn sip.fabrikam.com" in remedy
