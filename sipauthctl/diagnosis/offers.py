@@ -40,8 +40,10 @@ def offer_text(offer: Offer) -> str:
     return ", ".join([offer.scheme_text, *(f"{name}={value}" for name, value in named if value is not None)])
 
 
-def rejection_words(why: Rejection, offer: Offer) -> str:
-    """Why an offer is not taken, in a few words."""
+def rejection_words(why: Rejection, offer: Offer, beside: Sequence[Offer] = ()) -> str:
+    """Why an offer is not taken, in a few words; `beside` are all offers of the challenge."""
+    if why is Rejection.ANONYMOUS_ONLY and only_digest(beside):
+        return "the scheme of other SIP servers; OCS, Lync and Skype for Business Server register nobody using it"
     if why is Rejection.NEEDS_CERTIFICATE:
         place = f"from {offer.sts_uri}" if offer.sts_uri else "(the offer has no sts-uri to get one from)"
         return f"needs a client certificate {place}"
@@ -51,6 +53,11 @@ def rejection_words(why: Rejection, offer: Offer) -> str:
 def tls_dsk_offer(offers: Sequence[Offer]) -> Offer | None:
     """The offer of TLS-DSK, None where there is none."""
     return next((offer for offer in offers if offer.scheme is Scheme.TLS_DSK), None)
+
+
+def only_digest(offers: Sequence[Offer]) -> bool:
+    """Whether Digest alone is offered, as SIP servers of other kinds do."""
+    return {offer.scheme for offer in offers} == {Scheme.DIGEST}
 
 
 def only_tls_dsk(offers: Sequence[Offer]) -> bool:

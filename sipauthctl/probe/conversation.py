@@ -181,7 +181,7 @@ class Conversation:
         facts.offers_left_out += step.left_out + len(fresh) - len(added)
         for item in choice.rejected:
             if item.why in OTHER_SCHEMES and item.offer in added:
-                reason = rejection_words(item.why, item.offer)
+                reason = rejection_words(item.why, item.offer, step.offers)
                 self._tools.observer(OfferPassedOver(connection.server, item.offer.scheme_text, reason))
         before = facts.choice.rejected if facts.choice is not None else ()
         rejected = tuple(dict.fromkeys((*before, *choice.rejected)))[:OFFERS_KEPT]

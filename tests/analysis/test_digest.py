@@ -240,4 +240,7 @@ def test_a_call_that_is_refused_says_nothing_of_the_caller() -> None:
 @pytest.mark.parametrize(("epid", "expected"), [("", False), (";epid=01234567", True)])
 def test_digest_alone_is_no_use_to_a_client_of_this_family(epid: str, expected: bool) -> None:
     """Other clients have no epid, and sign in with it."""
-    assert ("no-usable-scheme" in phone(*ASKED, epid=epid).ids) == expected
+    seen = phone(*ASKED, epid=epid)
+    assert ("no-usable-scheme" in seen.ids) == expected
+    assert "date-missing" not in seen.ids
+    assert all("Get-CsProxyConfiguration" not in found.remedy for found in seen.findings)

@@ -56,7 +56,7 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["slow=30"], SHORT, Outcome.UNREACHABLE, ["error connection-timeout"]),
     (["truncated"], {}, Outcome.INCOMPLETE, ["error handshake-incomplete"]),
     (["oversized"], {}, Outcome.INCOMPLETE, ["error protocol-error"]),
-    (["digest-only"], {}, Outcome.INCOMPLETE, ["error no-usable-scheme", "info date-missing"]),
+    (["digest-only"], {}, Outcome.INCOMPLETE, ["error no-usable-scheme"]),
     (["http-server"], {}, Outcome.INCOMPLETE, ["error protocol-error"]),
     (["no-challenge"], {}, Outcome.UNTRUSTED, ["error not-challenged"]),
     (["no-offers"], {}, Outcome.INCOMPLETE, ["error no-usable-scheme", "info date-missing"]),
@@ -218,6 +218,14 @@ def test_the_skew_is_measured() -> None:
     clock = run("clock-skew=1200").registration.hops[0].clock
     assert clock is not None
     assert abs(clock.skew_seconds - 1200) <= clock.uncertainty_seconds
+
+
+def test_a_server_that_offers_digest_alone_is_one_of_another_kind() -> None:
+    (found,) = run("digest-only").registration.findings
+    assert any("the scheme of other SIP servers" in line for line in found.evidence)
+    assert not any("conference" in line for line in found.evidence)
+    assert "option --server" in found.remedy
+    assert "Get-CsProxyConfiguration" not in found.remedy
 
 
 def test_a_slow_server_is_waited_for() -> None:

@@ -10,6 +10,7 @@ from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
 from sipauthctl.association.clock import ClockReading, read_clock, read_date, read_exact_clock
 from sipauthctl.diagnosis.clock import ntlm_skew_finding, skew_finding
+from sipauthctl.diagnosis.offers import only_digest
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.errors import ParseError
@@ -40,6 +41,8 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 def of_challenge(seen: ChallengeSeen, *, ntlm: bool, local_times: bool) -> tuple[list[Finding], ClockReading | None]:
     """What the Date of a first challenge shows."""
     text = seen.date
+    if text is None and only_digest(seen.offers):
+        return [], None  # only servers of this family have to send one
     if text is None:
         return [finding("date-missing", f"The challenge of {seen.server} has no Date header.", host=seen.server)], None
     try:

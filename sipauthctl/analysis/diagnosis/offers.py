@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sipauthctl.analysis.tracked import ChallengeSeen, Tracked
 from sipauthctl.association.choice import Rejection, Wanted, choose
 from sipauthctl.association.redaction import quoted
-from sipauthctl.diagnosis.offers import offer_text
+from sipauthctl.diagnosis.offers import offer_text, only_digest
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 
@@ -47,4 +47,7 @@ def of_challenge(seen: ChallengeSeen) -> Iterator[Finding]:
             yield finding("version-unsupported", detail, evidence)
     if not any(offer.scheme in FAMILY for offer in seen.offers):
         evidence = [seen.where, *map(offer_text, seen.offers)]
-        yield finding("no-usable-scheme", f"None of the offers of {seen.server} can be taken.", evidence)
+        remedy = "foreign" if only_digest(seen.offers) else ""
+        yield finding(
+            "no-usable-scheme", f"None of the offers of {seen.server} can be taken.", evidence, remedy=remedy
+        )

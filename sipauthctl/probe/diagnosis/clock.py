@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.association.choice import Wanted
 from sipauthctl.diagnosis.clock import ntlm_skew_finding, skew_finding
+from sipauthctl.diagnosis.offers import only_digest
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.facts import DateState, HopFacts, RunFacts
@@ -19,7 +20,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     for hop in run.hops:
         host = hop.server.host
         skews: list[Finding | None] = []
-        if hop.date is DateState.MISSING:
+        if hop.date is DateState.MISSING and not only_digest(hop.offers):
             yield finding("date-missing", f"The challenge of {host} has no Date header.", host=host)
         elif hop.date is DateState.MALFORMED:
             evidence = [f"Date: {hop.date_text}"]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from sipauthctl.association.choice import RejectedOffer, Rejection, Wanted
 from sipauthctl.association.client import StopReason
-from sipauthctl.diagnosis.offers import legacy_auth_off, offer_text, rejection_words
+from sipauthctl.diagnosis.offers import legacy_auth_off, offer_text, only_digest, rejection_words
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.kerberos.errors import KerberosCause, KerberosFailure
@@ -50,7 +50,7 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         )
     if hop.choice is None or hop.choice.usable or hop.result is not HopResult.INCOMPLETE:
         return
-    evidence = [f"{offer_text(item.offer)}: {rejection_words(item.why, item.offer)}" for item in rejected]
+    evidence = [f"{offer_text(item.offer)}: {rejection_words(item.why, item.offer, hop.offers)}" for item in rejected]
     if hop.offers_left_out:
         evidence.append(f"{hop.offers_left_out} more offers were ignored")
     reasons = {item.why for item in rejected}
@@ -70,10 +70,10 @@ def _rejected(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield finding("ntlm-not-offered", f"{host} offers {_schemes(hop)}.", evidence)
     elif any(item.offer.scheme is Scheme.NTLM and item.why is Rejection.MECHANISM_UNUSABLE for item in rejected):
         yield finding("password-needed", f"{host} offers {_schemes(hop)}, and there is no password.", evidence)
-    elif _only(hop, Scheme.DIGEST):
+    elif only_digest(hop.offers):
         said = f" It says: {hop.last.status} {hop.last.reason}." if hop.last is not None else ""
         detail = f"{host} offers Digest alone: a SIP server, but none of this family.{said}"
-        yield finding("no-usable-scheme", detail, [*_last(hop), *evidence])
+        yield finding("no-usable-scheme", detail, [*_last(hop), *evidence], remedy="foreign")
     elif not reasons & _EXPLAINED_ELSEWHERE:
         yield finding("no-usable-scheme", f"None of the offers of {host} can be taken.", evidence)
 
