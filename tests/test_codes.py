@@ -49,11 +49,36 @@ def test_one_code_is_found_in_every_way_it_is_written(typed: str) -> None:
         ("SIP_E_AUTH_NTLMMISMATCH", CodeKind.HRESULT, 0xC3E93EE4, "ntlm-key-strength-mismatch"),
         ("KDC_ERR_C_PRINCIPAL_UNKNOWN", CodeKind.KERBEROS, 6, "user-unknown"),
         ("0xc0000418", CodeKind.NTSTATUS, 0xC0000418, "ntlm-blocked"),
+        ("0xC000019B", CodeKind.NTSTATUS, 0xC000019B, "trust-failed"),  # STATUS_DOMAIN_TRUST_INCONSISTENT
     ],
 )
 def test_a_code_leads_to_its_finding(typed: str, kind: CodeKind, number: int, finding: str) -> None:
     (code,) = find(typed)
     assert (code.kind, code.number, code.finding) == (kind, number, finding)
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),  # [MS-ERREF] 2.2
+    [
+        (10054, "WSAECONNRESET"),
+        (10060, "WSAETIMEDOUT"),
+        (10061, "WSAECONNREFUSED"),
+        (11001, "WSAHOST_NOT_FOUND"),
+        (9003, "DNS_ERROR_RCODE_NAME_ERROR"),
+    ],
+)
+def test_an_error_of_the_network_may_be_that_of_the_next_hop(error: int, name: str) -> None:
+    code = of_win32(error)
+    assert code is not None
+    assert (code.name, code.finding, code.see) == (name, None, ("next-hop-failed",))
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("0x80090352", "SEC_E_ISSUING_CA_UNTRUSTED"), ("kerberos:13", "KDC_ERR_BADOPTION")]
+)
+def test_a_code_that_leaves_the_cause_open_is_explained(typed: str, name: str) -> None:
+    (code,) = find(typed)
+    assert (code.name, code.finding) == (name, None)
 
 
 def test_a_prefix_selects_the_kind() -> None:
