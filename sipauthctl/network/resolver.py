@@ -79,7 +79,7 @@ class Resolver:
         self._limit = seconds
         self._answered = self._dead = False
         if nameserver is not None:
-            host, port = _host_and_port(nameserver)
+            host, port = host_and_port(nameserver)
             self._resolver.port = port  # before the name servers, which take it over
             self._resolver.nameservers = [host]
         self.queries: list[Query] = []
@@ -205,7 +205,12 @@ class RememberingResolver(Resolver):
         return await asyncio.shield(self._addresses[host])
 
 
-def _host_and_port(text: str) -> tuple[str, int]:
+def host_and_port(text: str) -> tuple[str, int]:
+    """Address and port of a name server that was given as `HOST[:PORT]`.
+
+    Raises:
+        ValueError: `text` is not of that form.
+    """
     host, colon, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
     if not colon or text.endswith("]"):
         host, port = text, str(DNS_PORT)

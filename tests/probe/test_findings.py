@@ -278,4 +278,7 @@ def test_the_evidence_of_a_wrong_signature_is_the_string_that_should_have_been_s
 def test_a_name_server_that_does_not_answer_is_not_taken_for_missing_records(server: ServerChoice | None) -> None:
     result = run(options={"nameserver": "127.0.0.1:1", "server": server})
     assert result.ids == ["dns-server-unreachable"]
+    (found,) = result.registration.findings
+    command = "    nslookup -type=srv -port=1 _sipinternaltls._tcp.litwareinc.com 127.0.0.1"
+    assert command in found.remedy.splitlines()
     assert result.registration.outcome is Outcome.UNREACHABLE

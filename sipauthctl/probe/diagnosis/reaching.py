@@ -26,7 +26,7 @@ from sipauthctl.network.errors import (
     TlsWeakCertificate,
 )
 from sipauthctl.network.evidence import TlsEvidence
-from sipauthctl.network.resolver import Query, QueryOutcome
+from sipauthctl.network.resolver import Query, QueryOutcome, host_and_port
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.sip.via import ip_of
@@ -60,7 +60,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         asked = [query_text(query) for query in run.queries]
         if run.queries and all(query.outcome in _UNANSWERED for query in run.queries):
             detail = "None of the questions about the SIP domain was answered."
-            yield finding("dns-server-unreachable", detail, asked, domain=options.sip_domain)
+            yield _dns_unreachable(detail, asked, options.sip_domain, options.nameserver)
             return
         detail = f"No server was found for {options.sip_domain} by {options.transport.value.upper()}."
         newer = autodiscover_names(run.queries, options.sip_domain)
@@ -148,12 +148,24 @@ def _unanswered(run: RunFacts, host: str) -> bool:
     return bool(asked) and all(query.outcome in _UNANSWERED for query in asked)
 
 
+def _dns_unreachable(
+    detail: str, asked: Sequence[str], domain: str, nameserver: str | None, severity: Severity | None = None
+) -> Finding:
+    id_ = "dns-server-unreachable"
+    if nameserver is None:
+        return finding(id_, detail, asked, severity=severity, remedy="system", domain=domain)
+    host, port = host_and_port(nameserver)
+    fields = {"domain": domain, "nameserver": host, "port": port}
+    return finding(id_, detail, asked, severity=severity, remedy="given", **fields)
+
+
 def _failure(run: RunFacts, options: ProbeOptions, hop: HopFacts, id_: str, severity: Severity | None) -> Finding:
     server = hop.server
     where = f"{server.host} port {server.port} by {server.transport.value.upper()}"
     name, _, domain = server.host.partition(".")
     if isinstance(hop.error, HostUnresolvable) and _unanswered(run, server.host):
-        id_ = "dns-server-unreachable"
+        detail = f"{where}: {hop.error}."
+        return _dns_unreachable(detail, _asked(run, server.host), domain, options.nameserver, severity)
     evidence = _asked(run, server.host) if isinstance(hop.error, HostUnresolvable) else []
     if isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired):
         evidence += certificate_lines(hop.tls)
