@@ -29,7 +29,7 @@ class ConnectTimeout(NetworkError):
 
 
 class TlsUntrusted(NetworkError):
-    """The certificate comes from nobody that is trusted here."""
+    """The certificate is not from an authority that is trusted here."""
 
 
 class TlsWeakCertificate(TlsUntrusted):

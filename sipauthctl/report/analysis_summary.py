@@ -49,7 +49,7 @@ class Tally:
 
 
 def in_trouble(association: AssociationResult) -> bool:
-    """Whether the sign-in did not come to its end, or a signature is wrong or missing."""
+    """Whether the sign-in did not complete, or a signature is wrong or missing."""
     return bool(_wrong(association)) or association.state is not State.ESTABLISHED
 
 

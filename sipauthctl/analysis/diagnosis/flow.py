@@ -19,7 +19,7 @@ ANSWER_SECONDS = 32.0
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
-    """One association that did not come to its end."""
+    """One association that did not complete."""
     if tracked.followed_by_success:
         return
     if (tracked.tls is not None and tracked.tls.handshake.alert is not None) or stopped_at_challenge(tracked):
