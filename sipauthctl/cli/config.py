@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sipauthctl.cli.main import COMMANDS, cli
+from sipauthctl.cli.main import COMMANDS, VARIABLE, cli
 
 DEFAULT_PATH = Path("~/.config/sipauthctl/config.toml")
 
@@ -24,7 +25,8 @@ def default_map(path: Path | None, profile: str | None) -> dict[str, dict[str, A
     try:
         data = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
-        raise click.UsageError(f"Cannot read the configuration file {file}: {error.strerror}.") from None
+        named = f" {VARIABLE} names it." if path is not None and os.environ.get(VARIABLE) == str(path) else ""
+        raise click.UsageError(f"Cannot read the configuration file {file}: {error.strerror}.{named}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.UsageError(f"The configuration file {file} is not TOML: {error}.") from None
     profiles = data.get("profile")

@@ -18,6 +18,9 @@ from sipauthctl.cli.password import take_from_environment
 from sipauthctl.cli.streams import Streams
 from sipauthctl.unexpected import place_of
 
+VARIABLE = "SIPAUTHCTL_CONFIG"
+"""The environment variable that names the configuration file."""
+
 COMMANDS = {
     "register": "Sign in to a server and show each step of the handshake.",
     "doctor": "Find why sign-in fails, and say what to do.",
@@ -60,9 +63,9 @@ class LazyGroup(click.Group):
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    envvar="SIPAUTHCTL_CONFIG",
+    envvar=VARIABLE,
     metavar="FILE",
-    help="Configuration file in TOML; else the one that SIPAUTHCTL_CONFIG names.",
+    help=f"Configuration file in TOML; else the one that {VARIABLE} names.",
 )
 @click.option("--profile", metavar="NAME", help="Take options from this profile of the configuration file.")
 @click.option("--no-color", is_flag=True, help="Do not colour the output; NO_COLOR does the same.")

@@ -249,6 +249,12 @@ def test_the_environment_can_name_the_configuration_file(tmp_path: Path) -> None
     assert json.loads(result.out)["schema"].startswith("sipauthctl/register/")
 
 
+def test_a_configuration_file_that_is_gone_is_told_with_the_variable_that_names_it(tmp_path: Path) -> None:
+    result = sipauthctl("register", "--lab", SIPAUTHCTL_CONFIG=str(tmp_path / "gone.toml"))
+    assert result.code == 2
+    assert "SIPAUTHCTL_CONFIG names it" in result.err
+
+
 def test_a_profile_with_an_unknown_option_is_refused(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[profile.test]\nserfer = 'hs1'\n", "utf-8")
