@@ -106,6 +106,8 @@ CASES = [
     ("disabled-account", "account-revoked"),
     ("expired-password", "password-expired"),
     ("foreign-spn", "spn-foreign-service"),
+    ("answer=401:1013", "clock-skew"),
+    ("answer=401:1003", "user-unknown"),
 ]
 
 

@@ -9,6 +9,7 @@ from sipauthctl.association.choice import Rejection, Wanted
 from sipauthctl.association.client import StopReason
 from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT
 from sipauthctl.association.spn import Spn
+from sipauthctl.diagnosis.answers import proven
 from sipauthctl.diagnosis.names import is_sip_address, sip_address_as_name
 from sipauthctl.diagnosis.tickets import rc4_ticket
 from sipauthctl.findings import Finding, Severity, finding, sentence
@@ -22,6 +23,7 @@ _UNNAMED = {
     KerberosCause.REPLAY: "kerberos-failed",
     KerberosCause.OTHER: "kerberos-failed",
 }
+_KEY_MISMATCH = "service-key-mismatch"
 _WRONG_REALM = (KerberosCause.SPN_NOT_REGISTERED, KerberosCause.KDC_NOT_FOUND)
 _WRONG_NAME = (KerberosCause.USER_UNKNOWN, KerberosCause.KDC_NOT_FOUND)
 
@@ -41,9 +43,13 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 
 
 def refused_by_server(hop: HopFacts) -> bool:
-    """Whether the server refused the ticket and its clock does not explain it."""
+    """Whether the server refused the ticket, and neither its clock nor a code in its answer gives another cause."""
+    if hop.stopped is None or hop.stopped.reason is not StopReason.CREDENTIALS_REFUSED:
+        return False
+    answer = hop.refused_refresh or hop.last
+    code = proven(answer, Scheme.KERBEROS.value) if answer is not None else None
     skewed = hop.clock is not None and hop.clock.surely_exceeds(KERBEROS_SKEW_LIMIT)
-    return hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED and not skewed
+    return not skewed and (code is None or code.finding == _KEY_MISMATCH)
 
 
 def offered_spn(hop: HopFacts) -> str:
@@ -123,7 +129,7 @@ def _refused(hop: HopFacts) -> Finding:
         f"The KDC gave {hop.kerberos_client or 'the user'} a ticket for {spn}, and {hop.server.host} refuses it: most "
         "likely its key is not the one that the ticket was made for."
     )
-    return finding("service-key-mismatch", detail, diagnostic_lines(hop), spn=spn, realm=realm)
+    return finding(_KEY_MISMATCH, detail, diagnostic_lines(hop), spn=spn, realm=realm)
 
 
 def _severity(hop: HopFacts, otherwise: Severity | None = None) -> Severity | None:
