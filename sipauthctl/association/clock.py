@@ -29,6 +29,10 @@ class ClockReading:
         """Whether the skew is beyond `limit` whatever the uncertainty hides."""
         return abs(self.skew_seconds) - self.uncertainty_seconds > limit.total_seconds()
 
+    def surely_within(self, limit: timedelta) -> bool:
+        """Whether the skew is at most `limit` whatever the uncertainty hides."""
+        return abs(self.skew_seconds) + self.uncertainty_seconds <= limit.total_seconds()
+
 
 def server_date(message: Message) -> datetime | None:
     """The Date header in UTC, None when there is none.

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT, ClockReading
 from sipauthctl.association.diagnostics import diagnostics
 from sipauthctl.diagnosis.answers import lines, proven, words
 from sipauthctl.findings import Finding, Severity, finding
+from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.message import Response
 from sipauthctl.trust import Trust
 
@@ -31,6 +33,7 @@ def refusal(
     of_credentials: bool,
     dns_domain: str = "",
     trust: Trust | None = None,
+    clock: ClockReading | None = None,
 ) -> Finding:
     """The finding for a final answer that says no. Which code means which finding is written in `codes.toml`.
 
@@ -43,6 +46,7 @@ def refusal(
         of_credentials: it was a challenge after the last token.
         dns_domain: the domain that the server named, empty where it is not known.
         trust: tells whether advice may repeat that.
+        clock: the server's clock against this computer's, None where it was not measured.
     """
     code = proven(answer, scheme)
     unknown = of_credentials and says_unknown(answer, scheme)
@@ -50,6 +54,8 @@ def refusal(
         id_, detail = code.finding, f"{host} refuses {user}. {code.meaning}"
         if unknown:
             id_, detail = "user-unknown", f"{host} says that {user} does not exist."
+        elif id_ == "clock-skew" and clock is not None and clock.surely_within(KERBEROS_SKEW_LIMIT):
+            detail = f"{host} refuses {user} because of clock skew. {_other_clocks(scheme)}"
         elif id_ == "uri-not-authorized":
             detail = f"{user} signed in, but may not register {sip_uri}."
         elif id_ == "user-not-enabled":
@@ -71,6 +77,15 @@ def refusal(
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host, "domain": domain}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)
+
+
+def _other_clocks(scheme: str) -> str:
+    """What clock skew is about where the clocks of the two ends agree."""
+    ticket = ", or the ticket is from before a clock change" if scheme == Scheme.KERBEROS.value else ""
+    return (
+        "The server's Date agrees with this computer's clock, so the server's clock and that of a domain controller "
+        f"differ{ticket}."
+    )
 
 
 def _is_foreign(answer: Response) -> bool:

@@ -214,6 +214,14 @@ def test_what_a_refusal_says_is_quoted(fault: str, quoted: str) -> None:
     assert any(line.startswith(quoted) for line in found.evidence)
 
 
+@pytest.mark.parametrize("skew", [0, 1200])
+def test_a_refusal_for_clock_skew_does_not_contradict_the_measured_clocks(skew: int) -> None:
+    found = run("answer=401:1013", f"clock-skew={skew}").registration.findings
+    agree = [item.detail for item in found if "agrees with this computer's clock" in item.detail]
+    assert len(agree) == (skew == 0)
+    assert all("the server's clock and that of a domain controller differ." in detail for detail in agree)
+
+
 def test_the_skew_is_measured() -> None:
     clock = run("clock-skew=1200").registration.hops[0].clock
     assert clock is not None

@@ -40,5 +40,6 @@ def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> F
         scheme=(hop.scheme or Scheme.NTLM).value,
         dns_domain=(hop.ntlm.names.dns_domain or "") if hop.ntlm is not None else "",
         trust=options.trust,
+        clock=hop.clock,
         of_credentials=hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED,
     )
