@@ -76,7 +76,8 @@ def refusal(
     account = user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host, "domain": domain}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
-    return finding(id_, detail, lines(answer), severity=None, remedy=scheme, **fields)
+    remedy = scheme if id_ == "credentials-refused" else ""
+    return finding(id_, detail, lines(answer), remedy=remedy, **fields)
 
 
 def _other_clocks(scheme: str) -> str:

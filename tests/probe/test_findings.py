@@ -222,6 +222,12 @@ def test_a_refusal_for_clock_skew_does_not_contradict_the_measured_clocks(skew: 
     assert all("the server's clock and that of a domain controller differ." in detail for detail in agree)
 
 
+def test_a_server_without_128_bit_keys_is_the_end_to_mend() -> None:
+    (found,) = run("ntlm-key-strength-mismatch").registration.findings
+    assert "The CHALLENGE lacks the flag for 128-bit keys." in found.detail
+    assert "reg add" not in found.remedy
+
+
 def test_the_skew_is_measured() -> None:
     clock = run("clock-skew=1200").registration.hops[0].clock
     assert clock is not None

@@ -9,11 +9,10 @@ from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.association.verdict import Verdict
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH, hresults, lines
 from sipauthctl.diagnosis.names import server_findings
+from sipauthctl.diagnosis.ntlm import STRONG_KEY_BITS, key_strength
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.mechanisms.ntlm.messages import key_bits
-
-STRONG_KEY_BITS = 128
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
@@ -55,18 +54,23 @@ def _has_session_security(tracked: Tracked) -> bool:
 
 def _strength(tracked: Tracked) -> Iterator[Finding]:
     answer, host = tracked.answer, tracked.where
+    offered = tracked.challenge.flags if tracked.challenge is not None else None
+    taken = tracked.authenticate.flags if tracked.authenticate is not None else None
+    remedy, end = key_strength(offered, taken)
     if answer is not None and NTLM_MISMATCH in hresults(answer):
-        detail = f"{host} refuses the strength or security level of the NTLM of {tracked.who}."
-        yield finding("ntlm-key-strength-mismatch", detail, [*lines(answer), *_flags(tracked)])
+        detail = f"{host} refuses the strength or security level of the NTLM of {tracked.who}. {end}".rstrip()
+        yield finding("ntlm-key-strength-mismatch", detail, [*lines(answer), *_flags(tracked)], remedy=remedy)
         return
-    told = tracked.authenticate.flags if tracked.authenticate is not None else None
-    told = tracked.challenge.flags if told is None and tracked.challenge is not None else told
+    told = offered if taken is None else taken
     if told is not None and key_bits(told) < STRONG_KEY_BITS:
         bits = key_bits(told)
-        detail = f"{tracked.who} and {host} negotiate NTLM keys of {bits} bits, which Windows 7 and later refuse."
+        detail = (
+            f"{tracked.who} and {host} negotiate NTLM keys of {bits} bits, which Windows 7 and later refuse. {end}"
+        )
         ended = tracked.state is State.FAILED or (stopped_at_challenge(tracked) and not tracked.may_go_on)
         severity = None if ended else Severity.WARNING
-        yield finding("ntlm-key-strength-mismatch", detail, _flags(tracked), severity=severity)
+        detail = f"{detail} {end}".rstrip()
+        yield finding("ntlm-key-strength-mismatch", detail, _flags(tracked), severity=severity, remedy=remedy)
 
 
 def _flags(tracked: Tracked) -> list[str]:

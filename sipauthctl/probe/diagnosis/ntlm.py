@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from sipauthctl.association.client import StopReason
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH
 from sipauthctl.diagnosis.names import server_findings
+from sipauthctl.diagnosis.ntlm import STRONG_KEY_BITS, key_strength
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.ntlm.messages import ChallengeFacts
 from sipauthctl.probe.diagnosis.diagnostics import diagnostic_lines, hresults
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
-
-STRONG_KEY_BITS = 128
 
 
 def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
@@ -32,15 +31,15 @@ def _challenge(hop: HopFacts, challenge: ChallengeFacts) -> Iterator[Finding]:
     flags = f"flags of the CHALLENGE: 0x{challenge.flags:08X}"
     weak = challenge.key_bits < STRONG_KEY_BITS
     if NTLM_MISMATCH in hresults(hop):
-        bits = f", and its CHALLENGE offers keys of {challenge.key_bits} bits at most" if weak else ""
-        detail = f"{host} refuses the strength or security level of our NTLM{bits}."
-        yield finding("ntlm-key-strength-mismatch", detail, [*diagnostic_lines(hop), flags])
+        remedy, end = key_strength(challenge.flags, challenge.flags)  # our AUTHENTICATE takes what is offered
+        detail = f"{host} refuses the strength or security level of our NTLM. {end}"
+        yield finding("ntlm-key-strength-mismatch", detail, [*diagnostic_lines(hop), flags], remedy=remedy)
     elif weak:
         worked = " It worked here." if hop.association is not None else ""
         detail = (
             f"{host} offers NTLM keys of {challenge.key_bits} bits at most, which Windows 7 and later refuse.{worked}"
         )
-        yield finding("ntlm-key-strength-mismatch", detail, [flags], severity=Severity.WARNING)
+        yield finding("ntlm-key-strength-mismatch", detail, [flags], severity=Severity.WARNING, remedy="server")
     if not challenge.extended_session_security:
         detail = f"{host} does not offer extended session security."
         yield finding("ntlm-forgeable-signatures", detail, [flags])
