@@ -10,6 +10,8 @@ from sipauthctl.mechanisms.logon_name import LogonName
 from sipauthctl.mechanisms.ntlm.messages import TargetNames
 from sipauthctl.trust import Trust
 
+_SCHEME = "sip:"
+
 
 def name_findings(
     name: LogonName, names: TargetNames, host: str, *, sip_uri: str, trust: Trust, unknown: bool = False
@@ -27,7 +29,7 @@ def name_findings(
     known = {text.lower() for text in (names.netbios_domain, names.dns_domain, names.dns_tree) if text}
     told = f"NetBIOS domain {names.netbios_domain}, DNS domain {names.dns_domain}"
     fields: dict[str, Any] = {
-        "user": name.user.split("@")[0],
+        "user": _account(name),
         "user_domain": name.domain,
         "server_domain": trust.advisable(names.netbios_domain or names.dns_domain or ""),
         "dns_domain": trust.advisable(names.dns_domain or ""),
@@ -35,8 +37,10 @@ def name_findings(
     claimed = trust.claimed(names.dns_domain or "", host)
     severity = Severity.ERROR if unknown else None
     suffix = name.user.partition("@")[2].lower()
-    if is_sip_address(name, sip_uri) and (unknown or (known and suffix not in known)):
-        yield sip_address_as_name(name, sip_uri, [told], severity=severity, domain=str(fields["server_domain"]))
+    uri = has_scheme(name)
+    if is_sip_address(name, sip_uri) and (uri or unknown or (known and suffix not in known)):
+        certain = Severity.ERROR if uri else severity
+        yield sip_address_as_name(name, sip_uri, [told], severity=certain, domain=str(fields["server_domain"]))
     elif known and suffix and suffix not in known:
         detail = f"The suffix of {name.user} is none of the domains that {host} names.{claimed}"
         yield finding("upn-suffix-mismatch", detail, [told], severity=severity, **fields)
@@ -52,8 +56,18 @@ def name_findings(
 
 
 def is_sip_address(name: LogonName, sip_uri: str) -> bool:
-    """Whether a logon name is the SIP address."""
-    return not name.domain and f"sip:{name.user}".lower() == sip_uri.lower()
+    """Whether a logon name is the SIP address, or has the scheme of one."""
+    return has_scheme(name) or (not name.domain and f"sip:{name.user}".lower() == sip_uri.lower())
+
+
+def has_scheme(name: LogonName) -> bool:
+    """Whether a logon name begins with `sip:`, as that of no account does: a sAMAccountName has no colon."""
+    return name.user.lower().startswith(_SCHEME)
+
+
+def _account(name: LogonName) -> str:
+    user = name.user.partition("@")[0]
+    return user[len(_SCHEME) :] if has_scheme(name) else user
 
 
 def sip_address_as_name(
@@ -68,8 +82,11 @@ def sip_address_as_name(
         severity: another one than the catalogue's.
         domain: of the server, by NetBIOS or DNS; empty where it is not known, or advice must not repeat it.
     """
-    detail = f"{name.user} is the SIP address; the account may have another logon name. Give DOMAIN\\user."
-    user = name.user.partition("@")[0]
+    if has_scheme(name):
+        detail = f"{name.user} is a SIP address, which is no logon name. Give DOMAIN\\user."
+    else:
+        detail = f"{name.user} is the SIP address; the account may have another logon name. Give DOMAIN\\user."
+    user = _account(name)
     fields: dict[str, Any] = {"user": user, "sip_uri": sip_uri, "server_domain": domain}
     return finding("logon-name-is-sip-address", detail, evidence, severity=severity, **fields)
 

@@ -123,6 +123,12 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
         Outcome.REJECTED,
         ["error logon-name-is-sip-address", "warning user-unknown"],
     ),
+    (
+        ["credentials-refused"],
+        {"logon": "sip:ned@litwareinc.com"},
+        Outcome.REJECTED,
+        ["error logon-name-is-sip-address", "warning credentials-refused"],
+    ),
     (["answer=401:1013"], {}, Outcome.REJECTED, ["error clock-skew"]),
     (["answer=403:1013"], {}, Outcome.REJECTED, ["error clock-skew"]),
     (["answer=404:1003"], {}, Outcome.REJECTED, ["error user-not-enabled"]),
@@ -220,6 +226,12 @@ def test_a_refusal_for_clock_skew_does_not_contradict_the_measured_clocks(skew: 
     agree = [item.detail for item in found if "agrees with this computer's clock" in item.detail]
     assert len(agree) == (skew == 0)
     assert all("the server's clock and that of a domain controller differ." in detail for detail in agree)
+
+
+def test_the_user_of_a_sip_address_is_named_without_its_scheme() -> None:
+    found = run("credentials-refused", logon="sip:ned@litwareinc.com").registration.findings
+    assert "Sign in as LITWAREINC\\ned " in found[0].remedy
+    assert "-Identity sip:ned " not in found[1].remedy
 
 
 def test_a_server_without_128_bit_keys_is_the_end_to_mend() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sipauthctl.association.client import StopReason
 from sipauthctl.diagnosis.answers import NTLM_MISMATCH
+from sipauthctl.diagnosis.names import has_scheme
 from sipauthctl.diagnosis.refusals import refusal
-from sipauthctl.findings import Finding, finding
+from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.diagnosis.diagnostics import hresults
 from sipauthctl.probe.diagnosis.kerberos import refused_by_server
@@ -32,7 +34,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
 def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> Finding:
     if answer is None:
         return finding("server-diagnostic", f"{hop.server.host} refuses {options.logon_name.text}.")
-    return refusal(
+    found = refusal(
         answer,
         host=hop.server.host,
         user=options.logon_name.text,
@@ -43,3 +45,5 @@ def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> F
         clock=hop.clock,
         of_credentials=hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED,
     )
+    named = found.id == "credentials-refused" and has_scheme(options.logon_name)
+    return replace(found, severity=Severity.WARNING) if named else found  # the family of domains has the cause
