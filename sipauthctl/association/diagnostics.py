@@ -12,7 +12,7 @@ from sipauthctl.sip.numbers import decimal
 from sipauthctl.sip.params import unquote
 
 HEADERS = ("ms-diagnostics", "ms-diagnostics-public")
-_HRESULT = re.compile(r"\s*(?:0x)?([0-9A-F]{1,8})\s*(?:\(|\Z)", re.IGNORECASE)
+_HRESULT = re.compile(r"\s*(?:(?:0x)?([0-9A-F]{1,8})|(-?[0-9]{1,10}))\s*(?:\(|\Z)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,13 @@ class Diagnostic:
 
     @property
     def hresult(self) -> int | None:
-        """The HRESULT, 32 bits: `0xC3E93EC3(SIP_E_AUTH_UNAUTHORIZED)` gives 0xC3E93EC3; None for anything else."""
+        """The HRESULT, 32 bits: `0xC3E93EC3(SIP_E_AUTH_UNAUTHORIZED)` gives 0xC3E93EC3, and so does the signed decimal
+        `-1008124221`; None for anything else."""
         match = _HRESULT.match(self.get("hresult") or "")
-        return None if match is None else int(match[1], 16)
+        if match is None:
+            return None
+        number = int(match[2]) if match[1] is None else int(match[1], 16)
+        return number & 0xFFFFFFFF if -(2**31) <= number < 2**32 else None
 
 
 def diagnostics(message: Message) -> tuple[Diagnostic, ...]:
