@@ -34,6 +34,7 @@ def refusal(
     dns_domain: str = "",
     trust: Trust | None = None,
     clock: ClockReading | None = None,
+    user_agent: str = "",
 ) -> Finding:
     """The finding for a final answer that says no. Which code means which finding is written in `codes.toml`.
 
@@ -47,6 +48,7 @@ def refusal(
         dns_domain: the domain that the server named, empty where it is not known.
         trust: tells whether advice may repeat that.
         clock: the server's clock against this computer's, None where it was not measured.
+        user_agent: the User-Agent header of the client, empty where it is not known.
     """
     code = proven(answer, scheme)
     unknown = of_credentials and says_unknown(answer, scheme)
@@ -77,7 +79,10 @@ def refusal(
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host, "domain": domain}
     fields["dns_domain"] = trust.advisable(dns_domain) if trust is not None else ""
     remedy = scheme if id_ == "credentials-refused" else ""
-    return finding(id_, detail, lines(answer), remedy=remedy, **fields)
+    evidence = lines(answer)
+    if id_ == "client-version-refused" and user_agent:
+        evidence.append(f"User-Agent: {user_agent}")
+    return finding(id_, detail, evidence, remedy=remedy, **fields)
 
 
 def _other_clocks(scheme: str) -> str:

@@ -15,6 +15,9 @@ from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Request, Response
 from sipauthctl.sip.name_addr import NameAddr
 
+USER_AGENT = f"sipauthctl/{__version__}"
+"""What this client calls itself in every request."""
+
 _METHODS = "INVITE, MESSAGE, INFO, OPTIONS, BYE, CANCEL, NOTIFY, ACK, REFER, BENOTIFY"
 
 
@@ -70,7 +73,7 @@ class Dialog:
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} REGISTER"),
             ("Contact", contact),
-            ("User-Agent", f"sipauthctl/{__version__}"),
+            ("User-Agent", USER_AGENT),
             ("Supported", "gruu-10, adhoclist, msrtc-event-categories, ms-forking"),
             ("ms-keep-alive", "UAC;hop-hop=yes"),
             ("Event", "registration"),
@@ -137,7 +140,7 @@ class SideDialog:
             ("Call-ID", self._call_id),
             ("CSeq", f"{self._cseq} {self.method}"),
             ("Contact", f"<sip:{local.host_port};transport={transport}>"),
-            ("User-Agent", f"sipauthctl/{__version__}"),
+            ("User-Agent", USER_AGENT),
             *_EXTRAS.get(self.method, ()),
         ]
         headers = Headers([*fields, ("Content-Length", str(len(body)))])

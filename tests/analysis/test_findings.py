@@ -131,6 +131,11 @@ def test_the_wrong_user_or_name(setup: dict[str, str], expected: str) -> None:
     assert expected in seen.ids
 
 
+def test_the_client_whose_version_is_refused_is_quoted() -> None:
+    (found,) = [one for one in outcome(lab("answer=403:17002")).findings if one.id == "client-version-refused"]
+    assert any(line.startswith("User-Agent: sipauthctl/") for line in found.evidence)
+
+
 @pytest.mark.parametrize(("user", "expected"), [("dora", "account-disabled"), ("luis", "account-locked")])
 def test_a_server_that_tells_the_reason(user: str, expected: str) -> None:
     assert expected in outcome(lab("telling-refusals", user=user, lab=NO_REDIRECT), NOTHING).ids

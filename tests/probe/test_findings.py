@@ -213,6 +213,7 @@ def test_a_server_that_was_given_by_address_is_better_given_by_name() -> None:
         ("first-answer=423", "Min-Expires: 14400"),
         ("answer=480", "SIP/2.0 480 Temporarily Unavailable"),
         ("answer=403:4003", "ms-diagnostics-public: 4003;"),
+        ("answer=403:17002", "User-Agent: sipauthctl/"),
     ],
 )
 def test_what_a_refusal_says_is_quoted(fault: str, quoted: str) -> None:

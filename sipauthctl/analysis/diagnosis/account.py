@@ -37,6 +37,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         dns_domain=(tracked.challenge.names.dns_domain or "") if tracked.challenge is not None else "",
         trust=trust_of(tracked),
         of_credentials=answer.status in (401, 407),
+        user_agent=tracked.user_agent,
     )
     finer = wrong or finer_cause(tracked) or _signed_wrongly(tracked) or tracked.scheme is Scheme.TLS_DSK
     if found.id == "credentials-refused" and finer:

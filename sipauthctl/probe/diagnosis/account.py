@@ -13,6 +13,7 @@ from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.probe.diagnosis.diagnostics import hresults
 from sipauthctl.probe.diagnosis.kerberos import refused_by_server
+from sipauthctl.probe.dialog import USER_AGENT
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
 from sipauthctl.probe.results import HopResult
@@ -43,6 +44,7 @@ def _refusal(hop: HopFacts, answer: Response | None, options: ProbeOptions) -> F
         dns_domain=(hop.ntlm.names.dns_domain or "") if hop.ntlm is not None else "",
         trust=options.trust,
         clock=hop.clock,
+        user_agent=USER_AGENT,
         of_credentials=hop.stopped is not None and hop.stopped.reason is StopReason.CREDENTIALS_REFUSED,
     )
     named = found.id == "credentials-refused" and has_scheme(options.logon_name)
