@@ -91,17 +91,20 @@ class FindingCollector:
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings on one user, each once."""
-    collector = FindingCollector()
-    collector.add(findings)
-    return collector.findings()
+    """Findings on one user, each once, or once for each server where they name one."""
+    return _collected(findings).findings()
 
 
 def ranked(findings: Iterable[Finding], *, account_proven: bool = False) -> tuple[Finding, ...]:
-    """Findings on one user, each once and in order; see `FindingCollector.ranked`."""
+    """The same in order; see `FindingCollector.ranked`."""
+    return _collected(findings).ranked(account_proven=account_proven)
+
+
+def _collected(findings: Iterable[Finding]) -> FindingCollector:
     collector = FindingCollector()
-    collector.add(findings)
-    return collector.ranked(account_proven=account_proven)
+    for found in findings:
+        collector.add([found], server=found.server or "")
+    return collector
 
 
 def explains(cause: Finding, effect: Finding, *, account_proven: bool = False) -> bool:

@@ -63,7 +63,7 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     (["tls-untrusted"], {}, Outcome.UNTRUSTED, ["error tls-untrusted"]),
     (["tls-name-mismatch"], {}, Outcome.UNTRUSTED, ["error tls-name-mismatch"]),
     (["tls-expired"], {}, Outcome.UNTRUSTED, ["error tls-expired"]),
-    (["tls-expires-soon"], {}, Outcome.REGISTERED, ["warning tls-expires-soon"]),
+    (["tls-expires-soon"], {}, Outcome.REGISTERED, ["warning tls-expires-soon", "warning tls-expires-soon"]),
     (["tls-too-old"], {}, Outcome.UNREACHABLE, ["error tls-too-old"]),
     (["tls-no-common-cipher"], {}, Outcome.UNREACHABLE, ["error tls-no-common-cipher"]),
     (["tls-reset"], {}, Outcome.UNREACHABLE, ["error tls-reset"]),
@@ -227,6 +227,15 @@ def test_a_refusal_for_clock_skew_does_not_contradict_the_measured_clocks(skew: 
     agree = [item.detail for item in found if "agrees with this computer's clock" in item.detail]
     assert len(agree) == (skew == 0)
     assert all("the server's clock and that of a domain controller differ." in detail for detail in agree)
+
+
+def test_each_server_whose_certificate_ends_is_named_with_its_own() -> None:
+    found = run("tls-expires-soon").registration.findings
+    assert [one.server for one in found] == ["hs1.litwareinc.com", "hs2.litwareinc.com"]
+    for one in found:
+        assert one.server in one.detail
+        assert f"names: {one.server}" in one.evidence
+        assert any(line.startswith("valid from") for line in one.evidence)
 
 
 def test_the_user_of_a_sip_address_is_named_without_its_scheme() -> None:

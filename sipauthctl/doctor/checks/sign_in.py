@@ -163,8 +163,9 @@ def _errors(trials: list[Trial], scheme: Scheme) -> list[Finding]:
 
 def _known(case: Case, item: Finding) -> bool:
     """Whether an earlier check found the same, no milder."""
-    earlier = [known for result in case.results.values() for known in result.findings if known.id == item.id]
-    return any(rank(known.severity) <= rank(item.severity) for known in earlier)
+    earlier = [known for result in case.results.values() for known in result.findings]
+    same = [known for known in earlier if (known.id, known.server) == (item.id, item.server)]
+    return any(rank(known.severity) <= rank(item.severity) for known in same)
 
 
 def _ways(case: Case) -> list[Way]:

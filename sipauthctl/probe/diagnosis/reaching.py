@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from sipauthctl.diagnosis.interception import inspection_product
@@ -91,7 +92,8 @@ def _expiring(hop: HopFacts) -> Iterator[Finding]:
     days, host = left.days, hop.server.host
     words = "in less than a day" if days < 1 else "in 1 day" if days == 1 else f"in {days} days"
     detail = f"The certificate of {host} ends {words}."
-    yield finding("tls-expires-soon", detail, certificate_lines(hop.tls), host=host)
+    found = finding("tls-expires-soon", detail, certificate_lines(hop.tls), host=host)
+    yield replace(found, server=host)  # each server has a certificate of its own to renew
 
 
 def autodiscover_names(queries: Sequence[Query], sip_domain: str) -> list[str]:
