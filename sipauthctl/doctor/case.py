@@ -104,6 +104,7 @@ class Case:
     directory: DirectoryFacts | None = None  # directory
     logins: dict[str, KerberosLogin] = field(default_factory=dict)  # by logon name; see kerberos.login
     registered: bool | None = None  # sign-in: under the logon name that was asked about; None where none was tried
+    passed_over: frozenset[str] = frozenset()  # sign-in: ids of findings on Kerberos, where NTLM takes its place
     circumstances: frozenset[str] = frozenset()  # sign-in: ids of findings that are not what ends a client's sign-in
     runs: list[RunFacts] = field(default_factory=list)  # sign-in: each registration that was tried
 

@@ -52,10 +52,14 @@ async def examine(
 
 def _in_hindsight(case: Case, result: CheckResult) -> CheckResult:
     """A check after the sign-in: what did not prevent it, or is not what ended it, is a warning then."""
-    findings = tuple(after_success(item) if case.registered else _weighed(case, item) for item in result.findings)
+    findings = tuple(_weighed(case, item) for item in result.findings)
     return result if findings == result.findings else judged(result.id, result.detail, findings)
 
 
 def _weighed(case: Case, item: Finding) -> Finding:
+    if item.id in case.passed_over:
+        return replace(item, severity=Severity.INFO)
+    if case.registered:
+        return after_success(item)
     mild = item.id in case.circumstances and item.severity is Severity.ERROR
     return replace(item, severity=Severity.WARNING) if mild else item

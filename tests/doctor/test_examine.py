@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,12 @@ from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.examine import examine
 from sipauthctl.findings import Severity, finding
 from sipauthctl.lab.events import LabEvent
+from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.configuration import use_configuration
+from tests.accuracy import examination
 from tests.accuracy.examination import Row, examine_row
 from tests.doctor.harness import case_of
+from tests.external import needs_kdc
 
 
 def test_a_wrong_password_is_tried_once() -> None:
@@ -36,6 +41,20 @@ def test_another_form_of_the_name_that_works_is_named() -> None:
     assert first.detail == "ned@fabrikam.com is refused, and litwareinc.com\\ned works."
     assert "Sign in as litwareinc.com\\ned." in first.remedy
     assert examined.verdict.registered is False
+
+
+@pytest.mark.external
+@needs_kdc
+@pytest.mark.parametrize("user", ["ned", "NOSUCH\\ned"])
+def test_a_realm_without_a_kdc_is_information_where_ntlm_is_used(
+    user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "krb5.conf").write_text("[libdefaults]\n")
+    monkeypatch.setattr(examination, "use_configuration", lambda _: use_configuration(tmp_path / "krb5.conf"))
+    both = {"schemes": (Scheme.KERBEROS, Scheme.NTLM)}
+    row = Row("", "", None, faults=("no-domain-records",), logon=user, lab=both)
+    found = asyncio.run(examine_row(row)).verdict.findings
+    assert [one.severity for one in found if one.id == "kdc-not-found"] == [Severity.INFO]
 
 
 @pytest.mark.parametrize(

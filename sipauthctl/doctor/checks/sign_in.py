@@ -14,11 +14,12 @@ from sipauthctl.doctor.probing import probe
 from sipauthctl.doctor.this_machine import machine_of, server_origin, trust_of
 from sipauthctl.findings import CatalogueEntry, Finding, Scope, Severity, catalogue, finding, rank
 from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.mechanisms.kerberos.errors import KerberosFailure
 from sipauthctl.mechanisms.logon_name import LogonName
-from sipauthctl.probe.diagnosis import collect
+from sipauthctl.probe.diagnosis import collect, kerberos
 from sipauthctl.probe.facts import RunFacts
 from sipauthctl.probe.initiators import InitiatorMaker, ntlm_maker
-from sipauthctl.probe.options import ServerChoice
+from sipauthctl.probe.options import ProbeOptions, ServerChoice
 from sipauthctl.probe.results import HopResult
 from sipauthctl.trust import Trust
 
@@ -43,12 +44,14 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of one way. `with_ticket`: the server got one."""
+    """What came of one way. `with_ticket`: the server got one. `passed_over`: the ids of the findings that made
+    Kerberos fail, where a client then goes on with NTLM."""
 
     way: Way
     registered: bool
     findings: tuple[Finding, ...]
     with_ticket: bool = False
+    passed_over: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -102,6 +105,7 @@ class SignInCheck(Check):
         found = _protected(case, found, failed, worked)
         if not worked and not any(item.id == "protected-user" for item in found):
             case.circumstances = _circumstances(case, failed)
+        case.passed_over = _passed_over_in_all(case, trials)
         if worked and failed:
             found += _named_ways(case, worked[0], failed, trust)
         found = [item for item in found if not of_signatures(item) and not _known(case, item)]
@@ -111,6 +115,15 @@ class SignInCheck(Check):
             words += "; no other way was tried, as it could lock the account (--all-attempts)"
         result = self.judged(words, found)
         return result if worked or result.status is Status.FAILED else replace(result, status=Status.FAILED)
+
+
+def _passed_over_in_all(case: Case, trials: list[Trial]) -> frozenset[str]:
+    """The ids of findings that say only that Kerberos cannot be used from here, where NTLM works or is what ends the
+    sign-in. What the check of the KDC found stays as it is: a KDC that DNS names has to answer."""
+    worked = any(trial.registered and trial.way.scheme is Scheme.NTLM for trial in trials)
+    of_kdc = {item.id for item in case.results["kdc"].findings} if "kdc" in case.results else set()
+    ids = {id_ for trial in trials for id_ in trial.passed_over if worked or id_ in case.circumstances}
+    return frozenset(id_ for id_ in ids - of_kdc if _is_from_here(catalogue()[id_]))
 
 
 def of_signatures(item: Finding) -> bool:
@@ -232,7 +245,14 @@ async def _try(case: Case, way: Way, trials: list[Trial]) -> None:
     registered = bool(run.hops) and run.hops[-1].result is HopResult.REGISTERED
     _note(case, run)
     with_ticket = any(hop.scheme is Scheme.KERBEROS for hop in run.hops)
-    trials.append(Trial(way, registered, collect(run, options), with_ticket))
+    trials.append(Trial(way, registered, collect(run, options), with_ticket, _passed_over(run, options)))
+
+
+def _passed_over(run: RunFacts, options: ProbeOptions) -> frozenset[str]:
+    errors = [hop.mechanism_errors.get(Scheme.KERBEROS) for hop in run.hops]
+    ends = any(isinstance(error, KerberosFailure) and error.account_refused for error in errors)
+    used = any(hop.scheme is Scheme.KERBEROS for hop in run.hops)
+    return frozenset() if ends or used else frozenset(item.id for item in kerberos.findings(run, options))
 
 
 def _maker(case: Case, way: Way) -> InitiatorMaker | str:
