@@ -85,8 +85,13 @@ async def ask_about(case: Case, names: tuple[KerberosName, ...]) -> KdcTalk:
     waiting, referrals, realms = list(names), 0, await realms_of(case)
     while waiting:
         name = waiting.pop(0)
+        realm = await realms.find(name.realm)
+        if realm.proxied:
+            raise NoKdc(
+                f"krb5.conf names only an HTTPS proxy for {realm.name}, which libkrb5 alone can ask", realm.name
+            )
         try:
-            talk = await _ask(case, name, await realms.find(name.realm))
+            talk = await _ask(case, name, realm)
         except NoKdc as error:
             problem = error if problem is None or (error.silent and not problem.silent) else problem
             continue

@@ -6,7 +6,7 @@ libkrb5 has it all, but shows no more than the default realm, and may not be ins
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _INCLUDED = re.compile(r"[A-Za-z0-9_-]+|[^.].*\.conf")
 
 @dataclass(slots=True)
 class Krb5Conf:
-    """`kdcs` by realm in capitals, each `HOST` or `HOST:PORT` as it stands there."""
+    """`kdcs` by realm in capitals, each as it stands there: `HOST`, `HOST:PORT` or the URL of a proxy."""
 
     default_realm: str = ""
     kdcs: dict[str, list[str]] = field(default_factory=dict)
@@ -42,43 +42,46 @@ def read_krb5_conf(root: Path, environ: Mapping[str, str]) -> Krb5Conf:
 
 
 def _read(root: Path, path: Path, conf: Krb5Conf) -> None:
-    section, realm = "", ""
-    for line in _lines(root, path, conf):
-        if line.startswith("["):
-            section, realm = line[1:].partition("]")[0].strip().lower(), ""
-            continue
-        if line.startswith("}"):
-            realm = ""
-            continue
-        key, equals, value = (part.strip() for part in line.partition("="))
-        value = value.removesuffix("*").strip().strip('"')
-        if not equals:
-            continue
-        if value == "{":
-            realm = key
-        elif section == "libdefaults" and not realm:
-            if key == "default_realm":
-                conf.default_realm = conf.default_realm or value  # the first one counts
-        elif section == "realms" and realm and key == "kdc":
-            conf.kdcs.setdefault(realm.upper(), []).append(value)
-
-
-def _lines(root: Path, path: Path, conf: Krb5Conf) -> Iterator[str]:
-    """The lines that mean something, those of included files in their place."""
+    """Reads a file as libkrb5 does: an included file has sections of its own, and a brace may have its own line."""
     text = read_text(path)
     if text is None or path in conf.files or len(conf.files) >= _MAX_FILES:
         return
     conf.files.append(path)
-    for line in text.splitlines():
-        line = line.strip()
-        word, _, rest = line.partition(" ")
-        if word == "include":
-            yield from _lines(root, _below(root, rest), conf)
-        elif word == "includedir":
-            for part in _folder(_below(root, rest)):
-                yield from _lines(root, part, conf)
-        elif line and line[0] not in "#;":
-            yield line
+    section, names, waiting = "", list[str](), ""
+    for line in map(str.strip, text.splitlines()):
+        word, rest = (*line.split(None, 1), "", "")[:2]
+        if not line or line[0] in "#;":
+            continue
+        if word in ("include", "includedir") and rest:
+            found = _below(root, rest)
+            for part in _folder(found) if word == "includedir" else [found]:
+                _read(root, part, conf)
+            continue
+        if line.startswith("["):
+            section, names, waiting = line[1:].partition("]")[0].strip().lower(), [], ""
+            continue
+        if line.startswith("}"):
+            del names[-1:]
+            continue
+        if waiting and line.startswith("{"):
+            names.append(waiting)
+            waiting = ""
+            continue
+        key, equals, value = (part.strip() for part in line.partition("="))
+        key, value = key.removesuffix("*").rstrip(), value.removesuffix("*").strip().strip('"')
+        waiting = key if equals and not value else ""
+        if value == "{":
+            names.append(key)
+        elif value:
+            _set(conf, (section, *names, key), value)
+
+
+def _set(conf: Krb5Conf, names: tuple[str, ...], value: str) -> None:
+    match names:
+        case ("libdefaults", "default_realm"):
+            conf.default_realm = conf.default_realm or value  # the first one counts
+        case ("realms", realm, "kdc"):
+            conf.kdcs.setdefault(realm.upper(), []).append(value)
 
 
 def _below(root: Path, text: str) -> Path:

@@ -40,11 +40,15 @@ class KdcPlace:
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """A realm that may be the user's. `kdcs` may be empty; `source` tells where they, or none, were found."""
+    """A realm that may be the user's. `kdcs` may be empty; `source` tells where they, or none, were found.
+
+    `proxied`: krb5.conf names only KDCs behind HTTPS ([MS-KKDCP]), which libkrb5 alone can ask.
+    """
 
     name: str
     kdcs: tuple[KdcPlace, ...]
     source: str
+    proxied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ class Realms:
         return (KerberosName(user, suffix.upper()), *enterprise)
 
     async def principal(self, name: LogonName) -> KerberosName:
-        """The first of `principals` whose realm has a KDC that krb5.conf or DNS names, else the first.
+        """The first of `principals` whose realm has a KDC that the user, krb5.conf or DNS names, else the first.
 
         Raises:
             NoLogon: there is none, or the name has a NUL.
@@ -126,7 +130,8 @@ class Realms:
         except ValueError as error:
             raise NoLogon(str(error)) from None
         for principal in possible:
-            if (await self.find(principal.realm)).kdcs:
+            realm = await self.find(principal.realm)
+            if realm.kdcs or realm.proxied:
                 return principal
         if not possible:
             raise NoLogon(f"the Kerberos realm of {name.domain} is not known: neither you nor this computer named it")
@@ -143,9 +148,10 @@ class Realms:
         """The KDCs of a realm: the one that the user named, those of krb5.conf, or those of DNS."""
         if self.kdc is not None:
             return Realm(realm, await self._places([self.kdc]), "the option --kdc")
-        written = self._written(realm)
-        if written:
-            return Realm(realm, await self._places(written), "krb5.conf")
+        if written := self.machine.krb5.kdcs.get(realm):
+            # libkrb5 asks DNS for no other KDC then, and reaches those behind HTTPS by itself.
+            direct = [place for text in written if (place := _written(text)) is not None]
+            return Realm(realm, await self._places(direct), "krb5.conf", proxied=not direct)
         names = [f"{service}.{realm.lower()}" for service in _SERVICES]
         for name, found in zip(names, await asyncio.gather(*map(self.resolver.services, names)), strict=True):
             targets = order(found, self.rng)[:MAX_KDCS]
@@ -164,11 +170,7 @@ class Realms:
         """Who names the KDCs of a realm."""
         if self.kdc is not None:
             return Origin.USER
-        return Origin.COMPUTER if self._written(realm) else Origin.DNS
-
-    def _written(self, realm: str) -> list[tuple[str, int]]:
-        """The KDCs of krb5.conf that can be asked; those behind HTTPS cannot."""
-        return [place for text in self.machine.krb5.kdcs.get(realm, ()) if (place := _written(text)) is not None]
+        return Origin.COMPUTER if self.machine.krb5.kdcs.get(realm) else Origin.DNS
 
     def _is_called(self, domain: str, netbios: str, *, by_server: bool = True) -> bool:
         """Whether the NetBIOS name is that of the domain, as far as it is known; by custom it is the first label."""

@@ -208,6 +208,15 @@ def test_without_any_kdc_in_dns_it_is_skipped() -> None:
     assert result.detail == "no KDC of LITWAREINC.COM is known by _kerberos._tcp.litwareinc.com and krb5.conf"
 
 
+def test_a_kdc_behind_https_is_not_replaced_by_one_of_dns(running: Running, tmp_path: Path) -> None:
+    krb5_conf = tmp_path / "krb5.conf"
+    krb5_conf.write_text("[realms]\nLITWAREINC.COM = {\nkdc = https://proxy.litwareinc.com/KdcProxy\n}\n")
+    case = replace_tools(running.case("ned", "Litware-Ned-1"), environ={"KRB5_CONFIG": str(krb5_conf)})
+    result = running.check(case)
+    assert result.status is Status.SKIPPED
+    assert result.detail == "krb5.conf names only an HTTPS proxy for LITWAREINC.COM, which libkrb5 alone can ask"
+
+
 def test_a_kdc_whose_name_has_no_address_is_skipped() -> None:
     zone = Zone((ServiceRecord("_kerberos._tcp.litwareinc.com", "dc1.litwareinc.com", 88),), ())
     assert with_dns(zone, case_of()).status is Status.SKIPPED

@@ -51,8 +51,32 @@ class TestKrb5Conf:
         write(tmp_path, "etc/krb5.conf.d/eu.rpmnew", "[libdefaults]\ndefault_realm = OLD.INVALID\n")
         conf = read_krb5_conf(tmp_path, {})
         assert conf.default_realm == "LITWAREINC.COM"
-        assert conf.kdcs["LITWAREINC.COM"][:2] == ["dc1.litwareinc.com", "[2001:db8::1]:8888"]
+        assert conf.kdcs["LITWAREINC.COM"] == ["dc1.litwareinc.com", "[2001:db8::1]:8888", "dc2.litwareinc.com:88"]
         assert conf.kdcs["EU.LITWAREINC.COM"] == ["dc.eu.litwareinc.com"]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "[realms]\nA.COM =\n  {\n kdc = dc.a.com\n}\n",
+            "[realms]\nA.COM = {\nauth_to_local_names =\n{\n x = y\n}\nkdc = dc.a.com\n}\n",
+            "include\t/other\n",
+            "includedir \t /folder\n",
+            "[realms]\ninclude /defaults\nA.COM = {\nkdc = dc.a.com\n}\n",
+        ],
+        ids=[
+            "brace-on-its-own-line",
+            "section-within-a-realm",
+            "include-tab",
+            "includedir-tab",
+            "include-in-a-section",
+        ],
+    )
+    def test_each_layout_that_libkrb5_reads_names_the_kdc(self, tmp_path: Path, text: str) -> None:
+        write(tmp_path, "etc/krb5.conf", text)
+        for path in ("other", "folder/a.conf"):
+            write(tmp_path, path, "[realms]\nA.COM = {\nkdc = dc.a.com\n}\n")
+        write(tmp_path, "defaults", "[libdefaults]\ndefault_realm = B.COM\n")
+        assert read_krb5_conf(tmp_path, {}).kdcs == {"A.COM": ["dc.a.com"]}
 
     def test_the_environment_names_another_file(self, tmp_path: Path) -> None:
         write(tmp_path, "etc/krb5.conf", KRB5)

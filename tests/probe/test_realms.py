@@ -130,9 +130,16 @@ def test_a_kdc_of_krb5_conf_needs_no_dns() -> None:
     asyncio.run(scenario())
 
 
-def test_a_kdc_behind_https_in_krb5_conf_does_not_vouch_for_one_of_dns() -> None:
-    krb5 = Krb5Conf("", {"LITWAREINC.COM": ["https://kdc.litwareinc.com/KdcProxy"]})
-    assert realms("ned", krb5=krb5).located_by("LITWAREINC.COM") is Origin.DNS
+def test_no_kdc_of_dns_is_asked_where_krb5_conf_names_one_behind_https() -> None:
+    async def scenario() -> None:
+        krb5 = Krb5Conf("", {"LITWAREINC.COM": ["https://kdc.litwareinc.com/KdcProxy"]})
+        here = realms("ned", joined(), krb5=krb5)
+        found = await here.find("LITWAREINC.COM")
+        assert (found.kdcs, found.proxied, here.resolver.queries) == ((), True, [])
+        assert here.located_by("LITWAREINC.COM") is Origin.COMPUTER
+        assert (await here.principal(LogonName.parse("ned"))).realm == "LITWAREINC.COM"
+
+    asyncio.run(scenario())
 
 
 def test_a_domain_that_only_the_server_calls_so_comes_after_those_of_this_computer() -> None:
