@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
 from sipauthctl.association.offers import OLDEST_VERSION, Offer
-from sipauthctl.association.spn import SpnProblem, check_spn
+from sipauthctl.association.spn import Spn, SpnProblem, check_spn
 from sipauthctl.mechanisms.base import Scheme
 
 
@@ -32,6 +33,7 @@ class Rejection(Enum):
     SPN_MALFORMED = "spn-malformed"
     SPN_FOREIGN_SERVICE = "spn-foreign-service"
     SPN_HOST_MISMATCH = "spn-host-mismatch"
+    SPN_FOREIGN_DOMAIN = "spn-foreign-domain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ def choose(
     unusable: frozenset[Scheme] = frozenset(),
     server_host: str,
     over_tls: bool,
+    may_name: Callable[[str], bool] = lambda _host: True,
 ) -> Choice:
     """Sorts the offers of a challenge into usable and rejected ones.
 
@@ -83,11 +86,12 @@ def choose(
         unusable: schemes that cannot run here (no library, no credentials for it).
         server_host: the FQDN that was meant to be reached, for the SPN policy.
         over_tls: whether TLS proved the server's name.
+        may_name: whether a ticket for this host may go to the server, see `HopFacts.may_name`.
     """
     usable: list[Offer] = []
     rejected: list[RejectedOffer] = []
     for offer in offers:
-        why = _rejection(offer, wanted, unusable, server_host, over_tls)
+        why = _spn_rejection(offer, server_host, over_tls, may_name) or _rejection(offer, wanted, unusable)
         if why is None:
             usable.append(offer)
         else:
@@ -96,18 +100,24 @@ def choose(
     return Choice(tuple(usable), tuple(rejected))
 
 
-def _rejection(
-    offer: Offer, wanted: Wanted, unusable: frozenset[Scheme], server_host: str, over_tls: bool
+def _spn_rejection(
+    offer: Offer, server_host: str, over_tls: bool, may_name: Callable[[str], bool]
 ) -> Rejection | None:
-    # The SPN is judged before the wish, so that a foreign service is reported whatever the user asked for.
+    """Judged before the wish, so that a foreign service is reported whatever the user asked for."""
+    if offer.scheme is not Scheme.KERBEROS or not offer.targetname:
+        return None
+    problem = check_spn(offer.targetname, server_host=server_host, over_tls=over_tls)
+    if problem is not None:
+        return _SPN_REJECTIONS[problem]
+    spn = Spn.parse(offer.targetname)
+    return None if spn is None or may_name(spn.host) else Rejection.SPN_FOREIGN_DOMAIN
+
+
+def _rejection(offer: Offer, wanted: Wanted, unusable: frozenset[Scheme]) -> Rejection | None:
     if offer.scheme not in _PREFERENCE:
         return Rejection.NOT_SPOKEN if offer.scheme is None else _OTHER_SCHEMES[offer.scheme]
     if not offer.targetname:
         return Rejection.TARGETNAME_MISSING
-    if offer.scheme is Scheme.KERBEROS:
-        problem = check_spn(offer.targetname, server_host=server_host, over_tls=over_tls)
-        if problem is not None:
-            return _SPN_REJECTIONS[problem]
     if offer.realm is None:
         return Rejection.REALM_MISSING
     if offer.spoken_version < OLDEST_VERSION:

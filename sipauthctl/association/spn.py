@@ -49,8 +49,9 @@ def check_spn(targetname: str, *, server_host: str, over_tls: bool) -> SpnProble
         targetname: the parameter of the Kerberos challenge.
         server_host: the FQDN of the server that was meant to be reached (the outbound proxy; after a redirect the
             server that the redirect named).
-        over_tls: whether TLS proved that it is this server. Then the SPN may name any host, as the server's pool or
-            service account may be called otherwise; without proof it must be exactly the server's own.
+        over_tls: whether TLS proved that it is this server. Then the SPN may name another host, as the server's pool
+            or service account may be called otherwise, and `choose` judges its domain; without proof it must be the
+            server's own.
     """
     spn = Spn.parse(targetname)
     if spn is None:

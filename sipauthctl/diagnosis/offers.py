@@ -21,6 +21,7 @@ _WORDS = {
     Rejection.SPN_MALFORMED: "its targetname is no service principal name",
     Rejection.SPN_FOREIGN_SERVICE: "its targetname names a service other than sip",
     Rejection.SPN_HOST_MISMATCH: "its targetname names another host",
+    Rejection.SPN_FOREIGN_DOMAIN: "its targetname names a host in a domain that neither you nor this computer named",
 }
 
 _OAUTH = frozenset({"bearer", "oauth"})

@@ -173,6 +173,7 @@ class Conversation:
             unusable=frozenset(set(Scheme) - set(self._tools.initiators)),
             server_host=connection.server.host,
             over_tls=connection.proven,
+            may_name=lambda host: facts.may_name(host, options.trust),
         )
         kept = dict.fromkeys(facts.offers)
         fresh = list(dict.fromkeys(offer for offer in step.offers if offer not in kept))

@@ -30,7 +30,7 @@ from sipauthctl.probe.results import (
 )
 from sipauthctl.sip.message import Response
 from sipauthctl.sip.via import ip_of
-from sipauthctl.trust import Origin, Withheld
+from sipauthctl.trust import Clearance, Credential, Destination, Origin, Trust, Withheld
 
 
 class DateState(Enum):
@@ -112,6 +112,14 @@ class HopFacts:
             return None
         refused = self.stopped is not None and self.stopped.reason is StopReason.CREDENTIALS_REFUSED
         return answer if refused or HeaderFamily.of_status(answer.status) is None else None
+
+    def may_name(self, host: str, trust: Trust) -> bool:
+        """Whether a ticket for a host that this server names may go to it: one for itself, by any name that its
+        certificate proves, or for a host of a domain that somebody with a say named."""
+        own = {self.server.host, *(self.tls.names if self.tls is not None and self.proven else ())}
+        if host.lower() in {name.rstrip(".").lower() for name in own}:
+            return True
+        return isinstance(trust.clear(Credential.SERVICE_TICKET, Destination(host, Origin.PEER)), Clearance)
 
     @property
     def translated(self) -> bool:

@@ -82,6 +82,13 @@ def test_what_cannot_be_taken_is_passed_over_with_its_reason(bad: Offer, reason:
     assert why(choice) == [(bad.scheme_text, reason)]
 
 
+def test_an_spn_of_a_host_that_may_not_be_named_is_passed_over() -> None:
+    other = replace(KERBEROS, targetname="sip/hs1.fabrikam.com")
+    choice = choose((other, NTLM), Wanted.AUTO, server_host=HOST, over_tls=True, may_name=lambda host: host == HOST)
+    assert choice.usable == (NTLM,)
+    assert why(choice) == [("Kerberos", Rejection.SPN_FOREIGN_DOMAIN)]
+
+
 def test_the_host_of_an_spn_is_judged_without_tls_only() -> None:
     other = replace(KERBEROS, targetname="sip/pool.litwareinc.com")
     assert chosen(other, over_tls=True).usable == (other,)

@@ -281,7 +281,7 @@ def luring(service: str) -> Talk:
     return talk
 
 
-OF_EVIL, OF_DIRECTORY = "sip/evil.fabrikam.com", "ldap/dc1.litwareinc.com"
+OF_EVIL, OF_DIRECTORY, OF_ANOTHER_DOMAIN = "sip/evil.fabrikam.com", "ldap/dc1.litwareinc.com", "sip/hs1.contoso.com"
 
 
 @needs_libkrb5
@@ -289,15 +289,21 @@ OF_EVIL, OF_DIRECTORY = "sip/evil.fabrikam.com", "ldap/dc1.litwareinc.com"
 @pytest.mark.parametrize("command", ["register", "doctor"])
 @pytest.mark.parametrize(
     ("service", "zone"),
-    [(OF_EVIL, SRV + "evil.fabrikam.com."), (OF_DIRECTORY, SRV + "hs1.litwareinc.com.")],
-    ids=["server", "directory"],
+    [
+        (OF_EVIL, SRV + "evil.fabrikam.com."),
+        (OF_DIRECTORY, SRV + "hs1.litwareinc.com."),
+        (OF_ANOTHER_DOMAIN, SRV + "hs1.litwareinc.com."),
+    ],
+    ids=["server", "directory", "server-of-another-domain"],
 )
 def test_no_ticket_is_lured_away(command: str, service: str, zone: str, authority: Authority, tmp_path: Path) -> None:
     certificate = "evil.fabrikam.com" if service == OF_EVIL else "hs1.litwareinc.com"
     lured = Scenario(
         luring(service), command=command, options="", zone=zone, certificate=certificate, tickets=(service,)
     )
-    play(lured, authority, tmp_path).judge(lured)
+    outcome = play(lured, authority, tmp_path)
+    outcome.judge(lured)
+    assert service != OF_ANOTHER_DOMAIN or "spn-host-mismatch" in outcome.out
 
 
 @needs_libkrb5

@@ -10,7 +10,7 @@ from sipauthctl.diagnosis.offers import tls_dsk_offered
 from sipauthctl.doctor.case import Case
 from sipauthctl.doctor.check import Check, CheckResult
 from sipauthctl.doctor.probing import probe
-from sipauthctl.doctor.this_machine import server_origin
+from sipauthctl.doctor.this_machine import server_origin, trust_of
 from sipauthctl.findings import Finding, finding
 from sipauthctl.mechanisms.base import Initiator, Scheme
 from sipauthctl.mechanisms.ntlm.challenge_reader import ChallengeRead, ChallengeReader
@@ -72,7 +72,14 @@ class OffersCheck(Check):
         kerberos = any(offer.scheme is Scheme.KERBEROS for offer in hop.offers) and asked.wanted is not Wanted.NTLM
         hop.scheme = None if kerberos else Scheme.NTLM
         if hop.offers:
-            hop.choice = choose(hop.offers, asked.wanted, server_host=used.server.host, over_tls=hop.proven)
+            trust = await trust_of(case)
+            hop.choice = choose(
+                hop.offers,
+                asked.wanted,
+                server_host=used.server.host,
+                over_tls=hop.proven,
+                may_name=lambda host: hop.may_name(host, trust),
+            )
         return run
 
     def _findings(self, case: Case, run: RunFacts) -> list[Finding]:

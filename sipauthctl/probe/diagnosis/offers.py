@@ -19,6 +19,7 @@ from sipauthctl.trust import Withheld
 _SPN_FINDINGS = {
     Rejection.SPN_FOREIGN_SERVICE: "spn-foreign-service",
     Rejection.SPN_HOST_MISMATCH: "spn-host-mismatch",
+    Rejection.SPN_FOREIGN_DOMAIN: "spn-host-mismatch",
     Rejection.SPN_MALFORMED: "spn-malformed",
 }
 _EXPLAINED_ELSEWHERE = {*_SPN_FINDINGS, Rejection.MECHANISM_UNUSABLE}
@@ -111,6 +112,11 @@ def _downgraded(run: RunFacts) -> Iterator[Finding]:
 def _spn(hop: HopFacts, item: RejectedOffer) -> Finding:
     name, host = item.offer.targetname or "", hop.server.host
     detail = f"The Kerberos offer of {host} names {name!a}; it was ignored."
+    if item.why is Rejection.SPN_FOREIGN_DOMAIN:
+        detail = (
+            f"The Kerberos offer of {host} names {name!a}, in a domain that neither you nor this computer named. "
+            "The server was sent no ticket for it."
+        )
     return finding(_SPN_FINDINGS[item.why], detail, [offer_text(item.offer)], host=host)
 
 
