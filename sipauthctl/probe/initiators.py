@@ -110,9 +110,9 @@ async def kerberos_login(
     from sipauthctl.mechanisms.kerberos.configuration import first_ticket_configuration, private_configuration
     from sipauthctl.mechanisms.kerberos.credentials import CacheSource, KerberosLogin
 
-    holder = holder_of(given, name_given=name_given)
+    holder, witness = holder_of(given, name_given=name_given), realms.trust.witness
     if given.cache is not None and holder is None:  # why not shows when the tickets are read
-        return closing.enter_context(KerberosLogin(CacheSource(given.cache or None)))
+        return closing.enter_context(KerberosLogin(CacheSource(given.cache or None), witness=witness))
     principal = holder or (known[0] if known is not None else await realms.principal(name))
     referred = await realms.referred(principal)
     # Whoever gives a keytab names the realm of its first principal.
@@ -133,7 +133,7 @@ async def kerberos_login(
         first_ticket = closing.enter_context(first_ticket_configuration(referred))
     except ValueError as error:
         raise NoLogon(str(error)) from None
-    return closing.enter_context(KerberosLogin(source, first_ticket))
+    return closing.enter_context(KerberosLogin(source, first_ticket, witness))
 
 
 def holder_of(given: Credentials, *, name_given: bool) -> KerberosName | None:

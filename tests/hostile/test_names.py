@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -315,6 +316,36 @@ def test_a_ticket_goes_where_it_is_meant_to_go(authority: Authority, tmp_path: P
     meant = Scenario(luring(OF_EVIL), options=options, zone=zone, certificate="evil.fabrikam.com", tickets=(OF_EVIL,))
     outcome = play(meant, authority, tmp_path)
     assert {leak.kind for leak in outcome.leaks["sip tls"]} == {Kind.TICKET}, outcome.out
+
+
+@dataclass
+class QuotingKdc(Kdc):
+    """Quotes part of the ticket that a TGS-REQ begins with, as the text of KRB_ERR_GENERIC."""
+
+    def answer(self, data: bytes) -> list[bytes]:
+        _, begin, ticket = data.partition(b"\x61\x82")
+        self.text = base64.b64encode(ticket[120:300]).decode("ascii") if begin else ""
+        return super().answer(data)
+
+
+@needs_libkrb5
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["register", "doctor"])
+def test_a_ticket_that_a_kdc_quotes_is_not_shown(command: str, authority: Authority, tmp_path: Path) -> None:
+    kdc = QuotingKdc("LITWAREINC.COM", error=60)
+    asked = Scenario(
+        luring("sip/hs9.litwareinc.com"),
+        command=command,
+        options=TLS + " --auth kerberos",
+        zone=OWN_KDC,
+        kdc=kdc,
+        tickets=("sip/hs1.litwareinc.com",),
+    )
+    outcome = play(asked, authority, tmp_path)
+    assert len(kdc.text) > 100
+    shown = outcome.out + outcome.err
+    assert not any(kdc.text[at : at + 16] in shown for at in range(0, len(kdc.text) - 16, 4))
+    assert "(secret removed)" in shown
 
 
 NO_CERTIFICATE = OWN_DIRECTORY + "dc9.litwareinc.com.\ndc9.litwareinc.com. 9 IN A {address}"

@@ -6,6 +6,7 @@ own cache stays as it is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from sipauthctl.mechanisms.kerberos.configuration import use_configuration
 from sipauthctl.mechanisms.kerberos.errors import PREAUTH_FAILED, KerberosCause, KerberosFailure, Phase, failure
 from sipauthctl.mechanisms.kerberos.names import KerberosName, chosen_realm
 from sipauthctl.mechanisms.kerberos.translation import translated
-from sipauthctl.trust import Clearance, NotCleared
+from sipauthctl.trust import Clearance, NotCleared, unwatched
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,17 @@ class KerberosLogin:
     Args:
         source: see there.
         configuration: of `first_ticket_configuration`, which must last as long; not needed for tickets.
+        witness: is told each ticket at the start: a KDC gets the ticket-granting ticket, and can quote it in an error.
     """
 
-    def __init__(self, source: CredentialSource, configuration: str | None = None) -> None:
+    def __init__(
+        self,
+        source: CredentialSource,
+        configuration: str | None = None,
+        witness: Callable[[bytes], object] = unwatched,
+    ) -> None:
         self.source = source
+        self._witness = witness
         self._configuration = configuration
         self.client: str | None = None
         """Who signs in, as `user@REALM`, once that is known."""
@@ -152,6 +160,7 @@ class KerberosLogin:
             cache = krb5.cc_new_unique(context, b"MEMORY")
             krb5.cc_initialize(context, cache, client)
             for ticket in tickets:
+                self._witness(ticket.ticket)
                 krb5.cc_store_cred(context, cache, ticket)
         self.client = _text(client.name)
         self._context, self._cache = context, cache
