@@ -22,6 +22,8 @@ class HostPort:
 _DURATION = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,3})?)(?P<unit>[smh]?)")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})")
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,254}}\Z)(?:{_LABEL}\.)*(?![0-9]+\.?\Z){_LABEL}\.?")  # one in digits is an IP address
 _SIP_URI = re.compile(
     r"(?:sips?:)?(?P<user>[^\s@<>\"';,:]+)@(?P<domain>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?)", re.I
 )
@@ -49,7 +51,7 @@ def domains(ctx: click.Context, param: click.Parameter, values: tuple[str, ...])
         BadParameter: one of them is not the name of a domain, or a top-level domain.
     """
     for value in values:
-        if not _HOST.fullmatch(value):
+        if not _DOMAIN.fullmatch(value):
             raise click.BadParameter(f"{value!a} is not the name of a domain, such as fabrikam.com.")
         if "." not in value.strip("."):
             raise click.BadParameter(f"{value!a} is a top-level domain. Name the domain of the server below it.")

@@ -135,6 +135,10 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "--lab", "--trust-domain", ""], "is not the name of a domain"),
         (["register", "--lab", "--trust-domain", "*.fabrikam.com"], "is not the name of a domain"),
         (["register", "--lab", "--trust-domain", "https://fabrikam.com"], "is not the name of a domain"),
+        *(
+            (["register", "--lab", "--trust-domain", value], "is not the name of a domain")
+            for value in ("evil..com", "10.0.0.5", "-fabrikam.com")
+        ),
         (["register", "--lab", "--trust-domain", "com"], "'com' is a top-level domain"),
         (["register", "sip:ned@litwareinc.com", "--nameserver", "ns1.invalid"], "has no address"),
         (["register", "sip:ned@litwareinc.com"], "No password"),
