@@ -32,13 +32,17 @@ _TOKEN = re.compile(rb'gssapi-data\s*=\s*"?([A-Za-z0-9+/=]{16,})|([A-Za-z0-9+/]{
 # A text without any of these holds no secret: a long run, one in UTF-16, a dump of bytes, or a run in pieces, which
 # unlike words have capitals or digits in their midst.
 _WORTH_A_LOOK = re.compile(
-    r"[0-9A-Za-z+/_=%\\-]{20}|(?:[0-9A-Za-z+/]\x00){16}|(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,2}){8}"
+    r"[0-9A-Za-z+/_=%\\-]{20}|(?:(?:0|&#)[xX][0-9A-Fa-f]{2,16}[^0-9A-Za-z]{1,3}){2}|(?:[0-9A-Za-z+/]\x00){16}|(?:[0-9A-Fa-f]{2}[^0-9A-Za-z]{1,2}){8}"
     r"|(?:(?=[0-9A-Za-z+/]{0,18}(?:[a-z][A-Z0-9]|[0-9][A-Za-z]))[0-9A-Za-z+/]{4,19}[^0-9A-Za-z]{1,3}){3}"
 )
 _BARE = re.compile(r"(?:TlRMTVNTUAAD|YI[I-L][A-Za-z0-9+/]{32})[A-Za-z0-9+/]*={0,2}")  # known without having been sent
 _FOLD = re.compile(rb"\r?\n[ \t]+")
 _LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-_CHARACTER = re.compile(r"%([0-9A-Fa-f]{2})|[0-9A-Za-z]")
+# A character or byte by its code: percent-encoded up to four times, as in JSON, XML, C and Python.
+_CHARACTER = re.compile(
+    r"(?:%(?:25){0,3}|\\[xX]|\\u00|&#[xX]0{0,2}|(?<![0-9A-Za-z+/])0[xX](?=[0-9A-Fa-f]{2,16}(?![0-9A-Za-z+/])))"
+    r"([0-9A-Fa-f]{2})|[0-9A-Za-z]"
+)
 _OF_A_RUN = string.ascii_letters + string.digits + "+/_=%-"
 _LONGEST_RUN = 20_000  # characters looked at on either side of what was recognised
 
@@ -47,8 +51,8 @@ class KnownSecrets:
     """Tokens and passwords. Of tokens the latest few thousand are remembered, so that memory has a bound.
 
     A token is recognised by any 23 bytes of it (of one beyond 700 bytes, by a 64th part and 11 bytes), in base64, also
-    as a part of something else, and in hexadecimal; in either case of the letters, percent-encoded, in UTF-16, and
-    with spaces, line ends or punctuation in between.
+    as a part of something else, and in hexadecimal; in either case of the letters, percent-encoded, as codes such as
+    `\\x4e`, `0x4e` or `&#x4e;`, in UTF-16, and with spaces, line ends or punctuation in between.
     """
 
     def __init__(self) -> None:
@@ -88,7 +92,7 @@ class KnownSecrets:
         if not self._new:
             return text
         parts, done = [], 0
-        for start, end in self._found(text):
+        for start, end in sorted(span for reading in _readings(text) for span in self._found(text, *reading)):
             if end > done:
                 parts += [text[done : max(start, done)], _in_place_of(end - max(start, done), keep_length)]
                 done = end
@@ -112,15 +116,9 @@ class KnownSecrets:
             if len(plain) >= _WINDOW:
                 self._new[plain[:_WINDOW]] = len(plain)
 
-    def _found(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where secrets stand, each with the run of characters that it is a part of."""
-        plain, places = [], []
-        for match in _CHARACTER.finditer(text):
-            char = match[0] if match[1] is None else chr(int(match[1], 16))
-            if char.isascii() and char.isalnum():
-                plain.append(char.lower())
-                places.append(match.span())
-        letters, done = "".join(plain), 0
+    def _found(self, text: str, letters: str, places: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Where secrets stand in one of the readings, each with the run of characters that it is a part of."""
+        done = 0
         for start in range(len(letters) - _WINDOW + 1):
             window = letters[start : start + _WINDOW]
             length = self._new.get(window) or self._old.get(window)
@@ -131,6 +129,21 @@ class KnownSecrets:
                 before, after = text[max(done, first - _LONGEST_RUN) : first], text[last : last + _LONGEST_RUN]
                 done = last + len(after) - len(after.lstrip(_OF_A_RUN))
                 yield first - len(before) + len(before.rstrip(_OF_A_RUN)), done
+
+
+def _readings(text: str) -> Iterator[tuple[str, list[tuple[int, int]]]]:
+    """The letters and digits of a text in lower case, and where each stands: codes read as characters of base64 or
+    hexadecimal, then as the bytes themselves, whose hexadecimal digits they are."""
+    found = list(_CHARACTER.finditer(text))
+    as_bytes = any(match[1] is not None for match in found)
+    for coded in (chr, "{:02x}".format) if as_bytes else (chr,):
+        letters, places = [], []
+        for match in found:
+            for char in match[0] if match[1] is None else coded(int(match[1], 16)):
+                if char.isascii() and char.isalnum():
+                    letters.append(char.lower())
+                    places.append(match.span())
+        yield "".join(letters), places
 
 
 def _decoded(token: str) -> bytes:
