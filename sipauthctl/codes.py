@@ -48,7 +48,7 @@ class Code:
     """One code: its number and its name, or for ms-diagnostics the reason string that servers send with it.
 
     `finding` is the id of the finding that it proves, None where it leaves the cause open; `see` are then those that
-    it may mean.
+    it may mean, and `tell` says how to tell them apart.
     """
 
     kind: CodeKind
@@ -57,6 +57,7 @@ class Code:
     meaning: str
     finding: str | None = None
     see: tuple[str, ...] = ()
+    tell: str = ""
 
     @property
     def digits(self) -> str:
@@ -166,6 +167,7 @@ def _code(kind: CodeKind, number: int, entry: Mapping[str, Any]) -> Code:
             meaning=rest.pop("meaning"),
             finding=rest.pop("finding", None),
             see=tuple(rest.pop("see", ())),
+            tell=rest.pop("tell", ""),
         )
     except KeyError as missing:
         raise CatalogueError(f"The code {number} has no {missing.args[0]}.") from None

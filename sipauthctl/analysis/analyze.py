@@ -212,8 +212,8 @@ class Analysis:
         """Notes the findings on an answer that no handshake ends with, with what a server trace says of it."""
         user = refusal.user.address
         errors = self._server_errors.of(refusal.call_id)
-        told = trace.of_refused(errors, user, refusal.server)
-        self._collect(merged([*refusal.findings(), *told]), user, refusal.server)
+        told = trace.of_refused(errors, user, refusal.server, refusal.scheme)
+        self._collect(merged([*refusal.findings(trace.codes_in(errors)), *told]), user, refusal.server)
 
     def _dialogs(self) -> None:
         for dialog in self._reconstruction.dialogs_over():

@@ -4,7 +4,7 @@ without their request."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sipauthctl.analysis.memory import Memory
@@ -36,7 +36,7 @@ def ends_handshake(message: Response) -> bool:
     """Whether a challenge says that the handshake before it failed."""
     reports = diagnostics(message) if HeaderFamily.of_status(message.status) is not None else ()
     return any(report.id == FINAL_HANDSHAKE_FAILED for report in reports) or (
-        bool(reports) and proven(message, Scheme.NTLM.value) is not None
+        bool(reports) and proven(message, "") is not None
     )
 
 
@@ -55,16 +55,26 @@ class Refusal:
         """Of the REGISTER."""
         return self.answer.call_id
 
-    def findings(self) -> Iterator[Finding]:
-        """What it says."""
+    @property
+    def scheme(self) -> str:
+        """The only one that the server offers, empty where there are several or none: any may have been used."""
+        try:
+            schemes = {offer.scheme.value for offer in offers(self.answer) if offer.scheme is not None}
+        except SipError:
+            return ""
+        return schemes.pop() if len(schemes) == 1 else ""
+
+    def findings(self, traced: Iterable[int] = ()) -> Iterator[Finding]:
+        """What it says, with result codes on it in a trace of the server."""
         address = self.user.address
         found = refusal(
             self.answer,
             host=self.server,
             user=address,
             sip_uri=address,
-            scheme=_scheme(self.answer),
+            scheme=self.scheme,
             of_credentials=self.of_credentials,
+            traced=traced,
         )
         yield in_passing(replace(found, evidence=(self.place, *found.evidence)), self.answer)
 
@@ -81,13 +91,14 @@ class Termination:
     notify: Request
     place: str
     event: str
+    scheme = ""
 
     @property
     def call_id(self) -> str:
         """Of the subscription."""
         return self.notify.call_id
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self, traced: Iterable[int] = ()) -> Iterator[Finding]:
         """What it says."""
         address, event = self.user.address, self.event
         code = proven(self.notify, Scheme.NTLM.value)
@@ -158,14 +169,6 @@ def _event(record: Record) -> str:
     """The event in a text/registration-event body, [MS-SIPREGE] 2.2.1.13; empty where there is none."""
     match = _EVENT.fullmatch(body_of(record)[:256])
     return match[1].decode("ascii").lower() if match else ""
-
-
-def _scheme(answer: Response) -> str:
-    try:
-        schemes = [offer.scheme for offer in offers(answer)]
-    except SipError:
-        schemes = []
-    return next((scheme.value for scheme in schemes if scheme is not None), Scheme.NTLM.value)
 
 
 def _server(record: Record, message: Message) -> str:

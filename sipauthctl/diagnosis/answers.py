@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sipauthctl.association.diagnostics import HEADERS, diagnostics
 from sipauthctl.codes import Code, diagnostic, of_windows
 from sipauthctl.findings import catalogue
@@ -21,16 +23,42 @@ def proven(message: Message, scheme: str) -> Code | None:
 
     Args:
         message: the answer, or a request that brings a report.
-        scheme: the scheme that was used: what concerns tickets is no cause where Kerberos was not.
+        scheme: the scheme that was used, empty where it is not known; see `possible`.
     """
     for report in diagnostics(message):
         windows = of_windows(report.hresult) if report.hresult is not None else None
         for code in (windows, diagnostic(report.id)):
-            if code is None or code.finding is None:
-                continue
-            if scheme == Scheme.KERBEROS.value or catalogue()[code.finding].family != "Kerberos":
+            if code is not None and code.finding is not None and possible(code.finding, scheme):
                 return code
     return None
+
+
+def possible(id_: str, scheme: str) -> bool:
+    """Whether a finding can be the cause where a scheme was used: what concerns tickets is none without Kerberos. Any
+    can be where the scheme is not known (empty)."""
+    return scheme in ("", Scheme.KERBEROS.value) or catalogue()[id_].family != "Kerberos"
+
+
+def open_code(response: Response, scheme: str, traced: Iterable[int] = ()) -> Code | None:
+    """The first known code that leaves the cause open, one with candidates before others. A number of ms-diagnostics
+    counts only with candidates.
+
+    Args:
+        response: the answer.
+        scheme: the scheme that was used, empty where it is not known.
+        traced: result codes on this answer in a trace of the server, which are finer than those in the answer.
+    """
+    reports = diagnostics(response)
+    windows = [*traced, *(report.hresult for report in reports if report.hresult is not None)]
+    known = [code for number in windows if (code := of_windows(number)) is not None and code.finding is None]
+    numbers = [code for report in reports if (code := diagnostic(report.id)) is not None and code.finding is None]
+    narrow = [code for code in (*known, *numbers) if candidates(code, scheme)]
+    return next(iter([*narrow, *known]), None)
+
+
+def candidates(code: Code, scheme: str) -> list[str]:
+    """The ids of the causes that a code may mean where a scheme was used."""
+    return [id_ for id_ in code.see if possible(id_, scheme) and not catalogue()[id_].unspecific]
 
 
 def lines(response: Response) -> list[str]:

@@ -84,6 +84,8 @@ def print_codes(console: Console, codes: Sequence[Code]) -> None:
             width = max(map(len, leads))
             for id_ in leads:
                 put(console, catalogue()[id_].title, lead=(f"{id_:<{width}}  ",), indent=4)
+            if code.tell:
+                put(console, code.tell, indent=2)
             put(console, f"`sipauthctl explain {leads[0]}` says what to do.", indent=2)
         put(console, (f"see {REFERENCES[code.kind]}", "dim"), indent=2)
 

@@ -64,11 +64,73 @@ def test_an_hresult_is_finer_than_the_number_beside_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "expected"), [("Kerberos", "service-key-mismatch"), ("NTLM", "credentials-refused")]
+    ("scheme", "expected"),
+    [("Kerberos", "service-key-mismatch"), ("", "service-key-mismatch"), ("NTLM", "credentials-refused")],
 )
 def test_what_concerns_a_ticket_is_no_cause_where_none_was_used(scheme: str, expected: str) -> None:
     told = '1000;reason="Final handshake failed";HRESULT="0x80090322(SEC_E_WRONG_PRINCIPAL)"'
     assert refused(401, told, of_credentials=True, scheme=scheme).id == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("-2147023565", "account-disabled"),  # 0x80070533 ERROR_ACCOUNT_DISABLED, [MS-ERREF] 2.2
+        ("2147943731", "account-disabled"),
+        ("0xC0000234", "account-locked"),
+        ("-99999999999", "credentials-refused"),
+        ("4294967296", "credentials-refused"),
+    ],
+)
+def test_an_hresult_may_be_decimal(code: str, expected: str) -> None:
+    assert refused(401, f'1000;reason="x";HRESULT="{code}"', of_credentials=True).id == expected
+
+
+UNDECIDED = "does not tell a wrong password"
+
+
+@pytest.mark.parametrize("code", ["0x80090302", "-2146893054"])
+def test_a_token_that_is_not_supported_has_two_possible_causes(code: str) -> None:
+    """SEC_E_UNSUPPORTED_FUNCTION: the account is not among them."""
+    found = refused(401, f'1000;reason="Final handshake failed";HRESULT="{code}"', of_credentials=True)
+    assert found.id == "credentials-refused"
+    assert "Possible causes: ntlm-key-strength-mismatch, ntlm-blocked." in found.detail
+    assert UNDECIDED not in found.detail
+    assert "Compare the flags of the CHALLENGE and the AUTHENTICATE." in found.remedy
+    assert "NtlmMinServerSec" in found.remedy
+    assert "add hs1.litwareinc.com to the policy" in found.remedy
+    assert "Get-ADUser" not in found.remedy
+
+
+@pytest.mark.parametrize("code", ["0xC000006E(STATUS_ACCOUNT_RESTRICTION)", "0xD000006E", "-1073741714"])
+def test_a_restriction_of_the_account_is_told_and_the_password_is_right(code: str) -> None:
+    found = refused(401, f'1000;reason="Final handshake failed";HRESULT="{code}"', of_credentials=True)
+    assert "The password is right, and a restriction of the account prevents sign-in." in found.detail
+    assert "Possible cause: protected-user." in found.detail
+    assert UNDECIDED not in found.detail
+    assert "    Get-ADUser -Identity ned " in found.remedy
+
+
+@pytest.mark.parametrize(
+    "report", ['1000;reason="x"', '1000;reason="x";HRESULT="0x8009030C"', '1000;reason="x";HRESULT="0x12345678"']
+)
+def test_a_code_without_candidates_leaves_every_cause_of_a_refusal(report: str) -> None:
+    found = refused(401, report, of_credentials=True)
+    assert UNDECIDED in found.detail
+    assert "Possible cause" not in found.detail
+
+
+def test_candidates_are_those_of_the_scheme() -> None:
+    told = '1000;reason="x";HRESULT="0x80090308(SEC_E_INVALID_TOKEN)"'
+    by_ntlm, by_any = (refused(401, told, of_credentials=True, scheme=scheme).detail for scheme in ("NTLM", ""))
+    assert "Possible cause: ntlm-malformed-token." in by_ntlm
+    assert "Possible causes: ntlm-malformed-token, kerberos-malformed-token." in by_any
+
+
+def test_an_answer_that_is_no_challenge_has_candidates_too() -> None:
+    found = refused(504, '1007;reason="Temporarily cannot route";source="edge"')
+    assert found.id == "server-diagnostic"
+    assert "Possible cause: next-hop-failed." in found.detail
 
 
 def test_an_unknown_user_beside_a_new_challenge_is_the_account() -> None:

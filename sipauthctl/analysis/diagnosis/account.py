@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sipauthctl.analysis.diagnosis.kerberos import opened
-from sipauthctl.analysis.diagnosis.trace import finer_cause
+from sipauthctl.analysis.diagnosis.trace import codes_in, finer_cause
 from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Step, Tracked
 from sipauthctl.analysis.verification import NoKey
@@ -28,6 +29,7 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         yield _wrong_password(tracked, refused=tracked.step is Step.REFUSED)
     if answer is None or not refused or NTLM_MISMATCH in hresults(answer) or tracked.scheme is Scheme.DIGEST:
         return
+    keys = opened(tracked)
     found = refusal(
         answer,
         host=tracked.where,
@@ -38,18 +40,19 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
         trust=trust_of(tracked),
         of_credentials=answer.status in (401, 407),
         user_agent=tracked.user_agent,
+        account=keys.client.partition("@")[0] if keys is not None else "",
+        traced=codes_in(tracked.server_errors),
     )
     finer = wrong or finer_cause(tracked) or _signed_wrongly(tracked) or tracked.scheme is Scheme.TLS_DSK
     if found.id == "credentials-refused" and finer:
         return  # the finer cause is reported
-    keys = opened(tracked)
     if found.id == "credentials-refused" and keys is not None:
         right = f"The given keytab decrypts the ticket of {keys.client}, so the SPN and the key are as expected."
-        yield finding(found.id, f"{found.detail} {right}", found.evidence, user=keys.client.partition("@")[0])
+        yield replace(found, detail=f"{found.detail} {right}")
         return
     if found.id == "credentials-refused" and tracked.verifier is not None:
         right = f"The given secret is the one that {logon_name(tracked)} used, so the password is as expected."
-        yield finding(found.id, f"{found.detail} {right}", found.evidence, user=_account(tracked))
+        yield replace(found, detail=f"{found.detail} {right}")
         return
     yield in_passing(found, answer)
 

@@ -9,9 +9,9 @@ from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import Notice, RoutingError
 from sipauthctl.codes import windows_text
+from sipauthctl.diagnosis.answers import possible
 from sipauthctl.diagnosis.server_trace import cause_of, code_of
-from sipauthctl.findings import Finding, Severity, catalogue, finding
-from sipauthctl.mechanisms.base import Scheme
+from sipauthctl.findings import Finding, Severity, finding
 
 _UNROUTED = "next-hop-failed"
 
@@ -35,9 +35,12 @@ def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
 def cause_in(tracked: Tracked, notice: Notice) -> str | None:
     """The cause that a record names, where the sign-in failed and it can be one of its scheme."""
     cause = _proven(notice) if tracked.state is State.FAILED else None
-    if cause is None or tracked.scheme is Scheme.KERBEROS:
-        return cause
-    return None if catalogue()[cause].family == "Kerberos" else cause
+    return cause if cause is not None and possible(cause, tracked.scheme.value) else None
+
+
+def codes_in(notices: Iterable[Notice]) -> list[int]:
+    """The result codes in records."""
+    return [code for notice in notices if (code := code_of(notice.text)) is not None]
 
 
 def finer_cause(tracked: Tracked) -> bool:
@@ -45,11 +48,12 @@ def finer_cause(tracked: Tracked) -> bool:
     return any(cause_in(tracked, notice) is not None for notice in tracked.server_errors)
 
 
-def of_refused(notices: Iterable[Notice], user: str, host: str) -> Iterator[Finding]:
-    """Records on a REGISTER whose answer alone is in the input, and refuses it."""
+def of_refused(notices: Iterable[Notice], user: str, host: str, scheme: str) -> Iterator[Finding]:
+    """Records on a REGISTER whose answer alone is in the input, and refuses it; `scheme` is empty where it is not
+    known."""
     for notice in notices:
         cause = _proven(notice)
-        if cause is None or isinstance(notice, RoutingError) or catalogue()[cause].family == "Kerberos":
+        if cause is None or isinstance(notice, RoutingError) or not possible(cause, scheme):
             yield from of_others([notice], f"A server trace says of {user}")
         else:
             told = f"{host} says of {user} in its trace: {notice.text}"
