@@ -56,6 +56,23 @@ def test_a_challenge_that_ends_a_handshake(before: int) -> None:
     assert found(seen) == [("ntlm-key-strength-mismatch", "error")]
 
 
+@pytest.mark.parametrize("number", [1000, 0])
+def test_a_code_on_the_ticket_counts_where_the_scheme_is_not_in_the_log(number: int) -> None:
+    told = f'{number};reason="x";HRESULT="0x80090322(SEC_E_WRONG_PRINCIPAL)"'
+    seen = outcome([answer(session()[5], "401 Unauthorized", told)], NOTHING)
+    assert found(seen) == [("service-key-mismatch", "error")]
+
+
+@pytest.mark.parametrize("before", [0, 5], ids=["alone", "after the handshake"])
+def test_a_code_that_leaves_the_cause_open_names_the_candidates(before: int) -> None:
+    records = session()
+    told = '1000;reason="Final handshake failed";HRESULT="0x80090302(SEC_E_UNSUPPORTED_FUNCTION)"'
+    seen = outcome([*records[:before], answer(records[5], "401 Unauthorized", told)], NOTHING)
+    assert found(seen) == [("credentials-refused", "error")]
+    (refused,) = [one for one in seen.findings if one.id == "credentials-refused"]
+    assert "Possible causes: ntlm-key-strength-mismatch, ntlm-blocked." in refused.detail
+
+
 def test_an_interval_too_brief_is_no_error() -> None:
     records = session()
     for seen in (

@@ -43,6 +43,17 @@ def test_a_code_that_leaves_the_cause_open_is_told_beside_the_refusal(tmp_path: 
     assert "    certutil -error 0x8009030C" in told.remedy.splitlines()
 
 
+@pytest.mark.parametrize("first", [0, -1], ids=["with its handshake", "alone"])
+def test_a_code_in_the_trace_narrows_the_refusal(first: int, tmp_path: Path) -> None:
+    """0xC000006E is STATUS_ACCOUNT_RESTRICTION, [MS-ERREF] 2.3.1."""
+    records = refused()
+    trace = written.server_trace(records[first:], written.security_error(records[-1], 0xC000006E))
+    seen = written.read(trace, tmp_path, "trace.txt", NOTHING, local_times=True)
+    detail = one(seen, "credentials-refused").detail
+    assert "The password is right, and a restriction of the account prevents sign-in." in detail
+    assert "does not tell a wrong password" not in detail
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
