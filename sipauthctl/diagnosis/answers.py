@@ -11,6 +11,7 @@ from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.message import Message, Response
 
 NTLM_MISMATCH = 0xC3E93EE4
+_NEXT_HOP = "next-hop-failed"
 
 
 def hresults(response: Response) -> frozenset[int]:
@@ -19,7 +20,8 @@ def hresults(response: Response) -> frozenset[int]:
 
 
 def proven(message: Message, scheme: str) -> Code | None:
-    """The first code in its reports that proves a cause; an HRESULT is finer than the number beside it.
+    """The first code in its reports that proves a cause; an HRESULT is finer than the number beside it, unless the
+    number says that it is about the connection to another server.
 
     Args:
         message: the answer, or a request that brings a report.
@@ -27,7 +29,9 @@ def proven(message: Message, scheme: str) -> Code | None:
     """
     for report in diagnostics(message):
         windows = of_windows(report.hresult) if report.hresult is not None else None
-        for code in (windows, diagnostic(report.id)):
+        number = diagnostic(report.id)
+        of_next_hop = number is not None and number.finding == _NEXT_HOP
+        for code in (number, windows) if of_next_hop else (windows, number):
             if code is not None and code.finding is not None and possible(code.finding, scheme):
                 return code
     return None
