@@ -68,7 +68,7 @@ class AnswerWatch:
             for tracked in answered:
                 tracked.redirected |= key[2] == "REGISTER"
         if key[2] == "REGISTER":
-            if 200 <= message.status < 300:
+            if message.success:
                 self._memory.life.registered(answered, record, message)
                 for tracked in answered:
                     tracked.registered = True

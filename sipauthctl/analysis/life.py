@@ -131,7 +131,7 @@ class LifeWatch:
         tracked.ended_by = f"replaced by the association with {newer.where}"
 
     def registered(self, signed: Sequence[Tracked], record: Record, message: Response) -> None:
-        """A 200 to a REGISTER, signed by these associations, the registrar's first."""
+        """A 2xx to a REGISTER, signed by these associations, the registrar's first."""
         if signed and record.time is not None:
             self._client(record, signed[0].endpoint).registration.registered(signed, record, message)
 

@@ -12,7 +12,7 @@ from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.analysis.words import Sender
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after, told_seconds
 from sipauthctl.capture.record import Record
-from sipauthctl.diagnosis.life import LAPSE_TOLERANCE, granted_too_short, lapse
+from sipauthctl.diagnosis.life import LAPSE_TOLERANCE, granted_too_short, lapse, unusual_success
 from sipauthctl.findings import Finding, Severity
 from sipauthctl.sip.message import Response
 
@@ -58,7 +58,7 @@ class ClientRegistration:
             self._unanswered = None
 
     def registered(self, signed: Sequence[Tracked], record: Record, message: Response) -> None:
-        """A 200 to a REGISTER, signed by these associations, the registrar's first."""
+        """A 2xx to a REGISTER, signed by these associations, the registrar's first."""
         holder, granted = signed[0], told_seconds(message)
         if holder.deregistered or granted == 0 or record.time is None:
             self.standing, self.until = False, None
@@ -68,6 +68,8 @@ class ClientRegistration:
         if not self.standing and granted is not None and granted < SHORT_GRANTED:
             every = refresh_after(granted)
             holder.report(_problem(granted_too_short(granted, every, host=holder.where), record))
+        if not self.standing and message.status != 200:
+            holder.report(_problem(unusual_success(message.status, message.reason, host=holder.where), record))
         self.standing, self._holder, self._unanswered, self._skipped = True, holder, None, False
         self._numbers = {sender: side.window.highest for sender, side in holder.sides.items()}
         self.until = None if granted is None else record.time + timedelta(seconds=granted)

@@ -24,6 +24,13 @@ def lapse(since: datetime, until: datetime | None, *, host: str, user: str = "")
     return finding("registration-lapsed", detail, [f"registered until {since:%Y-%m-%d %H:%M:%S} UTC"])
 
 
+def unusual_success(status: int, reason: str, *, host: str, where: Iterable[str] = ()) -> Finding:
+    """The finding for a REGISTER that was accepted with a 2xx other than 200."""
+    return finding(
+        "unusual-success", f"{host} answered a REGISTER with {status}.", [f"SIP/2.0 {status} {reason}", *where]
+    )
+
+
 def granted_too_short(granted: int, every: float, *, host: str, where: Iterable[str] = ()) -> Finding:
     """The finding for a registration of `granted` seconds, which has to be refreshed every `every` seconds."""
     detail = f"{host} grants a registration {span(granted)}, so that a client has to refresh it every {span(every)}."

@@ -65,7 +65,7 @@ class Conversation:
         self.registering = False
         """Whether that request is out and its answer has not come: the server may have registered us."""
         self.registered = False
-        """Whether the server has, by a 200 to a request with credentials; set before anybody is told of it."""
+        """Whether the server has, by a 2xx to a request with credentials; set before anybody is told of it."""
 
     def attach(self, connection: Connection) -> None:
         """Goes on over another connection."""
@@ -148,7 +148,7 @@ class Conversation:
         self._facts.signatures.add(own)
         answer = await self.wire.ask(request)
         if request.method == "REGISTER":
-            self.registered |= self.registering and answer.response.status == 200
+            self.registered |= self.registering and answer.response.success
             self.registering = False
         return answer
 

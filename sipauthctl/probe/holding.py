@@ -36,7 +36,7 @@ class Registration:
         self.keep_alive: float | None = None
 
     def granted_by(self, answered: Answered, sent: datetime) -> None:
-        """Takes a trusted 200 to a REGISTER that went out at `sent`."""
+        """Takes a trusted 2xx to a REGISTER that went out at `sent`."""
         now = self._tools.now()
         if self._life.granted is not None and now > self.expires:
             self._life.lapses.append(Lapse(self.expires, now))
@@ -89,7 +89,7 @@ class Holder:
             self._facts.life.refreshes.append(Refresh(sent, None, False, None))
             raise
         status = self._facts.last.status if self._facts.last is not None else None
-        good = answered is not None and answered.trusted and answered.response.status == 200
+        good = answered is not None and answered.trusted and answered.response.success
         granted = granted_seconds(answered.response) if answered is not None and good else None
         self._facts.life.refreshes.append(Refresh(sent, status, good, granted))
         if answered is not None and good:

@@ -172,7 +172,7 @@ class Probe:
             if answered is None:
                 facts.result = _result_of_stop(facts)
                 return None
-            if answered.response.status < 300 and answered.trusted:
+            if answered.response.success and answered.trusted:
                 facts.result = HopResult.REGISTERED
                 holder = Holder(
                     conversation,
@@ -248,7 +248,7 @@ class Probe:
         except ConnectionClosed:
             conversation.attach(await self._another(conversation, candidate, facts))
             answered = await conversation.register_again(expires=0, purpose="de-registers")
-        return answered is not None and answered.response.status == 200
+        return answered is not None and answered.response.success
 
 
 def _result_of_stop(facts: HopFacts) -> HopResult:

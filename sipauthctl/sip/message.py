@@ -117,6 +117,11 @@ class Response(_Common):
     status: int
     reason: str
 
+    @property
+    def success(self) -> bool:
+        """Whether the request was accepted: a client treats an unknown 2xx as 200 (RFC 3261 8.1.3.2)."""
+        return 200 <= self.status < 300
+
     def to_bytes(self) -> bytes:
         """What was received, byte for byte; else the text with a correct Content-Length."""
         return self._text(f"{VERSION} {self.status} {self.reason}")

@@ -385,6 +385,11 @@ def test_registrations_that_are_granted_for_a_short_time(granted: int, expected:
     assert outcome(records_of_life(run(f"expires-too-short={granted}", clock=Clock())), GIVEN).ids == expected
 
 
+def test_a_registration_that_is_accepted_with_202() -> None:
+    (found,) = outcome(records_of_life(run("answer=202", clock=Clock())), GIVEN).findings
+    assert (found.id, found.severity.value) == ("unusual-success", "warning")
+
+
 @pytest.mark.parametrize("proxies", [0, 2])
 def test_a_healthy_life_has_no_finding(proxies: int) -> None:
     result = held(7 * HOUR, lab={"proxies": proxies}, options={"refreshes": 2, "probes": PROBES})

@@ -185,6 +185,14 @@ def test_the_rule_for_refreshes(granted: int, interval: float) -> None:
     assert result.ids == (["expires-too-short"] if granted < 60 else [])
 
 
+def test_a_202_registers_as_a_200_does() -> None:
+    result = run("answer=202", "refresh-answer=202", lab={"redirect": False}, options={"refreshes": 1})
+    assert result.registration.outcome is Outcome.REGISTERED
+    assert [f"{f.severity.value} {f.id}" for f in result.registration.findings] == ["warning unusual-success"]
+    assert not result.registration.lost
+    assert len(result.lab_did("de-registered")) == 1
+
+
 def test_a_server_that_grants_no_time_is_not_asked_over_and_over() -> None:
     result = held(60, "expires-too-short=0")
     assert result.ids == ["registration-lost", "expires-too-short"]

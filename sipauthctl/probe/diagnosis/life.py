@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sipauthctl.association.refreshing import SHORT_GRANTED, refresh_after
 from sipauthctl.diagnosis.answers import lines
-from sipauthctl.diagnosis.life import granted_too_short, lapse
+from sipauthctl.diagnosis.life import granted_too_short, lapse, unusual_success
 from sipauthctl.findings import Finding, Severity, finding
 from sipauthctl.probe.facts import HopFacts, RunFacts
 from sipauthctl.probe.options import ProbeOptions
@@ -36,6 +36,10 @@ def _of(hop: HopFacts) -> Iterator[Finding]:
         now = hop.association.targetname if hop.association is not None else "another server"
         detail = f"A re-registration met {now}, whose association replaces that with {', '.join(life.replaced)}."
         yield finding("association-replaced", detail, [_line(made) for made in life.handshakes])
+    for one in hop.exchanges:
+        if one.method == "REGISTER" and one.status is not None and 200 < one.status < 300:
+            yield unusual_success(one.status, one.reason or "", host=host)
+            break
     if life.granted is not None and life.granted < SHORT_GRANTED:
         yield granted_too_short(life.granted, refresh_after(life.granted), host=life.registrar or host)
 
