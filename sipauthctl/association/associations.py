@@ -149,6 +149,14 @@ class ClientAssociations:
         """A new request begins: a handshake that an earlier one left unfinished is dropped."""
         self._handshake, self._handshakes, self._fresh = None, 0, []
 
+    def keep_unanswered(self, signers: Signers) -> bool:
+        """Keeps the association of a handshake whose last request got no answer, as the server may have it too;
+        whether there is one."""
+        association = self._handshake.association if self._handshake is not None else None
+        if association is not None:
+            self._keep(association, signers)
+        return association is not None
+
     def begin(self, offer: Offer, initiator: Initiator) -> None:
         """Takes an offer of the last challenge; see `ClientHandshake.begin`.
 

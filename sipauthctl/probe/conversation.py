@@ -59,6 +59,7 @@ class Conversation:
         self._unasked = Unasked(self._associations, tools, facts)
         self._signers = Signers()
         self._reattached = False
+        self._unproven = False  # the association, whose credentials got no answer
         self._begun: dict[AssociationKey, int] = {}  # of this request: which handshake of the facts it is
         self.association: SecurityAssociation | None = None
         """The association once the request that completes the handshake was sent."""
@@ -86,9 +87,15 @@ class Conversation:
         Raises:
             NetworkError: the connection failed.
         """
+        self._unproven |= self._associations.keep_unanswered(self._signers)
         if not self._associations.known(self._signers):
             return None
-        return await self._ask(lambda: self._dialog.register(self.wire.local, expires=expires), self._signers, purpose)
+
+        def make() -> Request:
+            return self._dialog.register(self.wire.local, expires=expires)
+
+        # Whoever left the credentials without an answer may have refused them: they are not sent again.
+        return await self._ask(make, self._signers, purpose, once=self._unproven)
 
     def beside(self, method: str) -> SideDialog:
         """A dialog of another method."""
@@ -104,7 +111,10 @@ class Conversation:
         """A request of another dialog; otherwise as `register_again`."""
         return await self._ask(lambda: side.request(self.wire.local, expires=expires), signers, purpose)
 
-    async def _ask(self, make: Callable[[], Request], signers: Signers, purpose: str) -> Answered | None:
+    async def _ask(
+        self, make: Callable[[], Request], signers: Signers, purpose: str, *, once: bool = False
+    ) -> Answered | None:
+        """Sends requests until one is answered; `once`: without another handshake."""
         associations, facts = self._associations, self._facts
         associations.start()
         self._begun, words, registered = {}, purpose, bool(facts.life.granted)
@@ -116,6 +126,9 @@ class Conversation:
             see(answer, facts)
             see_challenge(handshake, answer, facts)
             checks = note_checks(associations.on_challenge, answer.response, facts)
+            if isinstance(step, Challenged) and once:
+                self._report(answer, checks, "")
+                return None
             if isinstance(step, Challenged):
                 self._note(step, registered=registered)
                 self._report(answer, checks, self._challenge_remark(step))
@@ -231,7 +244,7 @@ class Conversation:
         life.replaced += [association.targetname for association in step.replaced]
         self._report(answer, note_checks(step.checks, answer.response, self._facts), "")
         if step.trusted:
-            self._reattached = False
+            self._reattached = self._unproven = False
 
     async def _aside(self, message: Message) -> None:
         await self._unasked.take(message, self.wire.connection)

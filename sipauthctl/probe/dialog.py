@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sipauthctl import __version__
 from sipauthctl.association.endpoint import instance_of
 from sipauthctl.network.evidence import Transport
+from sipauthctl.sip.errors import SipError
 from sipauthctl.sip.headers import Headers
 from sipauthctl.sip.message import Request, Response
 from sipauthctl.sip.name_addr import NameAddr
+from sipauthctl.sip.numbers import decimal
+from sipauthctl.sip.uri import SipUri
 
 USER_AGENT = f"sipauthctl/{__version__}"
 """What this client calls itself in every request."""
@@ -51,11 +55,24 @@ class Dialog:
         self._call_id = token_bytes(16).hex()
         self._from_tag = token_bytes(5).hex()
         self._epid = token_bytes(5).hex()
+        self._instance = f"<urn:uuid:{instance_of(self._epid)}>"
         self._cseq = 0
 
     def beside(self, method: str) -> SideDialog:
         """A dialog of another method between this endpoint and its own address."""
         return SideDialog(method, self._address, self._epid, self._token_bytes)
+
+    def is_listed(self, response: Response) -> bool:
+        """Whether a 2xx to a REGISTER lists this endpoint among the current bindings (RFC 3261 10.3), whatever address
+        the server knows it by."""
+        for value in response.headers.values("Contact"):
+            with suppress(SipError):
+                contact = NameAddr.parse(value)
+                own = SipUri.parse(contact.uri).param("ms-opaque") == self._from_tag
+                expires = contact.param("expires") or response.headers.get("Expires")
+                if (own or contact.param("+sip.instance") == self._instance) and decimal(expires, 1) != 0:
+                    return True
+        return False
 
     def register(self, local: LocalEnd, *, expires: int | None = None) -> Request:
         """The next REGISTER. `expires` is in seconds, 0 to de-register, None to leave it to the server."""
@@ -63,7 +80,7 @@ class Dialog:
         transport = local.transport.value
         contact = (
             f"<sip:{local.host_port};transport={transport};ms-opaque={self._from_tag}>"
-            f';methods="{_METHODS}";proxy=replace;+sip.instance="<urn:uuid:{instance_of(self._epid)}>"'
+            f';methods="{_METHODS}";proxy=replace;+sip.instance="{self._instance}"'
         )
         fields = [
             ("Via", f"SIP/2.0/{transport.upper()} {local.host_port};branch=z9hG4bK{self._token_bytes(8).hex()}"),

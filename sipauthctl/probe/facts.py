@@ -144,3 +144,4 @@ class RunFacts:
     cut_short: bool = False  # interrupted once more, while it waited for an answer
     registration_left: bool = False  # the server may still hold the registration
     registration_removed: bool = False
+    not_removed: str = ""  # why the de-registration failed, in a sentence

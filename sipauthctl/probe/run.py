@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from dataclasses import replace
 
@@ -196,9 +195,11 @@ class Probe:
                 self.facts.registration_left = stands and registered
             elif registered and not (self._options.keep and not self.facts.interrupted):
                 self.facts.registration_left = stands  # unless it is taken back now
-                with contextlib.suppress(NetworkError):
-                    self.facts.registration_removed = await self._deregister(conversation, candidate, facts)
-                    self.facts.registration_left &= not self.facts.registration_removed
+                last = facts.last  # what is told of the sign-in ends before this
+                self.facts.not_removed = await self._deregister(conversation, candidate, facts)
+                facts.last = last
+                self.facts.registration_removed = not self.facts.not_removed
+                self.facts.registration_left &= not self.facts.registration_removed
 
     async def _another(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> Connection:
         """Another connection to the same server, in place of one that broke."""
@@ -237,18 +238,28 @@ class Probe:
         facts.result = HopResult.REDIRECTED
         return target
 
-    async def _deregister(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> bool:
-        """Takes the registration back, over another connection where this one is broken; whether that succeeds.
-
-        Raises:
-            NetworkError: the server cannot be reached any more.
-        """
+    async def _deregister(self, conversation: Conversation, candidate: Candidate, facts: HopFacts) -> str:
+        """Takes the registration back, over another connection if this one is broken; why that failed, "" if not."""
+        host, before = facts.server.host, len(facts.exchanges)
         try:
-            answered = await conversation.register_again(expires=0, purpose="de-registers")
-        except ConnectionClosed:
-            conversation.attach(await self._another(conversation, candidate, facts))
-            answered = await conversation.register_again(expires=0, purpose="de-registers")
-        return answered is not None and answered.response.success
+            try:
+                answered = await conversation.register_again(expires=0, purpose="de-registers")
+            except ConnectionClosed:
+                conversation.attach(await self._another(conversation, candidate, facts))
+                answered = await conversation.register_again(expires=0, purpose="de-registers")
+        except NetworkError as error:
+            return f"The de-registration at {host} got no answer: {error}."
+        if len(facts.exchanges) == before or facts.last is None:
+            return f"No de-registration was sent to {host}: no association is left to sign it with."
+        status = facts.last.status
+        if answered is None or not answered.response.success:
+            return f"{host} answered the de-registration with {status}."
+        if not answered.trusted:
+            problem = next((f": {c.result.detail}" for c in answered.checks if not c.result.trusted), "")
+            return f"The {status} of {host} to the de-registration cannot be believed{problem}."
+        if self._dialog.is_listed(answered.response):
+            return f"{host} answered the de-registration with {status}, and lists this endpoint still."
+        return ""
 
 
 def _result_of_stop(facts: HopFacts) -> HopResult:

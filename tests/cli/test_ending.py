@@ -179,5 +179,5 @@ def test_a_registration_that_cannot_be_taken_back_is_reported(tmp_path: Path) ->
         result = sipauthctl("register", *there, "--json", SIPAUTHCTL_PASSWORD=PASSWORD)
     document = json.loads(result.out)
     (left,) = [found for found in document["findings"] if found["id"] == "registration-left"]
-    assert "127.0.0.1 did not answer the de-registration" in left["detail"]
+    assert "The de-registration at 127.0.0.1 got no answer" in left["detail"]
     assert result.code == 1

@@ -202,6 +202,38 @@ async def a_signed_answer_of_four_megabytes(peer: SipPeer) -> None:
     await Insider(peer).serve("200 OK", "Expires: 600", body=bytes(4_000_000))
 
 
+# As the registration is taken back.
+
+
+@scenario(codes=frozenset({0}), said=("answered the de-registration with 200, and lists this endpoint still.",))
+async def a_contact_that_stays(peer: SipPeer) -> None:
+    insider = Insider(peer)
+    while True:
+        text, association = await insider.authenticated()
+        contact = f"Contact: {field(text, 'Contact')};expires=600"
+        await peer.send(signed(association, text, "200 OK", "Expires: 600", contact))
+
+
+@scenario(said=("to the de-registration cannot be believed: the message carries no signature.",))
+async def an_unsigned_end(peer: SipPeer) -> None:
+    await Insider(peer).register()
+    await peer.answer(await peer.request(), "200 OK", "Expires: 0")
+
+
+@scenario(said=("no answer within 1 s -> REGISTER 4 de-registers, signed cnum=2", "snum=2 valid"))
+async def a_registration_that_comes_too_late(peer: SipPeer) -> None:
+    insider = Insider(peer)
+    registering, deregistering = await insider.authenticated(), await insider.authenticated()
+    for text, association in (registering, deregistering):
+        await peer.send(signed(association, text, "200 OK", "Expires: 600"))
+
+
+@scenario(said=("REGISTER 5 de-registers, signed cnum=3", "answered the de-registration with 401."))
+async def a_server_that_is_gone_before_it_answers_the_credentials(peer: SipPeer) -> None:
+    """They are not sent again in order to de-register: that may lock the account."""
+    await Insider(peer).authenticated()
+
+
 @pytest.mark.slow
 def test_an_honest_server_is_signed_in_to(authority: Authority, tmp_path: Path) -> None:
     """The world itself is sound: without an attack the same parts end well."""

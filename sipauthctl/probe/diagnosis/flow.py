@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from sipauthctl.association.client import StopReason
 from sipauthctl.findings import Finding, Severity, finding, sentence
@@ -25,9 +26,7 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         yield from _ended(hop, run.interrupted)
     if run.registration_left:
         short = "The run was ended by a second interruption, before an answer showed that it is taken back."
-        missing = f"{run.hops[-1].server.host} did not answer the de-registration with 200."
-        detail = short if run.cut_short else missing
-        yield finding("registration-left", detail)
+        yield finding("registration-left", short if run.cut_short else run.not_removed)
 
 
 def _redirect(hop: HopFacts, options: ProbeOptions) -> Iterator[Finding]:
@@ -75,7 +74,8 @@ def _ended(hop: HopFacts, interrupted: bool) -> Iterator[Finding]:
 
 
 def _count(hop: HopFacts) -> str:
-    answers = sum(exchange.status is not None for exchange in hop.exchanges)
+    # Those after the request without an answer belong to the de-registration.
+    answers = len(list(takewhile(lambda exchange: exchange.status is not None, hop.exchanges)))
     return "before any answer" if not answers else "after 1 answer" if answers == 1 else f"after {answers} answers"
 
 
