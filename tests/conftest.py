@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from sipauthctl.lab.samba.domain import SambaDomain
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hang_up_ends_children() -> None:
+    """Under nohup, programs that a test starts would ignore SIGHUP as well."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from tests.sources import syntax_tree
+
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
 BELOW = {
@@ -96,7 +98,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
 
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(syntax_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -143,7 +145,7 @@ def called(node: ast.AST) -> set[str]:
 def test_only_the_policy_gives_leave() -> None:
     for path in PACKAGE.rglob("*.py"):
         if path.name != "trust.py":
-            assert "Clearance" not in called(ast.parse(path.read_text("utf-8"))), path
+            assert "Clearance" not in called(syntax_tree(path)), path
 
 
 def test_what_makes_something_of_a_secret_needs_leave() -> None:
@@ -151,7 +153,7 @@ def test_what_makes_something_of_a_secret_needs_leave() -> None:
     for path in PACKAGE.rglob("*.py"):
         if path.name in SIDE_OF_THE_SERVER or path.is_relative_to(PACKAGE / "lab"):
             continue
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = syntax_tree(path)
         for node in (node for node in tree.body if called(node) & MAKES_A_SECRET):
             makers.add(getattr(node, "name", str(path)))
             asked = called(node) & {"cleared.release", "self._cleared.release", "_key_types"}

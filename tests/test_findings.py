@@ -20,6 +20,7 @@ from sipauthctl.findings import (
     read_catalogue,
     sentence,
 )
+from tests.sources import syntax_tree
 
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 
@@ -102,7 +103,7 @@ def test_every_id_in_the_code_is_in_the_catalogue() -> None:
     made = {
         (path.name, call.args[0].value)
         for path in PACKAGE.rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text("utf-8")))
+        for call in ast.walk(syntax_tree(path))
         if isinstance(call, ast.Call)
         and getattr(call.func, "id", "") in ("finding", "Problem")
         and call.args

@@ -9,6 +9,7 @@ import pytest
 
 from sipauthctl.machine.sssd import JoinedDomain, ask_realmd
 from sipauthctl.programs import child_environment, find_program
+from tests.sources import syntax_tree
 
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 STARTING = {"subprocess.run", "subprocess.Popen", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"}
@@ -60,7 +61,7 @@ def test_realmd_gets_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_every_program_gets_an_environment_that_was_made_for_it() -> None:
     calls = 0
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(syntax_tree(path)):
             if not isinstance(node, ast.Call):
                 continue
             name = ast.unparse(node.func)

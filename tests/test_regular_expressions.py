@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from tests.backtracking import Matcher, TooManySteps, attacks
+from tests.sources import syntax_tree
 
 PACKAGE = Path(__file__).parent.parent / "sipauthctl"
 ROOMS = (
@@ -80,7 +81,7 @@ def uses() -> dict[str, set[str]]:
     """The methods that are called of each name, private ones with their module."""
     found: dict[str, set[str]] = defaultdict(set)
     for path in files():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(syntax_tree(path)):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 name = node.value.id
                 found[f"{module_of(path)}.{name}" if name.startswith("_") else name].add(node.attr)
@@ -121,7 +122,7 @@ def test_the_patterns_are_found() -> None:
 def test_patterns_are_compiled_where_the_test_finds_them() -> None:
     """At the top of a module, or in a dictionary there."""
     for path in files():
-        tree = ast.parse(path.read_text("utf-8"))
+        tree = syntax_tree(path)
         at_top = [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
         top = {id(part) for node in at_top for part in ast.walk(node)}
         for node in ast.walk(tree):
@@ -135,7 +136,7 @@ def test_what_is_short_is_looked_for_in_few_bytes(name: str) -> None:
     """Each use gives the pattern a slice of so many bytes."""
     module, _, own = name.rpartition(".")
     (path,) = (path for path in files() if module_of(path) == module)
-    nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
+    nodes = list(ast.walk(syntax_tree(path)))
     calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).startswith(f"{own}.")]
     named = [node for node in nodes if isinstance(node, ast.Name) and node.id == own]
     assert calls and len(named) == len(calls) + 1  # and where it is made
