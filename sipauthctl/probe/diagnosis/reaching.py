@@ -70,7 +70,9 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
         fields = {"domain": options.sip_domain, "pool": f"pool.{options.sip_domain}"}
         yield finding("dns-no-srv", detail, asked, severity=Severity.WARNING if newer else None, **fields)
     yield from _outside(run, options)
-    got_through = any(hop.error is None or hop.exchanges for hop in run.hops)
+    got_through = any(
+        hop.error is None or hop.exchanges or not isinstance(hop.error, _PASSED_OVER) for hop in run.hops
+    )
     for hop in run.hops:
         yield from _intercepted(hop)
         id_ = _IDS.get(type(hop.error)) if hop.error is not None else None
