@@ -68,7 +68,8 @@ class FindingCollector:
 
     def ranked(self, *, account_proven: bool = False) -> tuple[Finding, ...]:
         """All findings in order: causes by how bad they are with their consequences, each followed by these; among
-        equals those first that explain something, and those last that say only that something failed.
+        equals those first that explain something, a clock after an account that was refused for a reason of its own,
+        and those last that say only that something failed.
 
         One cause is one error: what an error explains is a warning at most, and is left out where it is unspecific.
         Its evidence then stands with the cause.
@@ -154,12 +155,25 @@ def _ranked(found: Sequence[tuple[Finding, Subject]], account_proven: bool) -> t
             told += further
         return [own, *told]
 
-    def order(index: int) -> tuple[int, bool, bool]:
-        entry = catalogue()[found[index][0].id]
-        return worst(index), entry.unspecific and not entry.explains, index not in effects
+    roots = [index for index in range(len(found)) if index not in cause_of]
+    refused = [found[index] for index in roots if _told_of_account(found[index][0])]
 
-    causes = sorted((index for index in range(len(found)) if index not in cause_of), key=order)
+    def order(index: int) -> tuple[int, bool, bool, bool]:
+        one, subject = found[index]
+        entry = catalogue()[one.id]
+        # A skew is measured, and may be harmless; the reason for a refusal was told.
+        inferred = entry.family == "clock" and any(other.covers(subject) for _, other in refused)
+        return worst(index), entry.unspecific and not entry.explains, inferred, index not in effects
+
+    causes = sorted(roots, key=order)
     return tuple(one for index in causes for one in family(index, None))
+
+
+def _told_of_account(found: Finding) -> bool:
+    """Whether it is a reason that lies in the account, as a server or a KDC told it."""
+    entry = catalogue()[found.id]
+    specific = bool(entry.explains) or not entry.unspecific
+    return entry.family == "account" and found.severity is Severity.ERROR and specific
 
 
 def _consequence(cause: Finding, effect: Finding) -> Finding:

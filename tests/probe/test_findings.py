@@ -95,6 +95,18 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
     ([], {"password": "wrong"}, Outcome.REJECTED, ["error credentials-refused"]),
     ([], {"user": "dora"}, Outcome.REJECTED, ["error credentials-refused"]),
     (["telling-refusals"], {"user": "dora"}, Outcome.REJECTED, ["error account-disabled"]),
+    (
+        ["telling-refusals", "clock-skew=1200"],
+        {"user": "dora"},
+        Outcome.REJECTED,
+        ["error account-disabled", "error clock-skew", "warning ntlm-clock-skew"],
+    ),
+    (
+        ["clock-skew=1200"],
+        {"user": "dora"},
+        Outcome.REJECTED,
+        ["error clock-skew", "warning ntlm-clock-skew"],
+    ),
     (["srv-dead-first", "tls-expired"], {}, Outcome.UNTRUSTED, ["error tls-expired", "warning connection-refused"]),
     (["telling-refusals"], {"user": "luis"}, Outcome.REJECTED, ["error account-locked"]),
     (["telling-refusals"], {"logon": "LITWAREINC\\nobody"}, Outcome.REJECTED, ["error user-unknown"]),
