@@ -70,11 +70,12 @@ class Tools:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """What became of one server: `error` is None where it took the connection."""
+    """What became of one server: `error` is None where it took the connection; see `HopFacts.distrust`."""
 
     server: Endpoint
     tls: TlsEvidence | None
     error: NetworkError | None
+    distrust: NetworkError | None = None
 
 
 @dataclass(slots=True)

@@ -93,6 +93,23 @@ async def look(server: Endpoint, address: str, context: ssl.SSLContext, seconds:
     return tls
 
 
+async def distrust(
+    server: Endpoint, address: str, context: ssl.SSLContext, seconds: float
+) -> TlsUntrusted | TlsNameMismatch | TlsExpired | None:
+    """Why a client that verifies would refuse the certificate, by a second connection as in `look`; None where it
+    would not. `context` must verify."""
+    try:
+        seconds = min(seconds, _LOOK_SECONDS)
+        tcp = await dial(server, address, seconds)
+        _, writer, _ = await secure(server, tcp, context, seconds)
+    except (TlsUntrusted, TlsNameMismatch, TlsExpired) as error:
+        return error
+    except NetworkError:
+        return None
+    abort(writer)
+    return None
+
+
 async def speaks_sip(server: Endpoint, address: str, seconds: float) -> bool:
     """Whether the port answers an OPTIONS without TLS: such a server ends a TLS handshake without a word, too."""
     seconds = min(seconds, _LOOK_SECONDS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sipauthctl.network.dial import abort, dial
 from sipauthctl.network.errors import (
@@ -23,7 +23,7 @@ from sipauthctl.network.errors import (
     TlsUntrusted,
 )
 from sipauthctl.network.evidence import Endpoint, TlsEvidence, Transport
-from sipauthctl.network.handshake import look, secure, speaks_sip
+from sipauthctl.network.handshake import distrust, look, secure, speaks_sip
 from sipauthctl.network.tls import OLD_VERSIONS, TlsPolicy, lenient_context
 from sipauthctl.sip.errors import IncompleteMessage, SipError
 from sipauthctl.sip.framer import KeepAlive, StreamFramer
@@ -60,6 +60,8 @@ class Connection:
     ) -> None:
         self.server = server
         self.tls = tls
+        self.distrust: NetworkError | None = None
+        """Why a client that verifies would refuse the certificate, where it was not verified."""
         self.local: tuple[str, int] = writer.get_extra_info("sockname")[:2]
         self.peer = peer
         self._reader = reader
@@ -176,7 +178,11 @@ async def connect(server: Endpoint, address: str, policy: TlsPolicy, timeouts: T
         raise
     except (TlsTooOld, TlsNoCommonCipher, TlsFailed) as error:
         raise await _explained(error, address, context, timeouts.handshake) from None
-    return Connection(server, peer, tls, reader, writer, timeouts.answer)
+    connection = Connection(server, peer, tls, reader, writer, timeouts.answer)
+    if not policy.verify:
+        verifying = replace(policy, verify=True).context()
+        connection.distrust = await distrust(server, address, verifying, timeouts.handshake)
+    return connection
 
 
 async def _explained(error: NetworkError, address: str, context: ssl.SSLContext, seconds: float) -> NetworkError:

@@ -78,6 +78,7 @@ class HopFacts:
     met: datetime | None = None
     tls: TlsEvidence | None = None
     proven: bool = False
+    distrust: NetworkError | None = None  # why a client that verifies would refuse a certificate that was not verified
     local: tuple[str, int] | None = None
     seen_as: tuple[str, int | None] | None = None
     offers: tuple[Offer, ...] = ()

@@ -156,6 +156,7 @@ class Probe:
             lost=lambda error: self._tools.observer(ConnectionLost(server, str(error))),
         )
         facts.tls, facts.proven, facts.local = connection.tls, connection.proven, connection.local
+        facts.distrust = connection.distrust
         facts.met = self._tools.now()
         elapsed = (asyncio.get_running_loop().time() - started) * 1000
         self._tools.observer(Connected(server, connection.tls, elapsed))

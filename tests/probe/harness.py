@@ -100,6 +100,7 @@ class Setup:
     password: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
     clock: Clock | None = None
+    verify: bool = True
 
     @property
     def now(self) -> Callable[[], datetime]:
@@ -113,7 +114,7 @@ class Setup:
         options = ProbeOptions(
             user=SipUri.parse(f"sip:{self.user}@litwareinc.com"),
             logon_name=LogonName.parse(self.logon or f"LITWAREINC\\{self.user}"),
-            policy=TlsPolicy(deployment.ca_file),
+            policy=TlsPolicy(deployment.ca_file, self.verify),
             nameserver=deployment.nameserver,
             timeouts=Timeouts(10, 10, 10),
             workstation="WS1",

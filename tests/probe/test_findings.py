@@ -73,7 +73,7 @@ CASES: list[tuple[list[str], dict[str, Any], Outcome, list[str]]] = [
         ["tls-intercepted"],
         {"options": {"policy": TlsPolicy(verify=False)}},
         Outcome.REGISTERED,
-        ["warning tls-intercepted"],
+        ["warning tls-intercepted", "warning tls-untrusted"],
     ),
     (["legacy-auth-off"], {}, Outcome.INCOMPLETE, ["error legacy-auth-off", "warning tls-dsk-required"]),
     (["no-srv"], {}, Outcome.UNREACHABLE, ["error dns-no-srv"]),
@@ -331,3 +331,12 @@ def test_a_name_server_that_does_not_answer_is_not_taken_for_missing_records(ser
     command = "    nslookup -type=srv -port=1 _sipinternaltls._tcp.litwareinc.com 127.0.0.1"
     assert command in found.remedy.splitlines()
     assert result.registration.outcome is Outcome.UNREACHABLE
+
+
+@pytest.mark.parametrize("fault", ["tls-untrusted", "tls-name-mismatch", "tls-expired", ""])
+def test_a_certificate_that_is_not_verified_is_reported_all_the_same(fault: str) -> None:
+    result = run(*filter(None, [fault]), verify=False)
+    assert result.registration.outcome is Outcome.REGISTERED
+    assert [f"{f.severity.value} {f.id}" for f in result.registration.findings] == (
+        [f"warning {fault}"] if fault else []
+    )

@@ -66,6 +66,7 @@ class OffersCheck(Check):
         )
         run = await probe(case, options, {Scheme.NTLM: _challenge_reader})
         hop = run.hops[-1]
+        hop.distrust = None  # the reachability check tells of the certificate
         if hop.stopped is not None and isinstance(hop.stopped.error, ChallengeRead):
             hop.stopped = None
         # No scheme was used. Where NTLM alone comes into question, its limits hold.

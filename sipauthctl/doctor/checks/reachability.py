@@ -46,14 +46,14 @@ class ReachabilityCheck(Check):
         except NetworkError as error:
             return Reached(server, error.tls, error)
         await connection.close()
-        return Reached(server, connection.tls, None)
+        return Reached(server, connection.tls, None, connection.distrust)
 
     def _findings(self, case: Case) -> list[Finding]:
         run = RunFacts(queries=tuple(case.tools.resolver.queries))
         found: list[Finding] = []
         for one in case.reached:
             met = case.tools.now() if one.error is None else None
-            run.hops = [HopFacts(one.server, met=met, tls=one.tls, error=one.error)]
+            run.hops = [HopFacts(one.server, met=met, tls=one.tls, error=one.error, distrust=one.distrust)]
             # A client that reaches one server does not notice what is wrong with the others.
             spared = case.used is not None and one is not case.used
             found += [

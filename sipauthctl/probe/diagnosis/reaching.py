@@ -75,12 +75,15 @@ def findings(run: RunFacts, options: ProbeOptions) -> Iterator[Finding]:
     )
     for hop in run.hops:
         yield from _intercepted(hop)
+        if hop.distrust is not None:
+            yield _failure(run, options, hop, hop.distrust, Severity.WARNING)
         id_ = _IDS.get(type(hop.error)) if hop.error is not None else None
         answered = any(exchange.status is not None for exchange in hop.exchanges)
-        if id_ is None or (isinstance(hop.error, AnswerTimeout) and answered):
+        if hop.error is None or id_ is None or (isinstance(hop.error, AnswerTimeout) and answered):
             continue
         passed_over = got_through and not hop.exchanges and isinstance(hop.error, _PASSED_OVER)
-        yield _failure(run, options, hop, id_, Severity.WARNING if passed_over and hop is not run.hops[-1] else None)
+        mild = passed_over and hop is not run.hops[-1]
+        yield _failure(run, options, hop, hop.error, Severity.WARNING if mild else None)
     for hop in run.hops:
         yield from _expiring(hop)
 
@@ -163,25 +166,27 @@ def _dns_unreachable(
     return finding(id_, detail, asked, severity=severity, remedy="given", **fields)
 
 
-def _failure(run: RunFacts, options: ProbeOptions, hop: HopFacts, id_: str, severity: Severity | None) -> Finding:
+def _failure(
+    run: RunFacts, options: ProbeOptions, hop: HopFacts, error: NetworkError, severity: Severity | None
+) -> Finding:
     server = hop.server
     where = f"{server.host} port {server.port} by {server.transport.value.upper()}"
     name, _, domain = server.host.partition(".")
-    if isinstance(hop.error, HostUnresolvable) and _unanswered(run, server.host):
-        detail = f"{where}: {hop.error}."
+    if isinstance(error, HostUnresolvable) and _unanswered(run, server.host):
+        detail = f"{where}: {error}."
         return _dns_unreachable(detail, _asked(run, server.host), domain, options.nameserver, severity)
-    evidence = _asked(run, server.host) if isinstance(hop.error, HostUnresolvable) else []
-    if isinstance(hop.error, TlsUntrusted | TlsNameMismatch | TlsExpired):
+    evidence = _asked(run, server.host) if isinstance(error, HostUnresolvable) else []
+    if isinstance(error, TlsUntrusted | TlsNameMismatch | TlsExpired):
         evidence += certificate_lines(hop.tls)
-    told, remedy = f"{where}: {hop.error}.", ""
-    if isinstance(hop.error, TlsNameMismatch):
+    told, remedy = f"{where}: {error}.", ""
+    if isinstance(error, TlsNameMismatch):
         remedy = "host"
         if ip_of(server.host) is not None:
-            names = hop.error.names
+            names = error.names
             told += f" You gave an address, and the certificate is for {', '.join(names) or 'no host name'}."
             remedy, name = "address", next((one for one in names if within_domain(one, options.sip_domain)), "")
     return finding(
-        id_,
+        _IDS[type(error)],
         told,
         evidence,
         severity=severity,
