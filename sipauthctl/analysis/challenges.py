@@ -14,7 +14,7 @@ from sipauthctl.analysis.reading import (
     start_line,
     without_quote,
 )
-from sipauthctl.analysis.refused import ends_handshake
+from sipauthctl.analysis.refused import refuses
 from sipauthctl.analysis.secrets import Secrets
 from sipauthctl.analysis.tokens import take_server_token
 from sipauthctl.analysis.tracked import ChallengeSeen, Step, Tracked
@@ -97,7 +97,7 @@ class ChallengeWatch:
             self._memory.dialogs.put((key[0], client), dialog)
         where = next((offer.targetname for offer in found if offer.targetname), None)
         dialog.answered = True
-        if ends_handshake(message):
+        if refuses(message):
             dialog.went_on = True  # the client's token is not in the input
             return
         dialog.challenge = ChallengeSeen(

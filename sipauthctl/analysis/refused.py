@@ -40,6 +40,15 @@ def ends_handshake(message: Response) -> bool:
     )
 
 
+def refuses(message: Response) -> bool:
+    """Whether it refuses the request: a 401 or 407 does where it ends a handshake, or offers nothing and says why."""
+    family = HeaderFamily.of_status(message.status)
+    if family is None:
+        return message.status >= 400
+    offers_nothing = not message.headers.get_all(family.challenge)
+    return ends_handshake(message) or (offers_nothing and bool(diagnostics(message)))
+
+
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """One such answer. `of_credentials` when it is a challenge that ends a handshake."""
@@ -122,20 +131,20 @@ class RefusedWatch:
 
     def take(self, record: Record, message: Response) -> None:
         """Takes one answer."""
-        challenge = HeaderFamily.of_status(message.status) is not None
-        if message.status < 400 or message.cseq.method != "REGISTER" or (challenge and not ends_handshake(message)):
+        if message.cseq.method != "REGISTER" or not refuses(message):
             return
+        of_credentials = ends_handshake(message)
         client = endpoint(message.from_)
         told = [*self._memory.open.of_client(client), *self._memory.done]
         if any(one.answer is message for one in told):
             return
-        if challenge:
+        if of_credentials:
             ended = self._handshake(client, message)
             if ended is not None:
                 ended.step, ended.answer = Step.REFUSED, message
                 self._memory.finish(ended)
                 return
-        refused = Refusal(client, _server(record, message), message, place_text(record), challenge)
+        refused = Refusal(client, _server(record, message), message, place_text(record), of_credentials)
         self._refusals = [*self._refusals, refused][-_KEPT:]
 
     def terminated(self, record: Record, message: Request, client: Endpoint) -> None:

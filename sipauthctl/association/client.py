@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+from sipauthctl.association.diagnostics import diagnostics
 from sipauthctl.association.family import HeaderFamily
 from sipauthctl.association.offers import Offer, read_offers
 from sipauthctl.association.parameters import AuthParameters
@@ -210,6 +211,8 @@ class ClientHandshake:
         read = read_offers(response)
         found = read.first
         if self._state is _State.START and family is not None:
+            if not found and diagnostics(response):
+                return Stopped(StopReason.REFUSED, f"{response.status} {response.reason}")
             if not found:
                 return Stopped(StopReason.NO_OFFERS, f"the {response.status} carries no {family.challenge} header")
             self._family, self._state = family, _State.CHALLENGED

@@ -39,7 +39,7 @@ class Diagnostic:
 
 def diagnostics(message: Message) -> tuple[Diagnostic, ...]:
     """All reports of a message. One that cannot be read is left out: it explains an error, it is not one."""
-    reports = (_read(value) for header in HEADERS for value in message.headers.get_all(header))
+    reports = (_read(value) for header in HEADERS for value in message.headers.values(header))
     return tuple(report for report in reports if report is not None)
 
 

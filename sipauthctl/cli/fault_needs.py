@@ -66,12 +66,14 @@ def check_register(
 
         redirects = not LabSettings(behaviour=behaviour_with(given["faults"]), proxies=proxies).proxy_count
         stays = bool(refresh) or hold is not None
+        every = behaviour_with(given["faults"]).restart_every or 0.0
+        long_enough = hold is not None and hold.total_seconds() > every
         needed: Needed = {
             Need.KERBEROS: (given["auth"] == "kerberos", "--auth kerberos"),
             Need.REDIRECT: (redirects, "the redirect, so no proxies"),
             Need.SECOND_REQUEST: (stays or not keep, "--refresh 1, or no --keep"),
             Need.REFRESH: (stays, "--refresh 1 or --hold"),
-            Need.HOLD: (hold is not None, "--hold"),
+            Need.HOLD: (long_enough, f"--hold for longer than {every:g}s" if every else "--hold"),
             Need.SERVER_REQUEST: (server_asks, "--probe subscribe, or --hold with --message-every"),
             Need.DOCTOR: (False, "`sipauthctl doctor --lab`"),
         }

@@ -54,7 +54,7 @@ DIRECTORY_FAULTS = (
     Fault(
         "directory-slow",
         "Each answer of LDAP and Kerberos takes that many seconds (with --directory samba).",
-        lambda behaviour, seconds: replace(behaviour, directory_delay=max(0.0, seconds)),
+        lambda behaviour, seconds: replace(behaviour, directory_delay=seconds),
         default=20,
         needs=(Need.KERBEROS,),
     ),

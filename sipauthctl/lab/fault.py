@@ -39,13 +39,15 @@ class ValueForm:
 class Fault:
     """One fault.
 
-    `default` is set where it takes a value in seconds, as `NAME=SECONDS`; `value` where it demands another one.
+    `default` is set where it takes a value in seconds, as `NAME=SECONDS`, from `least` on; `value` where it demands
+    another one.
     """
 
     name: str
     explanation: str
     change: Callable[[Behaviour, Any], Behaviour]
     default: float | None = None
+    least: float = 0.0
     value: ValueForm | None = None
     needs: tuple[Need, ...] = ()
 
@@ -69,7 +71,7 @@ class Fault:
                 raise ValueError(f"the fault {self.name} is written {self.usage}: {error}") from None
         if equals and self.default is None:
             raise ValueError(f"the fault {self.name} takes no value")
-        return _seconds(self.name, text) if equals else self.default or 0.0
+        return _seconds(self.name, text, self.least) if equals else self.default or 0.0
 
 
 def changing(**changes: Any) -> Callable[[Behaviour, Any], Behaviour]:
@@ -77,11 +79,14 @@ def changing(**changes: Any) -> Callable[[Behaviour, Any], Behaviour]:
     return lambda behaviour, _: replace(behaviour, **changes)
 
 
-def _seconds(name: str, text: str) -> float:
+_MOST_SECONDS = 1e9
+
+
+def _seconds(name: str, text: str, least: float) -> float:
     try:
         seconds = float(text)
     except ValueError:
         raise ValueError(f"the fault {name} takes a number of seconds, not {text!r}") from None
-    if not -1e9 < seconds < 1e9:
-        raise ValueError(f"the fault {name} takes a number of seconds, not {text!r}")
+    if not least <= seconds < _MOST_SECONDS:
+        raise ValueError(f"the fault {name} takes a number of seconds from {least:g} on, not {text!r}")
     return seconds

@@ -29,6 +29,7 @@ _ALL = (
         "The servers' clocks are that many seconds ahead (negative: behind), in Date and in the NTLM challenge.",
         lambda behaviour, seconds: replace(behaviour, clock_offset=timedelta(seconds=seconds)),
         default=1200,
+        least=-999_999_999.0,
     ),
     Fault(
         "translated-address",
@@ -86,14 +87,15 @@ _ALL = (
     Fault(
         "expires-too-short",
         "Registrations are granted that many seconds only.",
-        lambda behaviour, seconds: replace(behaviour, granted_expires=max(0, round(seconds))),
+        lambda behaviour, seconds: replace(behaviour, granted_expires=round(seconds)),
         default=4,
     ),
     Fault(
         "restart",
         "The servers restart every that many seconds: connections break, associations and registrations are gone.",
-        lambda behaviour, seconds: replace(behaviour, restart_every=max(1.0, seconds)),
+        lambda behaviour, seconds: replace(behaviour, restart_every=seconds),
         default=60,
+        least=1.0,
         needs=(Need.HOLD,),
     ),
     Fault("unsigned-ok", "The 200 comes without a signature.", changing(signature=AnswerSignature.MISSING)),
@@ -299,6 +301,8 @@ def behaviour_with(requests: Iterable[str]) -> Behaviour:
         if fault is None:
             raise ValueError(f"no fault is called {name!r}")
         value = fault.read(equals, text)
+        if not _changed(fault, value):
+            raise ValueError(f"the fault {request} changes nothing")
         for changed in _changed(fault, value):
             other = changed_by.setdefault(changed, request)
             if other != request:

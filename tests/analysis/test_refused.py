@@ -30,6 +30,7 @@ CODES = [
     ("404 Not Found", '1003;reason="User does not exist";source="hs1"', "user-not-enabled"),
     ("504 Server time-out", '1008;reason="Unable to resolve DNS SRV record";source="sip"', "next-hop-failed"),
     ("403 Forbidden", '4003;reason="User is not enabled for remote access";source="hs1"', "remote-access-off"),
+    ("401 Unauthorized", '1002;reason="From URI not authorized";source="hs1"', "server-diagnostic"),
     ("503 Service Unavailable", "", "server-diagnostic"),
 ]
 

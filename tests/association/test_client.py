@@ -80,6 +80,11 @@ def test_a_challenge_without_its_header_offers_nothing(status: int) -> None:
     assert str(status) in step.detail
 
 
+def test_a_challenge_that_offers_nothing_and_says_why_is_a_refusal() -> None:
+    told = (("ms-diagnostics", '1002;reason="From URI not authorized";source="hs1.litwareinc.com"'),)
+    assert stopped(make_client(), answer(register(), 401, told)).reason is StopReason.REFUSED
+
+
 @pytest.mark.parametrize("status", [403, 404, 500, 504])
 def test_a_no_is_a_no_at_any_step(status: int) -> None:
     for client in (make_client(), begun()):

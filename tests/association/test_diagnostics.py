@@ -36,6 +36,12 @@ def test_all_reports_are_given() -> None:
     assert [report.id for report in read('1013;reason="Significant time skew"', "4003")] == [1013, 4003]
 
 
+def test_several_reports_may_stand_on_one_line() -> None:
+    first, second = read('1000;reason="Refused, for now";source="hs1", 4003;reason="Not enabled"')
+    assert (first.id, first.get("reason"), first.get("source")) == (1000, "Refused, for now", "hs1")
+    assert (second.id, second.get("reason")) == (4003, "Not enabled")
+
+
 def test_quoted_text_keeps_semicolons_and_escapes() -> None:
     (report,) = read(r'1000 ; Reason = "a; \"b\", c" ; source=bare')
     assert (report.get("reason"), report.get("source")) == ('a; "b", c', "bare")

@@ -144,6 +144,9 @@ def test_the_password_is_in_no_output() -> None:
         (["register", "sip:ned@litwareinc.com"], "No password"),
         (["register", "--lab", "--trace", "-"], "'-' does not stand for the standard output"),
         (["register", "--lab", "--fault", "clok-skew"], "no fault is called"),
+        (["register", "--lab", "--fault", "clock-skew=0"], "the fault clock-skew=0 changes nothing"),
+        (["register", "--lab", "--fault", "slow=-1"], "takes a number of seconds from 0 on, not '-1'"),
+        (["register", "--lab", "--fault", "restart", "--hold", "3"], "it needs --hold for longer than 60s"),
         (["register", "--lab", "--fault", "clock-skew=soon"], "takes a number of seconds"),
         (
             ["lab", "--fault", "kdc-clock-skew", "--fault", "no-date", "--fault", "spn-not-registered"],
