@@ -55,16 +55,16 @@ _IN_ORDER: tuple[tuple[str, tuple[Part, ...]], ...] = (
         (_of("digest-only", "no-usable-scheme"), _of("legacy-auth-off")),
     ),
     (
-        "The clock of the server is wrong for everybody, and hides what else is wrong with tickets.",
-        (_of("clock-skew=1200", "clock-skew"),),
-    ),
-    (
-        "The KDC refuses the account before the server is asked.",
+        "The KDC refuses the account before the server is asked, whatever the clock of that.",
         (
             _of("disabled-account", "account-revoked"),
             _of("expired-password", "password-expired"),
             Part("wrong password", "wrong-password", changes={"password": "wrong"}),
         ),
+    ),
+    (
+        "The clock of the server is wrong for everybody, and hides what else is wrong with tickets.",
+        (_of("clock-skew=1200", "clock-skew"),),
     ),
     (
         "The client gets a ticket, so it does not go on with NTLM, and the server refuses it.",
@@ -106,9 +106,12 @@ _IN_ORDER: tuple[tuple[str, tuple[Part, ...]], ...] = (
 
 _NOT_JUDGED = "The KDC judges no password, and the server tells no reason."
 _PROVEN = "The KDC has taken the password, so that it is not the reason of the refusal."
+_TOLD = "The server says why it refuses the account; the skew is only measured."
 _EXCEPTIONS: dict[frozenset[str], tuple[str, str]] = {
     frozenset({"credentials-refused", "translated-address"}): ("nat-detected", _PROVEN),
     frozenset({"credentials-refused", "netbios-wrong-domain"}): ("netbios-name-mismatch", _PROVEN),
+    frozenset({"clock-skew=1200", "answer=403:4003"}): ("remote-access-off", _TOLD),
+    frozenset({"clock-skew=1200", "not enabled for SIP"}): ("user-not-enabled", _TOLD),
     frozenset({"clock-skew=1200", "no-date"}): ("ntlm-clock-skew", "Only the NTLM challenge tells the time."),
     frozenset({"service-key-mismatch", "spn-host-mismatch"}): ("spn-host-mismatch", "There is no ticket to refuse."),
     frozenset({"service-key-mismatch", "foreign-spn"}): ("spn-foreign-service", "No ticket is asked for."),
