@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sipauthctl.capture.source import Line
+from sipauthctl.sip.headers import long_name
 from sipauthctl.sip.limits import DEFAULT_LIMITS
 
 START_LINE = re.compile(
@@ -20,8 +21,7 @@ _TOP_VIA = re.compile(
     rb"^(?:Via|v)[ \t]*:\s*SIP[ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z]+)", re.IGNORECASE | re.MULTILINE
 )
 _TRANSPORTS = {b"tcp": "tcp", b"udp": "udp", b"tls": "tls"}
-_NEEDED = frozenset({b"via", b"from", b"to", b"call-id", b"cseq", b"content-length"})  # RFC 3261 8.1.1 and 20.14
-_LONG_NAMES = {b"v": b"via", b"f": b"from", b"t": b"to", b"i": b"call-id", b"l": b"content-length"}
+_NEEDED = frozenset({"via", "from", "to", "call-id", "cseq", "content-length"})  # RFC 3261 8.1.1 and 20.14
 _CRLF = b"\r\n"
 _LINE_END = re.compile(rb"\r?\n")
 
@@ -103,7 +103,7 @@ class _Draft:
         last line is not broken off in a quoted text. Who copies a message by hand leaves the empty line out."""
         if self._body is not None:
             return True
-        names = {_LONG_NAMES.get(name, name) for line in self._head[1:] if (name := _name(line.data))}
+        names = {_name(line.data) for line in self._head[1:]}
         return names >= _NEEDED and self._head[-1].data.count(b'"') % 2 == 0
 
     def may_be_over(self, after_blank: bool) -> bool:
@@ -208,9 +208,9 @@ def _unwrapped(lines: list[bytes]) -> list[list[bytes]]:
     return parts
 
 
-def _name(line: bytes) -> bytes:
-    """The name of the header that begins in a line, in lower case, empty where none does."""
-    return line.partition(b":")[0].strip().lower() if _HEADER.match(line) else b""
+def _name(line: bytes) -> str:
+    """The long name of the header that begins in a line, empty where none does."""
+    return long_name(line.partition(b":")[0].strip().decode("ascii")) if _HEADER.match(line) else ""
 
 
 def _is_as_long(text: bytes, length: int) -> bool:

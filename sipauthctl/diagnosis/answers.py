@@ -11,7 +11,8 @@ from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.message import Message, Response
 
 NTLM_MISMATCH = 0xC3E93EE4
-_NEXT_HOP = "next-hop-failed"
+NEXT_HOP = "next-hop-failed"
+"""The finding for a request that a server could not pass on."""
 
 
 def hresults(response: Response) -> frozenset[int]:
@@ -30,7 +31,7 @@ def proven(message: Message, scheme: str) -> Code | None:
     for report in diagnostics(message):
         windows = of_windows(report.hresult) if report.hresult is not None else None
         number = diagnostic(report.id)
-        of_next_hop = number is not None and number.finding == _NEXT_HOP
+        of_next_hop = number is not None and number.finding == NEXT_HOP
         for code in (number, windows) if of_next_hop else (windows, number):
             if code is not None and code.finding is not None and possible(code.finding, scheme):
                 return code

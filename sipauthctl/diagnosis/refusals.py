@@ -9,7 +9,7 @@ from typing import Any
 from sipauthctl.association.clock import KERBEROS_SKEW_LIMIT, ClockReading
 from sipauthctl.association.diagnostics import diagnostics
 from sipauthctl.codes import Code
-from sipauthctl.diagnosis.answers import candidates, lines, open_code, proven, words
+from sipauthctl.diagnosis.answers import NEXT_HOP, candidates, lines, open_code, proven, words
 from sipauthctl.findings import Finding, Severity, catalogue, fill, finding
 from sipauthctl.mechanisms.base import Scheme
 from sipauthctl.sip.message import Response
@@ -70,7 +70,7 @@ def refusal(
             detail = f"{user} signed in, but may not register {sip_uri}."
         elif id_ == "user-not-enabled":
             detail = f"{host} knows no enabled user with the address {sip_uri}."
-        elif id_ == "next-hop-failed":
+        elif id_ == NEXT_HOP:
             detail = f"{host} could not pass on the request of {user}. {code.meaning}"
     elif of_credentials:
         id_ = _REFUSED
@@ -85,7 +85,7 @@ def refusal(
     if open_ is not None:
         detail += _may_mean(open_, scheme)
     domain = ""
-    if id_ == "next-hop-failed":
+    if id_ == NEXT_HOP:
         host, domain = _next_hop(answer), _told(answer, "domain")
     account = account or user.rpartition("\\")[2].split("@")[0].removeprefix("sip:")
     fields: dict[str, Any] = {"user": account, "sip_uri": sip_uri, "host": host, "domain": domain}

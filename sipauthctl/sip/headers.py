@@ -47,20 +47,20 @@ class Headers:
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields = tuple(fields)
-        self._first = {_key(name): value for name, value in reversed(self._fields)}
+        self._first = {long_name(name): value for name, value in reversed(self._fields)}
 
     def get(self, name: str) -> str | None:
         """The value of the first header line `name`, None when there is none."""
-        return self._first.get(_key(name))
+        return self._first.get(long_name(name))
 
     def get_all(self, name: str) -> tuple[str, ...]:
         """The values of all header lines `name`, in their order, not split at commas."""
-        key = _key(name)
+        key = long_name(name)
         if key not in self._first:
             return ()
         if len(self._first) == len(self._fields):  # no name comes twice
             return (self._first[key],)
-        return tuple(value for own, value in self._fields if _key(own) == key)
+        return tuple(value for own, value in self._fields if long_name(own) == key)
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values of a list header, whether on one line or on several; empty ones left out."""
@@ -79,9 +79,9 @@ class Headers:
 
     def replace(self, name: str, value: str) -> Headers:
         """With exactly one line `name`, where the first one stood or else at the end."""
-        key, pairs, placed = _key(name), [], False
+        key, pairs, placed = long_name(name), [], False
         for field in self._fields:
-            if _key(field[0]) != key:
+            if long_name(field[0]) != key:
                 pairs.append(field)
             elif not placed:
                 pairs.append((name, value))
@@ -90,8 +90,8 @@ class Headers:
 
     def without(self, name: str) -> Headers:
         """With every line `name` left out."""
-        key = _key(name)
-        return Headers(field for field in self._fields if _key(field[0]) != key)
+        key = long_name(name)
+        return Headers(field for field in self._fields if long_name(field[0]) != key)
 
     def __iter__(self) -> Iterator[Field]:
         return (Field(name, value) for name, value in self._fields)
@@ -100,7 +100,7 @@ class Headers:
         return len(self._fields)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and _key(name) in self._first
+        return isinstance(name, str) and long_name(name) in self._first
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields
@@ -139,6 +139,7 @@ def split_list(value: str, separator: str = ",") -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=512)
-def _key(name: str) -> str:
+def long_name(name: str) -> str:
+    """A header name in lower case, written out where it is a compact form, RFC 3261 7.3.3."""
     lower = name.lower()
     return _COMPACT.get(lower, lower)

@@ -9,11 +9,9 @@ from sipauthctl.analysis.results import State
 from sipauthctl.analysis.tracked import Tracked
 from sipauthctl.capture.record import Notice, RoutingError
 from sipauthctl.codes import windows_text
-from sipauthctl.diagnosis.answers import possible
+from sipauthctl.diagnosis.answers import NEXT_HOP, possible
 from sipauthctl.diagnosis.server_trace import cause_of, code_of
 from sipauthctl.findings import Finding, Severity, finding
-
-_UNROUTED = "next-hop-failed"
 
 
 def findings(tracked: Tracked, local_times: bool) -> Iterator[Finding]:
@@ -67,8 +65,8 @@ def of_others(notices: Iterable[Notice], what: str) -> Iterator[Finding]:
     for notice in notices:
         routing = notice if isinstance(notice, RoutingError) else None
         foreign = routing is not None and routing.method not in (None, "REGISTER")
-        if routing is not None and not foreign and _proven(routing) == _UNROUTED:
-            yield finding(_UNROUTED, f"{what}: {notice.text}", _evidence(notice), host=routing.next_hop)
+        if routing is not None and not foreign and _proven(routing) == NEXT_HOP:
+            yield finding(NEXT_HOP, f"{what}: {notice.text}", _evidence(notice), host=routing.next_hop)
             continue
         # That another request did not reach its target breaks no sign-in.
         severity = Severity.INFO if foreign else Severity.WARNING
@@ -81,7 +79,7 @@ def _proven(notice: Notice) -> str | None:
     code = code_of(notice.text)
     cause = cause_of(code) if code is not None else None
     named = isinstance(notice, RoutingError) and notice.of_certificate
-    return _UNROUTED if cause is None and named else cause
+    return NEXT_HOP if cause is None and named else cause
 
 
 def _evidence(notice: Notice) -> list[str]:

@@ -220,6 +220,13 @@ class _ByUdp(asyncio.DatagramProtocol):
             self._transport.sendto(answer, address)
 
 
+async def _served(forged: ForgedKdc) -> tuple[asyncio.DatagramTransport, tuple[str, int]]:
+    """A KDC by UDP on a free port, and where it is."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(lambda: _ByUdp(forged), local_addr=("127.0.0.1", 0))
+    return transport, ("127.0.0.1", transport.get_extra_info("sockname")[1])
+
+
 @pytest.mark.parametrize("confined", [True, False])
 def test_a_referral_leads_to_no_realm_that_dns_alone_knows(
     confined: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -230,13 +237,10 @@ def test_a_referral_leads_to_no_realm_that_dns_alone_knows(
     monkeypatch.setenv("KRB5_CONFIG", "/dev/null")
 
     async def work() -> None:
-        loop = asyncio.get_running_loop()
-        forged = ForgedKdc("LITWAREINC.COM", error=68, client="EVIL.INVALID")
-        transport, _ = await loop.create_datagram_endpoint(lambda: _ByUdp(forged), local_addr=("127.0.0.1", 0))
+        transport, kdc = await _served(ForgedKdc("LITWAREINC.COM", error=68, client="EVIL.INVALID"))
         source = PasswordSource(
             KerberosName("ned@users.example", "LITWAREINC.COM", enterprise=True), "Litware-Ned-1", (AES,)
         )
-        kdc = ("127.0.0.1", transport.get_extra_info("sockname")[1])
         with (
             private_configuration("LITWAREINC.COM", [kdc]),
             first_ticket_configuration({}) as configuration,
@@ -260,10 +264,7 @@ def test_a_refused_password_is_proven_to_no_kdc_that_dns_names(
     monkeypatch.setenv("KRB5_CONFIG", "/dev/null")
 
     async def work() -> None:
-        loop = asyncio.get_running_loop()
-        forged = ForgedKdc("LITWAREINC.COM", salt="x", judgement=PREAUTH_FAILED)
-        transport, _ = await loop.create_datagram_endpoint(lambda: _ByUdp(forged), local_addr=("127.0.0.1", 0))
-        kdc = ("127.0.0.1", transport.get_extra_info("sockname")[1])
+        transport, kdc = await _served(ForgedKdc("LITWAREINC.COM", salt="x", judgement=PREAUTH_FAILED))
         with (
             private_configuration("LITWAREINC.COM", [kdc]),
             first_ticket_configuration(None) as configuration,
